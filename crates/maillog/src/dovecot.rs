@@ -1,0 +1,254 @@
+//! Dovecot: the verdicts of its auth process, and its own login processes.
+//!
+//! Input: the message behind the tag `dovecot`, or behind the stamp in Dovecot's own files. Output: an [`Event`], or `None`.
+//! Prefixes differ by version (grammar 5.1); the parts are the same.
+//! Source of the wording: Dovecot `src/auth/auth-request.c`, `src/auth/auth-worker-server.c`, `src/login-common/client-common.c`.
+
+use std::net::IpAddr;
+
+use crate::client::address;
+use crate::event::Event;
+use crate::scan::{contains, number, rsplit_once, split_byte, split_once};
+
+/// What Dovecot's auth process says about one login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DovecotAuth<'a> {
+    /// The login name; `None` for `?`.
+    pub user: Option<&'a [u8]>,
+    /// The client's address.
+    pub ip: IpAddr,
+    /// The SASL mechanism (2.4), or the mechanism of a mechanism-level line (2.3), lower case as logged.
+    pub mechanism: Option<&'a [u8]>,
+    /// Whether the line has a session id: then the login came through Dovecot's own login process and not from Postfix.
+    pub own_session: bool,
+    /// Whether a later passdb may still accept the login (`… trying the next passdb`).
+    pub may_still_succeed: bool,
+    /// The words.
+    pub message: &'a [u8],
+}
+
+/// The end of a connection to Dovecot's IMAP, POP3, ManageSieve or submission login process, or a login there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DovecotLogin<'a> {
+    /// `imap`, `pop3`, `managesieve`, `submission`.
+    pub service: &'a [u8],
+    /// What happened.
+    pub outcome: LoginOutcome,
+    /// The login name if one was given.
+    pub user: Option<&'a [u8]>,
+    /// The client's address.
+    pub ip: Option<IpAddr>,
+    /// The SASL mechanism.
+    pub mechanism: Option<&'a [u8]>,
+    /// The words up to the fields.
+    pub message: &'a [u8],
+}
+
+/// How a connection to a Dovecot login process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginOutcome {
+    /// Logged in.
+    Ok,
+    /// A login was tried and refused.
+    Failed,
+    /// The login was refused before it reached the auth process (clear text, no such mechanism).
+    Refused,
+    /// The auth process could not decide.
+    BackendFault,
+    /// No login was tried, or none was answered.
+    NoLogin,
+}
+
+/// Parses one message of Dovecot.
+pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
+    let end = text.iter().position(|b| matches!(b, b':' | b'(' | b'<'))?;
+    let (process, rest) = text.split_at_checked(end)?;
+    if let Some(service) = process.strip_suffix(b"-login") {
+        return login(service, rest.strip_prefix(b":")?.trim_ascii_start());
+    }
+    match process {
+        b"auth" => auth(rest),
+        b"auth-worker" => auth_worker(rest),
+        b"master" | b"anvil" | b"config" | b"log" | b"ssl-params" | b"stats" | b"indexer" | b"doveadm" | b"old-stats" => Some(Event::DovecotService(without_level(rest.strip_prefix(b":").unwrap_or(rest)))),
+        b"imap" | b"pop3" | b"lmtp" | b"lda" | b"submission" | b"managesieve" | b"indexer-worker" | b"quota-status" | b"dict" | b"replicator" | b"imap-hibernate" | b"imap-urlauth" | b"script" => Some(Event::Other("dovecot_mail")),
+        b"Dovecot" | b"Killed with signal" => Some(Event::DovecotService(text)),
+        _ => text.starts_with(b"Dovecot v").then_some(Event::DovecotService(text)),
+    }
+}
+
+/// `Info: ` and its kin, which Dovecot puts behind the prefix in its own files (and for all but info in syslog).
+fn without_level(text: &[u8]) -> &[u8] {
+    let text = text.trim_ascii_start();
+    ["Info: ", "Error: ", "Warning: ", "Fatal: ", "Panic: "].iter().find_map(|level| text.strip_prefix(level.as_bytes())).unwrap_or(text)
+}
+
+/// `auth: DRIVER(user,ip,…): MSG` (2.2, 2.3) or `auth(user,ip,sasl:mech)<session>: NAME: MSG` (2.4).
+fn auth(rest: &[u8]) -> Option<Event<'_>> {
+    if let Some(request) = rest.strip_prefix(b"(") {
+        return request_of_24(request);
+    }
+    let text = rest.strip_prefix(b":")?.trim_ascii_start();
+    if text.starts_with(b"Debug: ") {
+        return Some(Event::Other("dovecot_debug"));
+    }
+    let text = without_level(text);
+    Some(request_of_23(text).map_or(Event::DovecotService(text), Event::DovecotAuth))
+}
+
+/// `auth-worker(pid): [conn unix:auth-worker (…): auth-worker<N>: ]DRIVER(user,ip): MSG`, or the 2.4 form.
+fn auth_worker(rest: &[u8]) -> Option<Event<'_>> {
+    let Some(inside) = rest.strip_prefix(b"(") else { return auth(rest) };
+    if number(inside).is_none_or(|(_, after)| after.first() != Some(&b')')) {
+        return request_of_24(inside);
+    }
+    let (_, text) = split_once(inside, b"): ")?;
+    if text.starts_with(b"Debug: ") {
+        return Some(Event::Other("dovecot_debug"));
+    }
+    let text = without_level(text);
+    let text = if text.starts_with(b"conn ") { split_once(text, b">: ").map_or(text, |(_, after)| after) } else { text };
+    Some(request_of_23(text).map_or(Event::DovecotService(text), Event::DovecotAuth))
+}
+
+/// `passwd-file(alice@example.test,203.0.113.1,<session>): Password mismatch`.
+fn request_of_23(text: &[u8]) -> Option<DovecotAuth<'_>> {
+    let (driver, rest) = split_byte(text, b'(')?;
+    let plausible = !driver.is_empty() && driver.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let (inside, message) = split_once(rest, b"): ")?;
+    let mechanism = is_mechanism(driver).then_some(driver);
+    plausible.then(|| request(inside, mechanism, false, message)).flatten()
+}
+
+/// `user,ip,sasl:mech[,master])[<pid>][<session>]: [request [N]: ][NAME: ]MSG`, behind the first parenthesis.
+fn request_of_24(text: &[u8]) -> Option<Event<'_>> {
+    let (inside, rest) = split_byte(text, b')')?;
+    let (ids, message) = split_once(rest, b": ")?;
+    let own_session = ids.split(|b| *b == b'<').skip(1).any(|id| id.strip_suffix(b">").is_some_and(|id| !id.iter().all(u8::is_ascii_digit)));
+    if message.starts_with(b"Debug: ") {
+        return Some(Event::Other("dovecot_debug"));
+    }
+    let message = without_level(message);
+    let message = message.strip_prefix(b"request [").and_then(|m| split_once(m, b"]: ")).map_or(message, |(_, after)| after);
+    request(inside, None, own_session, passdb_message(message)).map(Event::DovecotAuth)
+}
+
+/// Cuts the passdb's name, free text of the administrator, off the front: a word before `: `.
+fn passdb_message(message: &[u8]) -> &[u8] {
+    match split_once(message, b": ") {
+        Some((name, rest)) if !name.contains(&b' ') && !name.contains(&b'(') => rest,
+        _ => message,
+    }
+}
+
+/// `user,ip[,master][,sasl:mech][,<session>]`: the address is the last part that is one.
+fn request<'a>(inside: &'a [u8], mechanism: Option<&'a [u8]>, own_session: bool, message: &'a [u8]) -> Option<DovecotAuth<'a>> {
+    let (mut head, mut own_session, mut mechanism) = (inside, own_session, mechanism);
+    loop {
+        let (before, part) = rsplit_once(head, b",")?;
+        if let Some(ip) = address(part) {
+            let user = if before == b"?" || before.is_empty() { None } else { Some(before) };
+            return Some(DovecotAuth { user, ip, mechanism, own_session, may_still_succeed: contains(message, b"trying the next "), message });
+        }
+        own_session |= part.starts_with(b"<");
+        mechanism = part.strip_prefix(b"sasl:").or(mechanism);
+        head = before;
+    }
+}
+
+fn is_mechanism(driver: &[u8]) -> bool {
+    let known: [&[u8]; 14] = [b"plain", b"login", b"cram-md5", b"digest-md5", b"scram-sha-1", b"scram-sha-256", b"xoauth2", b"oauthbearer", b"ntlm", b"gssapi", b"gss-spnego", b"external", b"anonymous", b"otp"];
+    known.iter().any(|name| driver.eq_ignore_ascii_case(name))
+}
+
+/// `[Info: ]WORDS: user=<u>, method=M, rip=A, lip=B…`.
+fn login<'a>(service: &'a [u8], text: &'a [u8]) -> Option<Event<'a>> {
+    if text.starts_with(b"Debug: ") {
+        return Some(Event::Other("dovecot_debug"));
+    }
+    let text = without_level(text);
+    let ip = field(text, b"rip=").and_then(address);
+    let user = user_field(text);
+    let outcome = outcome(text);
+    if outcome == LoginOutcome::NoLogin && ip.is_none() && user.is_none() {
+        return Some(Event::Other("dovecot_note"));
+    }
+    let message = split_once(text, b": user=<").map_or(text, |(message, _)| message);
+    Some(Event::DovecotLogin(DovecotLogin { service, outcome, user, ip, mechanism: field(text, b"method="), message }))
+}
+
+/// The words that tell the outcome stand before the fields; what follows is partly the client's text.
+fn outcome(text: &[u8]) -> LoginOutcome {
+    let words = split_once(text, b"user=<").map_or(text, |(words, _)| words);
+    let any = |list: &[&str]| list.iter().any(|w| contains(words, w.as_bytes()));
+    if words.starts_with(b"Login: ") || words.starts_with(b"Logged in") {
+        LoginOutcome::Ok
+    } else if any(&["temporary failure", "temp_fail", "internal_failure", "auth_process_comm_fail"]) {
+        LoginOutcome::BackendFault
+    } else if any(&["disallowed plaintext", "disabled plaintext", "cleartext_auth_disabled", "disallowed cleartext", "unsupported auth mechanism", "invalid_mech", "anonymous_auth_disabled"]) {
+        LoginOutcome::Refused
+    } else if any(&["auth failed", "auth_failed", "user disabled", "user_disabled", "password expired", "password_expired", "authorization_failed", "login_disabled", "invalid_credentials"]) {
+        LoginOutcome::Failed
+    } else {
+        LoginOutcome::NoLogin
+    }
+}
+
+/// `user=<…>`: the name may hold nearly anything, the field that follows it ends it.
+fn user_field(text: &[u8]) -> Option<&[u8]> {
+    let (_, rest) = split_once(text, b"user=<")?;
+    let user = split_once(rest, b">, ").map(|(user, _)| user).or_else(|| rest.strip_suffix(b">"))?;
+    (!user.is_empty()).then_some(user)
+}
+
+/// The value of the last `key=` up to a comma or blank: the fields come after all text of the client's.
+fn field<'a>(text: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let (head, value) = rsplit_once(text, key)?;
+    let end = value.iter().position(|b| matches!(b, b',' | b' ')).unwrap_or(value.len());
+    matches!(head.last(), None | Some(b' ')).then(|| value.get(..end)).flatten().filter(|v| !v.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_auth(text: &str, user: Option<&str>, ip: &str, own_session: bool, message: &str) {
+        let Some(Event::DovecotAuth(found)) = event(text.as_bytes()) else { panic!("{text}: {:?}", event(text.as_bytes())) };
+        let shown = (found.user.map(String::from_utf8_lossy), found.ip.to_string(), found.own_session, String::from_utf8_lossy(found.message));
+        assert_eq!(shown, (user.map(Into::into), ip.to_owned(), own_session, message.into()), "{text}");
+    }
+
+    #[test]
+    fn verdicts_of_every_version() {
+        check_auth("auth: passwd-file(alice@example.test,203.0.113.1): Password mismatch", Some("alice@example.test"), "203.0.113.1", false, "Password mismatch");
+        check_auth("auth: Info: passwd-file(a,192.0.2.23): unknown user (SHA1 of given password: 0a1b2c)", Some("a"), "192.0.2.23", false, "unknown user (SHA1 of given password: 0a1b2c)");
+        check_auth("auth-worker(24544): pam(toto,192.0.2.1): unknown user", Some("toto"), "192.0.2.1", false, "unknown user");
+        check_auth("auth-worker(24058): pam(toto,192.0.2.1,<youpi>): pam_authenticate() failed: Authentication failure (password mismatch?)", Some("toto"), "192.0.2.1", true, "pam_authenticate() failed: Authentication failure (password mismatch?)");
+        check_auth("auth-worker(63712): Info: conn unix:auth-worker (pid=58074,uid=109): auth-worker<4>: sql(contact,2001:db8::1): unknown user", Some("contact"), "2001:db8::1", false, "unknown user");
+        check_auth("auth(user1@example.org,192.0.2.24,sasl:login)<AbCdEf123>: Info: sql: Password mismatch", Some("user1@example.org"), "192.0.2.24", true, "Password mismatch");
+        check_auth("auth-worker(u,192.0.2.24,sasl:plain)<99>: request [3]: sql: Password mismatch", Some("u"), "192.0.2.24", false, "Password mismatch");
+        check_auth("auth: plain(?,192.0.2.24): invalid input", None, "192.0.2.24", false, "invalid input");
+    }
+
+    #[test]
+    fn logins_of_its_own() {
+        let check = |text: &str, service: &str, outcome: LoginOutcome, user: Option<&str>, ip: &str| {
+            let Some(Event::DovecotLogin(found)) = event(text.as_bytes()) else { panic!("{text}: {:?}", event(text.as_bytes())) };
+            assert_eq!((String::from_utf8_lossy(found.service).into_owned(), found.outcome, found.user.map(|u| String::from_utf8_lossy(u).into_owned())), (service.to_owned(), outcome, user.map(str::to_owned)), "{text}");
+            assert_eq!(found.ip.map(|ip| ip.to_string()), Some(ip.to_owned()));
+        };
+        check("imap-login: Disconnected (auth failed, 1 attempts in 6 secs): user=<toto@toto.com>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7, TLS, session=<azdaDADSqqsvf-za>", "imap", LoginOutcome::Failed, Some("toto@toto.com"), "192.0.2.1");
+        check("pop3-login: Info: Disconnected: Too many bad commands (no auth attempts in 22 secs): user=<>, rip=192.0.2.1, lip=198.51.100.7, TLS", "pop3", LoginOutcome::NoLogin, None, "192.0.2.1");
+        check("imap-login: Login: user=<a>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7, mpid=18, TLS", "imap", LoginOutcome::Ok, Some("a"), "192.0.2.1");
+        check("imap-login: Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed): user=<a>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7", "imap", LoginOutcome::Failed, Some("a"), "192.0.2.1");
+        check("imap-login: Aborted login (auth failed, 6 attempts): XYZ rip=192.0.2.6, lip=127.0.0.1", "imap", LoginOutcome::Failed, None, "192.0.2.6");
+        check("imap-login: Aborted login (auth failed, 1 attempts): user=<a, rip=9.9.9.9>, method=PLAIN, rip=192.0.2.6, lip=127.0.0.1", "imap", LoginOutcome::Failed, Some("a, rip=9.9.9.9"), "192.0.2.6");
+    }
+
+    #[test]
+    fn trouble_without_a_user() {
+        for text in ["auth: Error: auth client 0 disconnected with 4 pending requests: EOF", "master: Dovecot v2.3.19.1 (9b53102964) starting up for imap", "master: Warning: service(auth): client_limit (1000) reached, client connections are being dropped"] {
+            assert!(matches!(event(text.as_bytes()), Some(Event::DovecotService(_))), "{text}");
+        }
+        assert_eq!(event(b"auth: Debug: client in: AUTH 1 PLAIN"), Some(Event::Other("dovecot_debug")));
+    }
+}

@@ -1,0 +1,263 @@
+//! The envelope of a line: when, which host, which program, which process, and the message itself.
+//!
+//! Input: one line without its newline, from a file, a pipe or the journal, in any shape of the grammar's part 1.1.
+//! Output: a [`Record`] that borrows from the line, or `None` when the line has no stamp we can read.
+//! Every line is looked at on its own: one file may hold several shapes.
+
+use crate::scan::{number, split_around, split_byte, two_digits, whole_u32, word};
+use crate::stamp::{Stamp, stamp};
+use crate::tag::Tag;
+
+/// A line taken apart as far as its envelope goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// When it was written.
+    pub stamp: Stamp,
+    /// The host as logged; empty in Dovecot's own files, which name none.
+    pub host: &'a [u8],
+    /// The program tag; empty if the line has none.
+    pub tag: Tag<'a>,
+    /// The process id if logged.
+    pub pid: Option<u32>,
+    /// How many times the message occurred: 1, or N from `message repeated N times: [ … ]`.
+    pub repeat: u32,
+    /// The message, severity prefix included, repetition wrapper removed.
+    pub text: &'a [u8],
+}
+
+/// Takes a line's envelope apart. `None`: no readable stamp at its start.
+#[must_use]
+pub fn record(line: &[u8]) -> Option<Record<'_>> {
+    let line = trim(line);
+    let (priority, rest) = priority(line);
+    if priority && let Some(rest) = rest.strip_prefix(b"1 ") {
+        return rfc5424(rest);
+    }
+    let (stamp, rest) = stamp(rest)?;
+    // `docker logs -t` and CRI runtimes put their own stamp before the program's.
+    let rest = stream_marker(rest);
+    if let Some((inner, rest)) = crate::stamp::stamp(rest) {
+        let best = if matches!(stamp, Stamp::Instant(_)) { stamp } else { inner };
+        return Some(after_stamp(best, rest));
+    }
+    Some(after_stamp(stamp, rest))
+}
+
+/// Cuts what relays leave around a line: NUL runs (a file truncated under its writer), carriage return, trailing blanks of no meaning.
+fn trim(line: &[u8]) -> &[u8] {
+    let start = line.iter().take_while(|b| **b == 0).count();
+    let line = line.get(start..).unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// `<22>`: facility and severity of a forwarded line.
+fn priority(line: &[u8]) -> (bool, &[u8]) {
+    let inside = line.strip_prefix(b"<").and_then(number);
+    match inside {
+        Some((0..=191, rest)) => rest.strip_prefix(b">").map_or((false, line), |rest| (true, rest)),
+        _ => (false, line),
+    }
+}
+
+/// `stdout F ` of the Kubernetes log format.
+fn stream_marker(rest: &[u8]) -> &[u8] {
+    let marked = rest.strip_prefix(b"stdout ").or_else(|| rest.strip_prefix(b"stderr "));
+    marked.and_then(|r| r.strip_prefix(b"F ").or_else(|| r.strip_prefix(b"P "))).unwrap_or(rest)
+}
+
+/// `STAMP HOST APP PROCID MSGID SD  msg`. rsyslog cuts APP at its first slash: the program may then be a bare `postfix`.
+fn rfc5424(rest: &[u8]) -> Option<Record<'_>> {
+    let (stamp, rest) = stamp(rest)?;
+    let (host, rest) = word(rest);
+    let (app, rest) = word(rest);
+    let (procid, rest) = word(rest);
+    let (_msgid, rest) = word(rest);
+    let text = structured_data(rest).trim_ascii_start();
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let tag = if app == b"-" { b"" } else { app };
+    Some(repeated(Record { stamp, host, tag: Tag(tag), pid: whole_u32(procid), repeat: 1, text }))
+}
+
+/// Skips `-` or `[id name="value" …]…`; a quoted value may hold `\"` and `\]`.
+fn structured_data(rest: &[u8]) -> &[u8] {
+    if let Some(rest) = rest.strip_prefix(b"-") {
+        return rest;
+    }
+    let mut at = 0;
+    while rest.get(at) == Some(&b'[') {
+        let (mut quoted, mut escaped) = (false, false);
+        let end = rest.iter().enumerate().skip(at).find(|(_, byte)| {
+            let closes = **byte == b']' && !quoted;
+            quoted ^= **byte == b'"' && !escaped;
+            escaped = **byte == b'\\' && !escaped;
+            closes
+        });
+        match end {
+            Some((end, _)) => at = end + 1,
+            None => return b"",
+        }
+    }
+    rest.get(at..).unwrap_or_default()
+}
+
+/// `HOST [facility.severity] TAG[PID]: TEXT`, or without a host in Dovecot's own files.
+fn after_stamp(stamp: Stamp, rest: &[u8]) -> Record<'_> {
+    let rest = bsd_facility(rest);
+    let (host, after_host) = word(rest);
+    if host.ends_with(b":") && dovecot_process(host) {
+        return Record { stamp, host: b"", tag: Tag(b"dovecot"), pid: None, repeat: 1, text: rest };
+    }
+    let (tag, pid, text) = program(busybox_facility(after_host.trim_ascii_start()));
+    repeated(Record { stamp, host, tag: Tag(tag), pid, repeat: 1, text: solaris_id(text) })
+}
+
+/// `<mail.info> ` of BSD's `syslogd -v`.
+fn bsd_facility(rest: &[u8]) -> &[u8] {
+    let inside = rest.strip_prefix(b"<").and_then(|r| split_byte(r, b'>'));
+    match inside {
+        Some((token, after)) if token.contains(&b'.') && !token.contains(&b' ') => after.trim_ascii_start(),
+        _ => rest,
+    }
+}
+
+/// `mail.warn ` of busybox: a facility, a dot, a severity, between host and tag.
+fn busybox_facility(rest: &[u8]) -> &[u8] {
+    const FACILITIES: [&[u8]; 9] = [b"mail", b"auth", b"authpriv", b"daemon", b"syslog", b"user", b"kern", b"cron", b"local"];
+    let (token, after) = word(rest);
+    match split_byte(token, b'.') {
+        Some((facility, severity)) if severity.iter().all(u8::is_ascii_lowercase) && !severity.is_empty() && FACILITIES.iter().any(|f| facility.starts_with(f)) => after,
+        _ => rest,
+    }
+}
+
+/// `[ID 197553 mail.info] ` of Solaris.
+fn solaris_id(text: &[u8]) -> &[u8] {
+    let inside = text.strip_prefix(b"[ID ").and_then(|t| split_byte(t, b']'));
+    inside.map_or(text, |(_, after)| after.trim_ascii_start())
+}
+
+/// The processes that write Dovecot's own log files, by the word before the first colon.
+fn dovecot_process(word: &[u8]) -> bool {
+    let name = word.split(|b| matches!(b, b':' | b'(' | b'[')).next().unwrap_or_default();
+    matches!(name, b"auth" | b"auth-worker" | b"master" | b"anvil" | b"imap" | b"pop3" | b"lmtp" | b"config" | b"imap-login" | b"pop3-login" | b"submission-login" | b"managesieve-login" | b"log" | b"stats")
+}
+
+/// `TAG[PID]: TEXT` or `TAG: TEXT`. A line whose next word ends with neither has no tag.
+fn program(rest: &[u8]) -> (&[u8], Option<u32>, &[u8]) {
+    let untagged = (b"".as_slice(), None, rest);
+    let Some(at) = memchr::memchr3(b'[', b':', b' ', rest) else { return untagged };
+    let Some((tag, after)) = split_around(rest, at, 1) else { return untagged };
+    match rest.get(at) {
+        Some(b'[') => match number(after) {
+            Some((pid, after)) => match after.strip_prefix(b"]:").or_else(|| after.strip_prefix(b"]")) {
+                Some(text) => (tag, u32::try_from(pid).ok(), text.strip_prefix(b" ").unwrap_or(text)),
+                None => untagged,
+            },
+            None => untagged,
+        },
+        Some(b':') if matches!(after.first(), None | Some(b' ')) => (tag, None, after.strip_prefix(b" ").unwrap_or(after)),
+        _ => untagged,
+    }
+}
+
+/// Unfolds rsyslog's `message repeated N times: [ original]`.
+fn repeated(record: Record<'_>) -> Record<'_> {
+    // Nearly no line starts with an `m`: look no further for those that do not.
+    let Some(rest) = record.text.strip_prefix(b"message repeated ") else { return record };
+    let unfolded = number(rest).and_then(|(times, rest)| Some((times, rest.strip_prefix(b" times: [")?)));
+    let Some((times, text)) = unfolded else { return record };
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    let repeat = u32::try_from(times).unwrap_or(u32::MAX).max(1);
+    Record { repeat, text: text.strip_suffix(b"]").unwrap_or(text), ..record }
+}
+
+/// `last message repeated N times` of older syslogds: N more of the line before. Output: N.
+#[must_use]
+pub fn last_message_repeated(text: &[u8]) -> Option<u32> {
+    let (times, rest) = number(text.strip_prefix(b"last message repeated ")?)?;
+    let ends = rest == b" times" || rest == b" time";
+    if ends { u32::try_from(times).ok() } else { None }
+}
+
+/// How many lines a notice says were lost before it, e.g. to a rate limit. Output: the number lost.
+///
+/// Sources of the wording: rsyslog `imuxsock` and `imjournal`, systemd-journald.
+#[must_use]
+pub fn lines_lost(text: &[u8]) -> Option<u64> {
+    let after = ["imuxsock lost ", "imjournal: ", "Suppressed "].iter().find_map(|prefix| {
+        let at = memchr::memmem::find(text, prefix.as_bytes())?;
+        text.get(at + prefix.len()..)
+    })?;
+    let (lost, rest) = number(after)?;
+    rest.starts_with(b" messages ").then_some(lost)
+}
+
+/// Whether a line that has no envelope of its own is the journal's or a program's filler, such as `-- Boot … --`.
+#[must_use]
+pub fn is_filler(line: &[u8]) -> bool {
+    let line = trim(line);
+    line.starts_with(b"-- ") && line.ends_with(b"--") || line.starts_with(b"-- Logs begin at ") || line.starts_with(b"-- Journal begins at ")
+}
+
+/// A rough hour of the day out of a stamp-like start, to tell a bad stamp from a line that never had one.
+#[must_use]
+pub fn looks_stamped(line: &[u8]) -> bool {
+    trim(line).windows(8).take(24).any(|w| w.get(2) == Some(&b':') && w.get(5) == Some(&b':') && two_digits(w, 0, 100).is_some() && two_digits(w, 6, 100).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, host: &str, tag: &str, pid: Option<u32>, repeat: u32, text: &str) {
+        let found = record(line.as_bytes()).unwrap_or_else(|| panic!("no record: {line}"));
+        let shown = (String::from_utf8_lossy(found.host), String::from_utf8_lossy(found.tag.0), found.pid, found.repeat, String::from_utf8_lossy(found.text));
+        assert_eq!(shown, (host.into(), tag.into(), pid, repeat, text.into()), "{line}");
+    }
+
+    #[test]
+    fn envelopes_of_part_1_1() {
+        let smtpd = "postfix/submission/smtpd";
+        check("Jun 17 10:25:14 mail postfix/submission/smtpd[12345]: connect from x[::1]", "mail", smtpd, Some(12345), 1, "connect from x[::1]");
+        check("Jun 07 10:25:14 mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
+        check("2025-11-22T09:17:26.436140+00:00 mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
+        check("<22>Jun  7 10:25:14 mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
+        check("<22>1 2025-11-22T09:17:26.436140+00:00 mail postfix 42 - -  connect from x[::1]", "mail", "postfix", Some(42), 1, "connect from x[::1]");
+        check("<22>1 2025-11-22T09:17:26Z mail postfix/submission/smtpd 42 m [a b=\"c\\\"]\"][d] x", "mail", smtpd, Some(42), 1, "x");
+        check("Jun  7 10:25:14 mail mail.warn postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
+        check("Jun  7 10:25:14 <mail.info> mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
+        check("Jun  7 10:25:14 mail postfix/submission/smtpd[1]: [ID 197553 mail.info] x", "mail", smtpd, Some(1), 1, "x");
+        check("2025-11-22T09:17:26.1Z stdout F Nov 22 09:17:26 mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
+        check("Sat 2025-11-22 09:17:26 UTC mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
+        check("Nov 22 09:06:30 auth: Info: passwd-file(a,192.0.2.1): unknown user", "", "dovecot", None, 1, "auth: Info: passwd-file(a,192.0.2.1): unknown user");
+        check("2019-10-15 08:08:52 imap-login: Info: x", "", "dovecot", None, 1, "imap-login: Info: x");
+        check("Jun 17 10:25:14 mail dovecot: auth: x", "mail", "dovecot", None, 1, "auth: x");
+        check("\0\0Jun 17 10:25:14 mail a[1]: x\r", "mail", "a", Some(1), 1, "x");
+        check("Jun 17 10:25:14 mail last message repeated 3 times", "mail", "", None, 1, "last message repeated 3 times");
+        check("Jun 17 10:25:14 mail", "mail", "", None, 1, "");
+    }
+
+    #[test]
+    fn repetition_is_unfolded() {
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: message repeated 3 times: [ warning: x[192.0.2.9]: SASL a]", "mail", "postfix/smtpd", Some(1), 3, "warning: x[192.0.2.9]: SASL a");
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: message repeated 3 times: cut", "mail", "postfix/smtpd", Some(1), 1, "message repeated 3 times: cut");
+        assert_eq!(last_message_repeated(b"last message repeated 7 times"), Some(7));
+        assert_eq!(last_message_repeated(b"last message repeated 7 times more"), None);
+    }
+
+    #[test]
+    fn lines_without_an_envelope() {
+        for line in ["", "garbage", "-- Boot 1234 --", "[   12.345678] host x", "<999>x"] {
+            assert_eq!(record(line.as_bytes()), None, "{line}");
+        }
+        assert!(is_filler(b"-- No entries --") && !is_filler(b"--"));
+        assert!(looks_stamped(b"Foo 17 10:25:14 m x") && !looks_stamped(b"garbage"));
+    }
+
+    #[test]
+    fn loss_notices() {
+        assert_eq!(lines_lost(b"imuxsock lost 42 messages from pid 7 due to rate-limiting"), Some(42));
+        assert_eq!(lines_lost(b"Suppressed 9 messages from postfix.service"), Some(9));
+        assert_eq!(lines_lost(b"begin to drop messages due to rate-limiting"), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! Which program wrote a line, and whose grammar reads it.
+
+use crate::envelope::{Record, last_message_repeated, lines_lost};
+use crate::event::Event;
+use crate::tag::Tag;
+use crate::{delivery, dovecot, queue, saslauthd, service, smtpd};
+
+/// The programs whose wording is known, by the last element of the tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Program {
+    /// The SMTP server.
+    Smtpd,
+    /// The queue manager.
+    Qmgr,
+    /// Message clean-up.
+    Cleanup,
+    /// `smtp`, `lmtp`, `local`, `virtual`, `pipe`, `error`, `discard`, `relay`.
+    DeliveryAgent,
+    /// Local submission.
+    Pickup,
+    /// Bounces.
+    Bounce,
+    /// `postscreen`.
+    Postscreen,
+    /// `tlsproxy`, `dnsblog`.
+    Screener,
+    /// `master` of Postfix.
+    Master,
+    /// `postsuper`.
+    Postsuper,
+    /// Any other program of Postfix.
+    Helper,
+    /// Dovecot.
+    Dovecot,
+    /// `saslauthd`.
+    Saslauthd,
+    /// rsyslog of the kind `<22>1 …` cut the tag after `postfix`: the message must tell.
+    PostfixCut,
+    /// Anything else.
+    Other,
+}
+
+impl Program {
+    /// Whether Postfix, Dovecot or saslauthd wrote the line: one we are expected to understand.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        self != Self::Other
+    }
+}
+
+/// Names the program of a tag.
+#[must_use]
+pub fn program(tag: Tag<'_>) -> Program {
+    match tag.daemon() {
+        b"smtpd" => Program::Smtpd,
+        b"qmgr" | b"oqmgr" | b"nqmgr" => Program::Qmgr,
+        b"cleanup" => Program::Cleanup,
+        b"smtp" | b"lmtp" | b"local" | b"virtual" | b"pipe" | b"error" | b"discard" | b"relay" | b"retry" => Program::DeliveryAgent,
+        b"pickup" => Program::Pickup,
+        b"bounce" | b"defer" | b"trace" => Program::Bounce,
+        b"postscreen" => Program::Postscreen,
+        b"tlsproxy" | b"dnsblog" => Program::Screener,
+        b"master" => Program::Master,
+        b"postsuper" => Program::Postsuper,
+        b"anvil" | b"scache" | b"verify" | b"trivial-rewrite" | b"proxymap" | b"proxywrite" | b"flush" | b"showq" | b"tlsmgr" | b"postlogd" | b"postfix-script" | b"sendmail" | b"postdrop" | b"postqueue" | b"spawn" | b"postalias" | b"postmap" | b"postmulti" | b"qmqpd" | b"nbdb_reindexd" => Program::Helper,
+        b"dovecot" => Program::Dovecot,
+        b"saslauthd" | b"plesk_saslauthd" => Program::Saslauthd,
+        b"postfix" => Program::PostfixCut,
+        name if name.starts_with(b"dovecot:") => Program::Dovecot,
+        _ => Program::Other,
+    }
+}
+
+/// Reads a record's message by the grammar of the program that wrote it. `None`: a line of ours that we do not know yet.
+#[must_use]
+pub fn event<'a>(record: &Record<'a>) -> Option<Event<'a>> {
+    let text = record.text;
+    match program(record.tag) {
+        Program::Smtpd => smtpd::event(text),
+        Program::Qmgr => queue::qmgr(text),
+        Program::Cleanup => queue::cleanup(text),
+        Program::DeliveryAgent => delivery::event(text),
+        Program::Pickup => queue::pickup(text),
+        Program::Bounce => queue::bounce(text),
+        Program::Postscreen => service::postscreen(text),
+        Program::Screener => service::screener(text),
+        Program::Master => service::master(text),
+        Program::Postsuper => queue::postsuper(text),
+        Program::Helper => service::helper(text),
+        Program::Dovecot => dovecot::event(text),
+        Program::Saslauthd => saslauthd::event(text),
+        Program::PostfixCut => by_content(text),
+        Program::Other => Some(foreign(text)),
+    }
+}
+
+/// The line of a Postfix program whose name was cut off: the first grammar that knows the wording.
+fn by_content(text: &[u8]) -> Option<Event<'_>> {
+    let specific = |event: &Event<'_>| !matches!(event, Event::Other(_));
+    let grammars = [smtpd::event, queue::qmgr, queue::cleanup, delivery::event, queue::pickup, queue::bounce, service::master];
+    grammars.iter().find_map(|parse| parse(text).filter(specific)).or_else(|| service::helper(text))
+}
+
+/// Lines of other programs that matter all the same: PAM, loss notices, repetition.
+fn foreign(text: &[u8]) -> Event<'_> {
+    if let Some(pam) = saslauthd::pam(text) {
+        return Event::Pam(pam);
+    }
+    if let Some(lost) = lines_lost(text) {
+        return Event::LinesLost(lost);
+    }
+    last_message_repeated(text).map_or(Event::OtherProgram, Event::LastRepeated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::record;
+
+    #[test]
+    fn by_tag_and_by_content() {
+        let name = |line: &str| event(&record(line.as_bytes()).unwrap()).map_or("unknown", |e| e.name());
+        assert_eq!(name("Jun 17 10:25:14 mail postfix/smtpd[1]: connect from h[192.0.2.1]"), "connect");
+        assert_eq!(name("Jun 17 10:25:14 mail ingress/smtpd[1]: connect from h[192.0.2.1]"), "connect");
+        assert_eq!(name("Jun 17 10:25:14 mail postfix/smtp[1]: connect from h[192.0.2.1]"), "unknown");
+        assert_eq!(name("Jun 17 10:25:14 mail sshd[1]: SASL LOGIN authentication failed: x"), "other_program");
+        assert_eq!(name("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  warning: h[192.0.2.1]: SASL LOGIN authentication failed: x"), "sasl_failed");
+        assert_eq!(name("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  0F5383D: removed"), "removed");
+        assert_eq!(name("Jun 17 10:25:14 mail rsyslogd: imuxsock lost 42 messages from pid 7 due to rate-limiting"), "lines_lost");
+    }
+}

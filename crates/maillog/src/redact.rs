@@ -1,0 +1,125 @@
+//! Secrets in log lines (grammar 2.11): where they stand, so that nothing keeps or shows them.
+//!
+//! Input: a message. Output: the message with each secret replaced by `[redacted]`, borrowed if there is none.
+//! Names are no secrets here: whether a tried name may be shown is a question of masking.
+
+use std::borrow::Cow;
+
+use crate::scan::{contains, rsplit_once, split_once, word};
+
+/// What stands where a secret stood.
+pub const REDACTED: &[u8] = b"[redacted]";
+
+/// Replaces what may be a password, a token or a hash of one.
+#[must_use]
+pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
+    let cut = pipelined(text).or_else(|| too_long(text)).or_else(|| dialogue(text)).or_else(|| debug(text));
+    match cut {
+        Some((keep, tail)) => Cow::Owned([keep, REDACTED, tail].concat()),
+        None => given_password(text),
+    }
+}
+
+/// What a rule keeps before the secret, and behind it.
+type Kept<'a> = (&'a [u8], &'a [u8]);
+
+/// `improper command pipelining after EHLO from <client>: AUTH PLAIN <credentials>`; after AUTH, all of it.
+fn pipelined(text: &[u8]) -> Option<Kept<'_>> {
+    let at = memchr::memmem::find(text, b"improper command pipelining after ")?;
+    let (stage, _) = word(text.get(at + 34..)?);
+    let (_, junk) = split_once(text, b"]: ").or_else(|| rsplit_once(text, b": "))?;
+    let start = text.len() - junk.len();
+    if stage == b"AUTH" {
+        return Some((text.get(..start)?, b""));
+    }
+    auth_argument(text, start)
+}
+
+/// The argument of an AUTH command at or behind `from`, whatever its case: everything behind the mechanism.
+fn auth_argument(text: &[u8], from: usize) -> Option<Kept<'_>> {
+    let area = text.get(from..)?;
+    let upper = area.to_ascii_uppercase();
+    let at = memchr::memmem::find(&upper, b"AUTH ")?;
+    let (mechanism, _) = word(area.get(at + 5..)?);
+    let end = mechanism.iter().position(|b| *b == b'\\').unwrap_or(mechanism.len());
+    let keep = from + at + 5 + end;
+    let rest = text.get(keep..)?;
+    let given = !rest.trim_ascii().is_empty() && rest != b"\\r\\n";
+    if given { Some((text.get(..keep)?, b"")) } else { None }
+}
+
+/// `request longer than N: <the first bytes of a SASL response>...`.
+fn too_long(text: &[u8]) -> Option<Kept<'_>> {
+    let at = memchr::memmem::find(text, b": request longer than ")?;
+    let (_, junk) = split_once(text.get(at + 22..)?, b": ")?;
+    Some((text.get(..text.len() - junk.len())?, b""))
+}
+
+/// `< name[address]: AUTH PLAIN …` of a verbose `smtpd`, and the bare base64 answers that follow it.
+fn dialogue(text: &[u8]) -> Option<Kept<'_>> {
+    let rest = text.strip_prefix(b"< ")?;
+    let (_, command) = split_once(rest, b": ")?;
+    let start = text.len() - command.len();
+    if let Some(cut) = auth_argument(text, start) {
+        return Some(cut);
+    }
+    let verbs: [&[u8]; 16] = [b"EHLO", b"HELO", b"MAIL", b"RCPT", b"DATA", b"QUIT", b"RSET", b"NOOP", b"STARTTLS", b"VRFY", b"ETRN", b"HELP", b"BDAT", b"XCLIENT", b"XFORWARD", b"AUTH"];
+    let verb = word(command).0;
+    (!verbs.iter().any(|known| verb.eq_ignore_ascii_case(known)) && !command.contains(&b' ')).then_some((text.get(..start)?, b""))
+}
+
+/// `xsasl_…: decoded initial response …`, `smtpd_sasl_…: …`, `resp=…` of Dovecot's debug lines, HTTP's `Authorization:`.
+fn debug(text: &[u8]) -> Option<Kept<'_>> {
+    for marker in ["initial response ", "decoded response ", "uncoded server challenge: ", "\tresp=", " resp=", "Authorization: ", "authorization: "] {
+        let relevant = text.starts_with(b"xsasl_") || text.starts_with(b"smtpd_sasl") || !marker.contains("response") && !marker.contains("challenge");
+        if relevant && let Some((head, secret)) = split_once(text, marker.as_bytes()) {
+            if secret.starts_with(b"<hidden>") {
+                return None;
+            }
+            return Some((text.get(..head.len() + marker.len())?, b""));
+        }
+    }
+    None
+}
+
+/// ` (given password: X)` and ` (SHA1 of given password: X)` of Dovecot's `auth_verbose_passwords`, crypt dumps of `auth_debug_passwords`.
+fn given_password(text: &[u8]) -> Cow<'_, [u8]> {
+    if !contains(text, b"assword") {
+        return Cow::Borrowed(text);
+    }
+    for marker in [b"given password: ".as_slice(), b"password=", b"crypt() password: ", b"password comparison: ", b"pass=", b"(password: "] {
+        let Some((head, secret)) = split_once(text, marker) else { continue };
+        // A password may hold a parenthesis: what Dovecot appends behind its own is known.
+        let tail = match rsplit_once(secret, b") - trying the next ") {
+            Some((hidden, _)) => secret.get(hidden.len()..).unwrap_or_default(),
+            None if secret.ends_with(b")") => b")".as_slice(),
+            None => b"",
+        };
+        return Cow::Owned([head, marker, REDACTED, tail].concat());
+    }
+    Cow::Borrowed(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_and_the_rest_stays() {
+        let check = |text: &str, expected: &str| assert_eq!(String::from_utf8_lossy(&redact(text.as_bytes())), expected);
+        check("improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN[redacted]");
+        check("improper command pipelining after EHLO from u[192.0.2.1]: auth login\\r\\nYWxpY2U=\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: auth login[redacted]");
+        check("improper command pipelining after AUTH from u[192.0.2.1]: c2VjcmV0\\r\\n", "improper command pipelining after AUTH from u[192.0.2.1]: [redacted]");
+        check("improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n");
+        check("warning: u[192.0.2.1]: request longer than 12288: AGFsaWNlAHNlY3JldA...", "warning: u[192.0.2.1]: request longer than 12288: [redacted]");
+        check("auth: sql(u,192.0.2.1): unknown user (given password: Pass)word1)", "auth: sql(u,192.0.2.1): unknown user (given password: [redacted])");
+        check("auth: sql(u,192.0.2.1): Password mismatch (given password: a) b) - trying the next passdb", "auth: sql(u,192.0.2.1): Password mismatch (given password: [redacted]) - trying the next passdb");
+        check("auth: x(u,192.0.2.1): Password mismatch (SHA1 of given password: 21bd12)", "auth: x(u,192.0.2.1): Password mismatch (SHA1 of given password: [redacted])");
+        check("auth: x(u,192.0.2.1): Password mismatch", "auth: x(u,192.0.2.1): Password mismatch");
+        check("< u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==", "< u[192.0.2.1]: AUTH PLAIN[redacted]");
+        check("< u[192.0.2.1]: c2VjcmV0", "< u[192.0.2.1]: [redacted]");
+        check("< u[192.0.2.1]: QUIT", "< u[192.0.2.1]: QUIT");
+        check("xsasl_dovecot_server_first: sasl_method PLAIN, initial response AGFs", "xsasl_dovecot_server_first: sasl_method PLAIN, initial response [redacted]");
+        check("warning: u[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6", "warning: u[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6");
+    }
+}

@@ -1,0 +1,105 @@
+//! Cyrus `saslauthd` and PAM: why a login was refused. Neither knows the client's address when Postfix asks.
+//!
+//! Source of the wording: Cyrus SASL `saslauthd/auth_*.c`, `saslauthd/saslauthd-main.c` (`do_auth`); Linux-PAM modules.
+
+use std::net::IpAddr;
+
+use crate::client::address;
+use crate::event::Event;
+use crate::scan::{contains, split_once};
+
+/// `do_auth : auth failure: [user=U] [service=S] [realm=R] [mech=M] [reason=TEXT]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SaslauthdFailure<'a> {
+    /// The login name, without the realm unless saslauthd runs with `-r`.
+    pub user: &'a [u8],
+    /// What stood behind the `@`; empty if nothing.
+    pub realm: &'a [u8],
+    /// The asking service, `smtp` for Postfix.
+    pub service: &'a [u8],
+    /// The words of the mechanism behind saslauthd.
+    pub reason: &'a [u8],
+}
+
+/// A refusal by a PAM module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PamFailure<'a> {
+    /// The PAM service: `smtp` through saslauthd, `dovecot` through Dovecot.
+    pub service: &'a [u8],
+    /// The login name if named.
+    pub user: Option<&'a [u8]>,
+    /// The client's address if named (`rhost=`).
+    pub ip: Option<IpAddr>,
+    /// The words.
+    pub message: &'a [u8],
+}
+
+/// `saslauthd`, `plesk_saslauthd`.
+pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
+    if let Some(pam) = pam(text) {
+        return Some(Event::Pam(pam));
+    }
+    let Some((_, rest)) = split_once(text, b"auth failure: ") else {
+        return plesk(text).or(Some(Event::Other("saslauthd_note")));
+    };
+    let user = bracketed(rest, b"[user=", b"] [service=")?;
+    let service = bracketed(rest, b"[service=", b"]")?;
+    let realm = bracketed(rest, b"[realm=", b"]").unwrap_or_default();
+    let reason = bracketed(rest, b"[reason=", b"]").unwrap_or_default();
+    Some(Event::Saslauthd(SaslauthdFailure { user, realm, service, reason }))
+}
+
+/// `failed mail authenticatication attempt for user 'U' (password len=N)` of Plesk (spelled so).
+fn plesk(text: &[u8]) -> Option<Event<'_>> {
+    let (_, rest) = split_once(text, b"failed mail authentic")?;
+    let (_, rest) = split_once(rest, b"attempt for user '")?;
+    let (user, _) = split_once(rest, b"' (")?;
+    Some(Event::Saslauthd(SaslauthdFailure { user, realm: b"", service: b"smtp", reason: b"" }))
+}
+
+fn bracketed<'a>(text: &'a [u8], open: &[u8], close: &[u8]) -> Option<&'a [u8]> {
+    Some(split_once(split_once(text, open)?.1, close)?.0)
+}
+
+/// `pam_MODULE(SERVICE:TYPE): words`.
+pub(crate) fn pam(text: &[u8]) -> Option<PamFailure<'_>> {
+    let rest = text.strip_prefix(b"pam_").or_else(|| text.strip_prefix(b"auth: pam_"))?;
+    let (_module, rest) = split_once(rest, b"(")?;
+    let (inside, message) = split_once(rest, b"): ")?;
+    let (service, _type) = split_once(inside, b":")?;
+    let failed = ["authentication failure", "user unknown", "has expired", "expired password", "received for user", "temporarily locked", "Authentication failure"];
+    let failed = failed.iter().any(|words| contains(message, words.as_bytes()));
+    let ip = key(message, b" rhost=").and_then(address);
+    let user = key(message, b" user=").or_else(|| key(message, b" ruser=")).or_else(|| named(message));
+    failed.then_some(PamFailure { service, user, ip, message })
+}
+
+/// ` key=value` up to a blank; an empty value is none.
+fn key<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (_, value) = split_once(text, name)?;
+    value.split(|b| *b == b' ').next().filter(|value| !value.is_empty())
+}
+
+/// `… for user U: …`, `account U has expired …`.
+fn named(text: &[u8]) -> Option<&[u8]> {
+    let rest = split_once(text, b"for user ").or_else(|| split_once(text, b"account "))?.1;
+    rest.split(|b| matches!(b, b' ' | b':' | b'(')).next().filter(|user| !user.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals() {
+        let line = b"do_auth         : auth failure: [user=alice] [service=smtp] [realm=example.test] [mech=pam] [reason=PAM auth error]";
+        assert_eq!(event(line), Some(Event::Saslauthd(SaslauthdFailure { user: b"alice", realm: b"example.test", service: b"smtp", reason: b"PAM auth error" })));
+        assert_eq!(event(b"auth_rimap: x"), Some(Event::Other("saslauthd_note")));
+        let found = pam(b"pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost= user=alice").unwrap();
+        assert_eq!((found.service, found.user, found.ip), (b"smtp".as_slice(), Some(b"alice".as_slice()), None));
+        let found = pam(b"pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=w@x rhost=192.0.2.9").unwrap();
+        assert_eq!((found.user, found.ip.map(|ip| ip.to_string())), (Some(b"w@x".as_slice()), Some("192.0.2.9".into())));
+        assert!(pam(b"pam_unix(smtp:auth): check pass; user unknown").unwrap().user.is_none());
+        assert_eq!(pam(b"pam_unix(cron:session): session opened for user root"), None);
+    }
+}

@@ -1,0 +1,404 @@
+//! `smtpd`: what one SMTP server session logs.
+//!
+//! Input: the message behind the process tag, severity prefix included. Output: an [`Event`], or `None` for a line we
+//! do not know yet. Nothing here reads files or keeps state; joining the lines of a session is `trace`'s work.
+//! Source of the wording: Postfix `src/smtpd/smtpd.c`, `smtpd_check.c`, `smtpd_sasl_glue.c`, `smtpd_chat.c`, `src/tls/tls_server.c`.
+
+use crate::client::{Client, client, whole_client};
+use crate::event::{Event, Gone};
+use crate::level::{Level, level};
+use crate::policy::{content_check, policy, proxy};
+use crate::queue_id::{Prefix, QueueId, prefix};
+use crate::sasl;
+use crate::scan::{contains, number, rsplit_once, split_byte, split_once, whole_u32, word};
+
+/// How often a command was given in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Times it succeeded.
+    pub ok: u32,
+    /// Times it was tried.
+    pub tried: u32,
+}
+
+/// The counters of a `disconnect` line that matter to a login. A command that was not given counts 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// AUTH: tried includes what was refused before it reached a backend.
+    pub auth: Count,
+    /// STARTTLS.
+    pub starttls: Count,
+    /// MAIL FROM.
+    pub mail: Count,
+    /// RCPT TO.
+    pub rcpt: Count,
+    /// HELO and EHLO together.
+    pub hello: Count,
+    /// All commands; `commands=0/0` when nothing was said.
+    pub commands: Count,
+}
+
+/// A client over one of anvil's limits: `<WHAT> limit exceeded: N from <client> for service S`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit<'a> {
+    /// Which limit.
+    pub kind: LimitKind,
+    /// Who.
+    pub client: Client<'a>,
+    /// The service as master.cf names it (`submission`, `587`).
+    pub service: &'a [u8],
+}
+
+/// Which of anvil's limits was exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKind {
+    /// `smtpd_client_auth_rate_limit`.
+    Auth,
+    /// `smtpd_client_connection_rate_limit` or `…_count_limit`.
+    Connection,
+    /// `smtpd_client_new_tls_session_rate_limit`.
+    NewTls,
+    /// `smtpd_client_message_rate_limit` or `…_recipient_rate_limit`.
+    Message,
+}
+
+/// `client=…`: a message was accepted from a client, perhaps after a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acceptance<'a> {
+    /// The queue file; `None` for `NOQUEUE` before a proxy.
+    pub queue_id: Option<QueueId<'a>>,
+    /// From whom.
+    pub client: Client<'a>,
+    /// Mechanism of the login.
+    pub sasl_method: Option<&'a [u8]>,
+    /// Account of the login.
+    pub sasl_username: Option<&'a [u8]>,
+    /// `AUTH=` of MAIL FROM.
+    pub sasl_sender: Option<&'a [u8]>,
+    /// Queue id before a content filter (XFORWARD IDENT).
+    pub orig_queue_id: Option<QueueId<'a>>,
+}
+
+/// A TLS handshake that went well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsEstablished<'a> {
+    /// The other end; a server's `host[address]:port` where Postfix is the client.
+    pub peer: Client<'a>,
+    /// `Anonymous`, `Untrusted`, `Trusted`, `Verified`.
+    pub level: &'a [u8],
+    /// `TLSv1.3`.
+    pub version: &'a [u8],
+    /// `TLS_AES_256_GCM_SHA384`.
+    pub cipher: &'a [u8],
+}
+
+/// Parses one message of `smtpd`.
+pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
+    // Ordered by how often a busy server writes them.
+    match text.first()? {
+        b'd' if text.starts_with(b"disconnect from ") => disconnect(text),
+        b'c' if text.starts_with(b"connect from ") => whole_client(text.strip_prefix(b"connect from ")?).map(Event::Connect),
+        b'l' if text.starts_with(b"lost connection after ") => gone(text, None),
+        // A long queue id may begin with any of the letters above.
+        _ => severe(text).or_else(|| queued(text)).or_else(|| plain(text)),
+    }
+}
+
+/// `disconnect from <client>[ key=ok[/tried] … commands=…]`.
+fn disconnect(text: &[u8]) -> Option<Event<'_>> {
+    let (client, rest) = client(text.strip_prefix(b"disconnect from ")?)?;
+    let rest = rest.trim_ascii();
+    let counters = if rest.is_empty() { None } else { Some(counters(rest)) };
+    Some(Event::Disconnect(client, counters))
+}
+
+fn counters(text: &[u8]) -> Counters {
+    let mut counters = Counters::default();
+    for item in text.split(|b| *b == b' ') {
+        let Some((key, value)) = split_byte(item, b'=') else { continue };
+        let Some((ok, rest)) = number(value) else { continue };
+        let tried = rest.strip_prefix(b"/").and_then(number).map_or(ok, |(tried, _)| tried);
+        let count = Count { ok: u32::try_from(ok).unwrap_or(u32::MAX), tried: u32::try_from(tried).unwrap_or(u32::MAX) };
+        match key {
+            b"auth" => counters.auth = count,
+            b"starttls" => counters.starttls = count,
+            b"mail" => counters.mail = count,
+            b"rcpt" => counters.rcpt = count,
+            b"helo" | b"ehlo" => {
+                counters.hello = Count { ok: counters.hello.ok.saturating_add(count.ok), tried: counters.hello.tried.saturating_add(count.tried) };
+            }
+            b"commands" => counters.commands = count,
+            _ => {}
+        }
+    }
+    counters
+}
+
+/// `lost connection|timeout|too many errors after STAGE[ (N bytes)] from <client>`.
+pub(crate) fn gone<'a>(text: &'a [u8], queue_id: Option<QueueId<'a>>) -> Option<Event<'a>> {
+    let (how, rest) = [(b"lost connection after ".as_slice(), Gone::Lost), (b"timeout after ", Gone::Timeout), (b"too many errors after ", Gone::TooManyErrors)]
+        .into_iter()
+        .find_map(|(words, how)| Some((how, text.strip_prefix(words)?)))?;
+    let (stage, rest) = split_once(rest, b" from ")?;
+    let stage = split_once(stage, b" (").map_or(stage, |(stage, _bytes)| stage);
+    Some(Event::Gone { how, stage, client: whole_client(rest)?, queue_id })
+}
+
+/// Lines that begin with `warning: `, `fatal: `, `error: ` or `panic: `.
+fn severe(text: &[u8]) -> Option<Event<'_>> {
+    match level(text) {
+        (Level::Warning, rest) => warning(rest),
+        (Level::Fatal | Level::Panic, rest) => Some(fatal(rest)),
+        (Level::Error, rest) => warning(rest).or(Some(Event::Other("error"))),
+        (Level::Info, _) => None,
+    }
+}
+
+fn fatal(text: &[u8]) -> Event<'_> {
+    match sasl::backend_trouble(text) {
+        Some(trouble @ sasl::BackendTrouble::Library(_)) if !text.starts_with(b"SASL per-") => Event::Backend(trouble),
+        _ => Event::Fatal(text),
+    }
+}
+
+fn warning(text: &[u8]) -> Option<Event<'_>> {
+    if let Some(failure) = sasl::failure(text) {
+        return Some(Event::SaslFailed(failure));
+    }
+    if let Some((client, mechanism)) = sasl::aborted(text) {
+        return Some(Event::SaslAborted(client, mechanism));
+    }
+    if let Some(trouble) = sasl::backend_trouble(text) {
+        return Some(Event::Backend(trouble));
+    }
+    limit(text).or_else(|| tls_warning(text)).or_else(|| junk(text)).or_else(|| harmless_warning(text))
+}
+
+/// `AUTH command rate limit exceeded: N from <client> for service S` and its kin.
+fn limit(text: &[u8]) -> Option<Event<'_>> {
+    let (what, rest) = split_once(text, b" limit exceeded: ")?;
+    let kind = match what {
+        b"AUTH command rate" => LimitKind::Auth,
+        b"Connection rate" | b"Connection concurrency" => LimitKind::Connection,
+        b"New TLS session rate" => LimitKind::NewTls,
+        b"Message delivery request rate" | b"Recipient address rate" => LimitKind::Message,
+        _ => return None,
+    };
+    let (_, rest) = split_once(rest, b" from ")?;
+    let (client, rest) = client(rest)?;
+    Some(Event::Limited(Limit { kind, client, service: rest.strip_prefix(b" for service ").unwrap_or_default() }))
+}
+
+/// Grammar 2.9: TLS trouble that is always logged.
+fn tls_warning(text: &[u8]) -> Option<Event<'_>> {
+    if let Some(library) = text.strip_prefix(b"TLS library problem: ") {
+        return Some(Event::TlsLibrary(library));
+    }
+    if contains(text, b"request from ") || contains(text, b"request dropped from ") {
+        let refused = ["Refusing STARTTLS request from ", "Refusing TLS service request from ", "Wrapper-mode request dropped from "];
+        let rest = refused.iter().find_map(|words| text.strip_prefix(words.as_bytes()));
+        if let Some((who, _)) = rest.and_then(client) {
+            return Some(Event::TlsServerTrouble(Some(who), text));
+        }
+    }
+    let ours = ["No server certs available", "cannot get ", "error loading ", "cannot load ", "TLS context initialization failed", "No certs for key ", "disabling TLS support"];
+    ours.iter().any(|words| text.starts_with(words.as_bytes())).then_some(Event::TlsServerTrouble(None, text))
+}
+
+/// `non-SMTP command from <client>: …` and `<client>: request longer than N: …`.
+fn junk(text: &[u8]) -> Option<Event<'_>> {
+    if let Some(rest) = text.strip_prefix(b"non-SMTP command from ") {
+        let (who, rest) = client(rest)?;
+        return Some(Event::NonSmtp(who, rest.strip_prefix(b": ")?));
+    }
+    let (who, rest) = client(text)?;
+    let (limit, rest) = number(rest.strip_prefix(b": request longer than ")?)?;
+    Some(Event::TooLong(who, limit, rest.strip_prefix(b": ").unwrap_or(rest)))
+}
+
+/// Warnings that say nothing about a login.
+fn harmless_warning(text: &[u8]) -> Option<Event<'_>> {
+    let starts = |words: &[&str]| words.iter().any(|w| text.starts_with(w.as_bytes()));
+    if starts(&["hostname "]) || contains(text, b": hostname ") || contains(text, b"verification failed: ") {
+        return Some(Event::Other("hostname_mismatch"));
+    }
+    if starts(&["Illegal address syntax from ", "reject: ETRN ", "Unable to look up ", "malformed domain name ", "numeric domain name "]) {
+        return Some(Event::Other("bad_address"));
+    }
+    if starts(&["connect to Milter service ", "milter "]) {
+        return Some(Event::Other("milter_trouble"));
+    }
+    if starts(&["problem talking to ", "timeout on ", "connect to ", "access table ", "unknown smtpd restriction", "don't know if EHLO feature AUTH", "table ", "dict_", "haproxy ", "open database ", "database ", "unreasonable "]) || contains(text, b"lookup error") || contains(text, b"table lookup") {
+        return Some(Event::Other("lookup_trouble"));
+    }
+    starts(&["getpeername: ", "TLS ", "network_biopair", "restriction ", "SASL ", "smtpd_sasl_auth_enable is true", "run-time library vs. compile-time", "queue_file ", "not enough free space", "process ", "premature end-of-input", "psc_", "valid_hostname: "]).then_some(Event::Other("warning"))
+}
+
+/// Lines that belong to a queue file or to `NOQUEUE`.
+fn queued(text: &[u8]) -> Option<Event<'_>> {
+    let (before, rest) = prefix(text)?;
+    let queue_id = before.queue_id();
+    if rest.starts_with(b"client=") {
+        return acceptance(before, rest);
+    }
+    if let Some(found) = policy(rest).or_else(|| proxy(rest)) {
+        return Some(Event::Policy(queue_id, found));
+    }
+    if let Some(event) = gone(rest, queue_id) {
+        return Some(event);
+    }
+    if let Some(action) = content_check(rest) {
+        return Some(Event::ContentCheck(queue_id, action));
+    }
+    if rest.starts_with(b"abort: TLS from ") {
+        let who = client(rest.strip_prefix(b"abort: TLS from ")?)?.0;
+        return Some(Event::TlsAcceptError(who, rsplit_once(rest, b": ")?.1));
+    }
+    let known = ["reply filter ", "filter: ", "warn: ", "info: ", "trace: "].iter().any(|words| rest.starts_with(words.as_bytes()));
+    known.then_some(Event::Other("note"))
+}
+
+/// `client=<client>[, sasl_method=M][, sasl_username=U][, sasl_sender=X][, orig_queue_id=Q][, orig_client=C]`.
+///
+/// Values are not quoted and an account name may hold `, `; so the keys behind it are looked for from the right.
+fn acceptance<'a>(before: Prefix<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
+    let (client, rest) = client(rest.strip_prefix(b"client=")?)?;
+    let (rest, _orig_client) = cut(rest, b", orig_client=");
+    let (rest, orig_queue_id) = cut(rest, b", orig_queue_id=");
+    let (rest, sasl_sender) = cut(rest, b", sasl_sender=");
+    let (sasl_method, sasl_username) = match rest.strip_prefix(b", sasl_method=") {
+        Some(rest) => match split_once(rest, b", sasl_username=") {
+            Some((method, username)) => (Some(method), Some(username)),
+            None => (Some(rest), None),
+        },
+        None => (None, rest.strip_prefix(b", sasl_username=")),
+    };
+    let orig_queue_id = orig_queue_id.and_then(QueueId::new);
+    Some(Event::Accepted(Acceptance { queue_id: before.queue_id(), client, sasl_method, sasl_username, sasl_sender, orig_queue_id }))
+}
+
+fn cut<'a>(text: &'a [u8], key: &[u8]) -> (&'a [u8], Option<&'a [u8]>) {
+    rsplit_once(text, key).map_or((text, None), |(head, value)| (head, Some(value)))
+}
+
+/// Information lines without queue id.
+fn plain(text: &[u8]) -> Option<Event<'_>> {
+    if let Some(event) = gone(text, None) {
+        return Some(event);
+    }
+    if let Some(rest) = text.strip_prefix(b"SSL_accept error from ") {
+        let (who, rest) = client(rest)?;
+        return Some(Event::TlsAcceptError(who, rest.strip_prefix(b": ").unwrap_or(rest)));
+    }
+    if let Some(rest) = text.strip_prefix(b"improper command pipelining after ") {
+        let (stage, rest) = split_once(rest, b" from ")?;
+        let (who, rest) = client(rest)?;
+        return Some(Event::Pipelining(who, stage, rest.strip_prefix(b": ").unwrap_or_default()));
+    }
+    if let Some(found) = tls_established(text) {
+        return Some(Event::TlsEstablished(found));
+    }
+    if let Some(found) = proxy(text).or_else(|| policy(text)) {
+        return Some(Event::Policy(None, found));
+    }
+    debug(text).or_else(|| {
+        let known = ["discarding EHLO keywords: ", "setting up TLS connection from ", "initializing the server-side TLS", "name_mask: ", "SSL_accept:", "reply filter ", "statistics: ", "<<< ", ">>> ", "using backwards-compatible default setting ", "disabling TLS support", "TLS SNI ", "restriction ", "auto_clnt_", "generic_checks: ", "certificate verification "];
+        let listed = known.iter().any(|words| text.starts_with(words.as_bytes())) || contains(text, b" has changed -- restarting") || contains(text, b": replacing command ") || contains(text, b": certificate ") || contains(text, b": subject_CN=");
+        listed.then_some(Event::Other("note"))
+    })
+}
+
+/// `< name[address]: COMMAND` and `> name[address]: reply` of a verbose `smtpd`. They may hold passwords.
+fn debug(text: &[u8]) -> Option<Event<'_>> {
+    let rest = text.strip_prefix(b"< ").or_else(|| text.strip_prefix(b"> "));
+    let dialogue = rest.and_then(client).is_some_and(|(_, rest)| rest.starts_with(b": "));
+    (dialogue || text.starts_with(b"xsasl_") || text.starts_with(b"smtpd_sasl_") || text.starts_with(b"smtpd_chat_")).then_some(Event::Other("debug"))
+}
+
+/// `Anonymous TLS connection established from <client>[ to SNI]: TLSv1.3 with cipher C (256/256 bits)…`; also the
+/// client side's `… established to host[address]:port: …` and `… reused to …`.
+pub(crate) fn tls_established(text: &[u8]) -> Option<TlsEstablished<'_>> {
+    let (level, rest) = word(text);
+    if !matches!(level, b"Anonymous" | b"Untrusted" | b"Trusted" | b"Verified") {
+        return None;
+    }
+    let rest = rest.strip_prefix(b"TLS connection ")?;
+    let rest = rest.strip_prefix(b"established ").or_else(|| rest.strip_prefix(b"reused "))?;
+    let rest = rest.strip_prefix(b"from ").or_else(|| rest.strip_prefix(b"to "))?;
+    let (peer, rest) = client(rest)?;
+    let (_sni, rest) = split_once(rest, b": ")?;
+    let (version, rest) = split_once(rest, b" with cipher ")?;
+    Some(TlsEstablished { peer, level, version, cipher: word(rest).0 })
+}
+
+/// `process PATH pid N exit status S|killed by signal S` of `master`: pid, and how it ended.
+pub(crate) fn process_exit(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (_, rest) = split_once(text.strip_prefix(b"process ")?, b" pid ")?;
+    let (pid, how) = word(rest);
+    Some((whole_u32(pid)?, how))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> &'static str {
+        event(text.as_bytes()).map_or("unknown", |event| event.name())
+    }
+
+    #[test]
+    fn names_of_part_2() {
+        for (text, expected) in [
+            ("connect from h[192.0.2.1]", "connect"),
+            ("connect from unknown[unknown]", "connect"),
+            ("connect from h[192.0.2.1]:4711", "connect"),
+            ("disconnect from h[192.0.2.1]", "disconnect"),
+            ("lost connection after AUTH from h[192.0.2.1]", "lost_connection"),
+            ("NOQUEUE: lost connection after AUTH from h[192.0.2.1]", "lost_connection"),
+            ("ABCDEF1234: lost connection after DATA (12 bytes) from h[192.0.2.1]", "lost_connection"),
+            ("timeout after AUTH from h[192.0.2.1]:43839", "timeout"),
+            ("too many errors after AUTH from h[192.0.2.1]", "too_many_errors"),
+            ("warning: h[192.0.2.1]: SASL LOGIN authentication failed: x", "sasl_failed"),
+            ("warning: h[192.0.2.1]: SASL LOGIN authentication aborted", "sasl_aborted"),
+            ("warning: AUTH command rate limit exceeded: 3 from h[192.0.2.1] for service 587", "limited"),
+            ("warning: Connection concurrency limit exceeded: 51 from h[192.0.2.1] for service smtp", "limited"),
+            ("warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused", "sasl_backend"),
+            ("warning: SASL authentication failure: Password verification failed", "sasl_detail"),
+            ("fatal: no SASL authentication mechanisms", "fatal"),
+            ("fatal: unsupported SASL server implementation: foo", "sasl_backend"),
+            ("SSL_accept error from h[192.0.2.1]: -1", "tls_failed"),
+            ("warning: TLS library problem: error:0A00010B:SSL routines::wrong version number:", "tls_library"),
+            ("warning: Wrapper-mode request dropped from h[192.0.2.1] for service smtps. TLS context initialization failed. For details see earlier warnings in your logs.", "tls_server"),
+            ("Anonymous TLS connection established from h[192.0.2.1] to mail.example: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519", "tls_established"),
+            ("improper command pipelining after EHLO from h[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n", "pipelining"),
+            ("warning: h[192.0.2.1]: request longer than 12288: dGhp...", "request_too_long"),
+            ("warning: non-SMTP command from h[192.0.2.1]: GET / HTTP/1.1", "non_smtp"),
+            ("warning: hostname x.example does not resolve to address 192.0.2.1", "hostname_mismatch"),
+            ("NOQUEUE: reject: RCPT from h[192.0.2.1]: 554 5.7.1 <u@r>: Relay access denied; from=<a> to=<u@r> proto=ESMTP helo=<c>", "reject"),
+            ("NOQUEUE: reject_warning: RCPT from h[192.0.2.1]: 554 5.7.1 <u@r>: Relay access denied; from=<a>", "policy"),
+            ("0F5383D: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=a", "client"),
+            ("discarding EHLO keywords: AUTH", "note"),
+            ("< h[192.0.2.1]: AUTH PLAIN x", "debug"),
+            ("something nobody wrote", "unknown"),
+            ("warning: something nobody wrote", "unknown"),
+        ] {
+            assert_eq!(name(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn counters_of_a_session() {
+        let Some(Event::Disconnect(_, Some(c))) = event(b"disconnect from h[192.0.2.1]:5 helo=1 ehlo=2/3 starttls=1 auth=0/4 mail=1 rcpt=0/1 quit=1 commands=5/12 notes=bare_lf") else { panic!() };
+        assert_eq!((c.auth, c.starttls, c.hello, c.commands), (Count { ok: 0, tried: 4 }, Count { ok: 1, tried: 1 }, Count { ok: 3, tried: 4 }, Count { ok: 5, tried: 12 }));
+        assert_eq!(event(b"disconnect from h[192.0.2.1]"), Some(Event::Disconnect(whole_client(b"h[192.0.2.1]").unwrap(), None)));
+    }
+
+    #[test]
+    fn acceptance_fields() {
+        let Some(Event::Accepted(a)) = event(b"105819B000C: client=unknown[203.0.113.104], sasl_method=PLAIN, sasl_username=a, b@x, sasl_sender=foo+3Dbar@x, orig_queue_id=0F5383D, orig_client=h[192.0.2.1]") else { panic!() };
+        assert_eq!((a.sasl_method, a.sasl_username, a.sasl_sender), (Some(b"PLAIN".as_slice()), Some(b"a, b@x".as_slice()), Some(b"foo+3Dbar@x".as_slice())));
+        assert_eq!(a.orig_queue_id.map(|q| q.as_bytes()), Some(b"0F5383D".as_slice()));
+        let Some(Event::Accepted(a)) = event(b"NOQUEUE: client=h[192.0.2.1]") else { panic!() };
+        assert_eq!((a.queue_id, a.sasl_username), (None, None));
+    }
+}

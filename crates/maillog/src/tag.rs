@@ -1,0 +1,74 @@
+//! The program tag of a line: `postfix-out/submission/smtpd`.
+//!
+//! Source of the shape: Postfix `src/global/mail_task.c` (`syslog_name` + `/` + base name of the program).
+
+/// A program tag as logged. The prefix is the administrator's free text; only the last element names the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Tag<'a>(pub &'a [u8]);
+
+impl<'a> Tag<'a> {
+    /// The program: the last path element (`smtpd`).
+    #[must_use]
+    pub fn daemon(self) -> &'a [u8] {
+        match memchr::memrchr(b'/', self.0) {
+            Some(at) => self.0.get(at + 1..).unwrap_or_default(),
+            None => self.0,
+        }
+    }
+
+    /// What stands before the first slash (`postfix-out`); `None` for a tag without one.
+    #[must_use]
+    pub fn instance(self) -> Option<&'a [u8]> {
+        self.0.get(..memchr::memchr(b'/', self.0)?)
+    }
+
+    /// What stands between instance and program (`submission`); `None` for a bare `postfix/smtpd`.
+    #[must_use]
+    pub fn service(self) -> Option<&'a [u8]> {
+        let (first, last) = (memchr::memchr(b'/', self.0)?, memchr::memrchr(b'/', self.0)?);
+        self.0.get(first + 1..last).filter(|service| !service.is_empty())
+    }
+
+    /// Whether the service's name says that mail users hand in mail here (ports 587 and 465).
+    ///
+    /// Stock names are `submission`, `submissions` and `smtps`; panels extend them (`submission-haproxy`).
+    #[must_use]
+    pub fn is_submission(self) -> bool {
+        let named = |name: &[u8]| self.service().is_some_and(|s| s.split(|b| *b == b'/').any(|part| part.starts_with(name)));
+        named(b"submission") || named(b"smtps") || named(b"587") || named(b"465")
+    }
+
+    /// Whether the service's name says that TLS comes before any command (port 465).
+    #[must_use]
+    pub fn is_implicit_tls(self) -> bool {
+        let named = |name: &[u8]| self.service().is_some_and(|s| s.split(|b| *b == b'/').any(|part| part.starts_with(name)));
+        named(b"submissions") || named(b"smtps") || named(b"465")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taken_apart() {
+        let check = |tag: &str, instance: Option<&str>, service: Option<&str>, daemon: &str| {
+            let tag = Tag(tag.as_bytes());
+            assert_eq!((tag.instance(), tag.service(), tag.daemon()), (instance.map(str::as_bytes), service.map(str::as_bytes), daemon.as_bytes()));
+        };
+        check("postfix/smtpd", Some("postfix"), None, "smtpd");
+        check("postfix-out/submission/smtpd", Some("postfix-out"), Some("submission"), "smtpd");
+        check("postfix/a/b/smtpd", Some("postfix"), Some("a/b"), "smtpd");
+        check("postfix-example.com/smtpd", Some("postfix-example.com"), None, "smtpd");
+        check("dovecot", None, None, "dovecot");
+        check("", None, None, "");
+    }
+
+    #[test]
+    fn which_services_are_for_mail_users() {
+        let submission = |tag: &str| Tag(tag.as_bytes()).is_submission();
+        assert!(submission("postfix/submission/smtpd") && submission("postfix/smtps/smtpd"));
+        assert!(submission("x/submissions-proxyprotocol/smtpd") && submission("postfix/submission-haproxy/smtpd"));
+        assert!(!submission("postfix/smtpd") && !submission("postfix/10025/smtpd") && !submission("submission/smtpd"));
+    }
+}
