@@ -63,7 +63,7 @@ fn ipv4(text: &[u8]) -> Option<IpAddr> {
 
 /// Parses a client at the start of `text`; the rest follows directly behind it.
 #[must_use]
-pub fn client(text: &[u8]) -> Option<(Client<'_>, &[u8])> {
+pub(crate) fn client(text: &[u8]) -> Option<(Client<'_>, &[u8])> {
     let (name, rest) = split_byte(text, b'[')?;
     let (address, rest) = split_byte(rest, b']')?;
     let plausible = !name.contains(&b']') && !address.is_empty() && !address.contains(&b' ');
@@ -79,7 +79,7 @@ fn port(rest: &[u8]) -> (Option<u16>, &[u8]) {
 
 /// Parses text that is a client and nothing else.
 #[must_use]
-pub fn whole_client(text: &[u8]) -> Option<Client<'_>> {
+pub(crate) fn whole_client(text: &[u8]) -> Option<Client<'_>> {
     let (client, rest) = client(text)?;
     rest.trim_ascii().is_empty().then_some(client)
 }

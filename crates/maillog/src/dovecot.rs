@@ -69,7 +69,7 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     match process {
         b"auth" => auth(rest),
         b"auth-worker" => auth_worker(rest),
-        b"master" | b"anvil" | b"config" | b"log" | b"ssl-params" | b"stats" | b"indexer" | b"doveadm" | b"old-stats" => Some(Event::DovecotService(without_level(rest.strip_prefix(b":").unwrap_or(rest)))),
+        b"master" | b"anvil" | b"config" | b"log" | b"ssl-params" | b"stats" | b"indexer" | b"doveadm" | b"old-stats" => Some(Event::DovecotService(rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start())),
         b"imap" | b"pop3" | b"lmtp" | b"lda" | b"submission" | b"managesieve" | b"indexer-worker" | b"quota-status" | b"dict" | b"replicator" | b"imap-hibernate" | b"imap-urlauth" | b"script" => Some(Event::Other("dovecot_mail")),
         b"Dovecot" | b"Killed with signal" => Some(Event::DovecotService(text)),
         _ => text.starts_with(b"Dovecot v").then_some(Event::DovecotService(text)),
@@ -91,8 +91,7 @@ fn auth(rest: &[u8]) -> Option<Event<'_>> {
     if text.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
-    let text = without_level(text);
-    Some(request_of_23(text).map_or(Event::DovecotService(text), Event::DovecotAuth))
+    Some(request_of_23(without_level(text)).map_or(Event::DovecotService(text), Event::DovecotAuth))
 }
 
 /// `auth-worker(pid): [conn unix:auth-worker (…): auth-worker<N>: ]DRIVER(user,ip): MSG`, or the 2.4 form.
@@ -105,9 +104,9 @@ fn auth_worker(rest: &[u8]) -> Option<Event<'_>> {
     if text.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
-    let text = without_level(text);
-    let text = if text.starts_with(b"conn ") { split_once(text, b">: ").map_or(text, |(_, after)| after) } else { text };
-    Some(request_of_23(text).map_or(Event::DovecotService(text), Event::DovecotAuth))
+    let words = without_level(text);
+    let words = if words.starts_with(b"conn ") { split_once(words, b">: ").map_or(words, |(_, after)| after) } else { words };
+    Some(request_of_23(words).map_or(Event::DovecotService(text), Event::DovecotAuth))
 }
 
 /// `passwd-file(alice@example.test,203.0.113.1,<session>): Password mismatch`.

@@ -173,7 +173,7 @@ fn repeated(record: Record<'_>) -> Record<'_> {
 
 /// `last message repeated N times` of older syslogds: N more of the line before. Output: N.
 #[must_use]
-pub fn last_message_repeated(text: &[u8]) -> Option<u32> {
+pub(crate) fn last_message_repeated(text: &[u8]) -> Option<u32> {
     let (times, rest) = number(text.strip_prefix(b"last message repeated ")?)?;
     let ends = rest == b" times" || rest == b" time";
     if ends { u32::try_from(times).ok() } else { None }

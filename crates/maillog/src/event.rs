@@ -85,7 +85,7 @@ pub enum Event<'a> {
     DovecotAuth(DovecotAuth<'a>),
     /// Dovecot's own IMAP, POP3, ManageSieve or submission login ended, well or badly.
     DovecotLogin(DovecotLogin<'a>),
-    /// Dovecot trouble that names no user: limits, crashes, starts; with its words.
+    /// Dovecot trouble that names no user: limits, crashes, starts; with its words, severity included.
     DovecotService(&'a [u8]),
     /// saslauthd refused a login.
     Saslauthd(SaslauthdFailure<'a>),

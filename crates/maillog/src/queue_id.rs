@@ -34,7 +34,7 @@ fn is_long(text: &[u8]) -> bool {
 
 /// What stands before the first `: ` of a message that belongs to a queue file, or to none yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prefix<'a> {
+pub(crate) enum Prefix<'a> {
     /// A queue file is open.
     Queue(QueueId<'a>),
     /// `NOQUEUE`: before a queue file exists.
@@ -44,7 +44,7 @@ pub enum Prefix<'a> {
 impl<'a> Prefix<'a> {
     /// The queue id, if there is one.
     #[must_use]
-    pub fn queue_id(self) -> Option<QueueId<'a>> {
+    pub(crate) fn queue_id(self) -> Option<QueueId<'a>> {
         match self {
             Self::Queue(id) => Some(id),
             Self::NoQueue => None,
@@ -54,7 +54,7 @@ impl<'a> Prefix<'a> {
 
 /// Parses `<queue id>: ` or `NOQUEUE: `; the rest follows behind the blank.
 #[must_use]
-pub fn prefix(text: &[u8]) -> Option<(Prefix<'_>, &[u8])> {
+pub(crate) fn prefix(text: &[u8]) -> Option<(Prefix<'_>, &[u8])> {
     if let Some(rest) = text.strip_prefix(b"NOQUEUE: ") {
         return Some((Prefix::NoQueue, rest));
     }

@@ -50,7 +50,7 @@ pub struct Limit<'a> {
 }
 
 /// Which of anvil's limits was exceeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LimitKind {
     /// `smtpd_client_auth_rate_limit`.
     Auth,

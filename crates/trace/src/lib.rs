@@ -1,1 +1,26 @@
-//! trace
+//! Which lines belong together? SMTP sessions, login attempts, and the messages that logins sent.
+//!
+//! Lines go in, in the order of the log; outcomes come out through a [`Sink`]: one [`Attempt`] for each login that did not
+//! succeed (whatever number of lines tell of it), one [`Login`] for each that did, one [`Refusal`] for each policy
+//! decision, one [`Message`] for each message a login sent. This is the only place with a time window; no clock and no
+//! file is read.
+//!
+//! Memory is bounded by [`Limits`]; what is given up beyond each bound stands there.
+
+mod attempt;
+mod evidence;
+mod line;
+mod message;
+mod names;
+mod recent;
+mod session;
+mod tracer;
+
+pub use attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login, NameOrigin, Refusal, Where};
+pub use line::Line;
+pub use message::{Fate, Message};
+pub use session::SessionId;
+pub use tracer::{Limits, Sink, Tracer};
+
+/// A hash map for keys that strangers choose: seeded at random, quick for short keys.
+pub type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;

@@ -1,0 +1,225 @@
+//! Verdicts of Dovecot, saslauthd and PAM, and the attempts they belong to (grammar 5.4, 6).
+//!
+//! Dovecot writes its verdict at once and answers Postfix after a delay: the verdict comes first, by up to
+//! [`BEFORE`]; clocks and syslog queues may turn that round by [`AFTER`]. A verdict is used once. Two that could be
+//! meant are ambiguous: nobody is accused by a guess.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use crate::attempt::{Evidence, EvidenceSource};
+
+/// How long before the Postfix line a verdict may stand, in microseconds: Dovecot's failure delay of 2 s and some slack.
+pub(crate) const BEFORE: i64 = 3_500_000;
+/// How long after it.
+pub(crate) const AFTER: i64 = 1_000_000;
+/// Verdicts kept at most; older ones are forgotten unjoined.
+const KEPT: usize = 4_096;
+
+/// What a backend said about one login.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) line: u64,
+    pub(crate) time: i64,
+    pub(crate) source: EvidenceSource,
+    /// `None` where the backend does not know it (saslauthd).
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) user: Option<Box<[u8]>>,
+    /// What stood behind the `@`, where the backend logs it apart.
+    pub(crate) realm: Option<Box<[u8]>>,
+    /// Another password database may still accept the login.
+    pub(crate) may_still_succeed: bool,
+    pub(crate) text: Rc<[u8]>,
+}
+
+/// What an attempt is looked up by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) time: i64,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) user: Option<&'a [u8]>,
+    /// The backend is Cyrus: its verdicts name no address.
+    pub(crate) cyrus: bool,
+}
+
+/// What the window knows about an attempt.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Joined {
+    Nothing,
+    /// More than one login could be meant.
+    Ambiguous,
+    /// The lines that tell of it, the name they give, and how sure that is.
+    Found { evidence: Vec<Evidence>, user: Option<Box<[u8]>>, confidence: f32 },
+}
+
+/// The verdicts of the last seconds.
+#[derive(Default)]
+pub(crate) struct Window {
+    verdicts: VecDeque<Verdict>,
+}
+
+impl Window {
+    pub(crate) fn add(&mut self, verdict: Verdict) {
+        let horizon = verdict.time - BEFORE - AFTER;
+        while self.verdicts.len() >= KEPT || self.verdicts.front().is_some_and(|v| v.time < horizon) {
+            self.verdicts.pop_front();
+        }
+        self.verdicts.push_back(verdict);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.verdicts.is_empty()
+    }
+
+    /// Finds what was said about an attempt and takes it out of the window.
+    pub(crate) fn join(&mut self, wanted: Wanted<'_>) -> Joined {
+        let fits: Vec<usize> = self.verdicts.iter().enumerate().filter(|(_, v)| v.fits(&wanted)).map(|(at, _)| at).collect();
+        let users = self.users(&fits);
+        match users.len() {
+            0 if fits.is_empty() => Joined::Nothing,
+            0 | 1 => self.take(&fits, wanted),
+            _ => Joined::Ambiguous,
+        }
+    }
+
+    /// The different names among some verdicts, without case.
+    fn users(&self, fits: &[usize]) -> Vec<Box<[u8]>> {
+        let mut users: Vec<Box<[u8]>> = fits.iter().filter_map(|at| self.verdicts.get(*at)?.user.as_deref()).map(|u| u.to_ascii_lowercase().into()).collect();
+        users.sort_unstable();
+        users.dedup();
+        users
+    }
+
+    /// Takes the oldest complete verdict: everything up to the first line that is final for its source.
+    fn take(&mut self, fits: &[usize], wanted: Wanted<'_>) -> Joined {
+        let last = fits.iter().find(|at| self.verdicts.get(**at).is_some_and(|v| !v.may_still_succeed && v.is_the_backends_own()));
+        let last = last.or(fits.last()).copied().unwrap_or_default();
+        let group: Vec<usize> = fits.iter().copied().filter(|at| *at <= last).collect();
+        let mut evidence = Vec::new();
+        let mut user = None;
+        for at in group.into_iter().rev() {
+            let Some(verdict) = self.verdicts.remove(at) else { continue };
+            user = user.or_else(|| verdict.full_name());
+            evidence.push(Evidence { line: verdict.line, source: verdict.source, text: verdict.text });
+        }
+        evidence.reverse();
+        let confidence = match (wanted.user.is_some(), wanted.cyrus) {
+            (true, _) => 0.95,
+            (false, false) => 0.75,
+            (false, true) => 0.5,
+        };
+        Joined::Found { evidence, user, confidence }
+    }
+}
+
+impl Verdict {
+    fn fits(&self, wanted: &Wanted<'_>) -> bool {
+        let in_time = (-AFTER..=BEFORE).contains(&(wanted.time - self.time));
+        let address = match (self.ip, wanted.ip) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            // Without an address only Cyrus' helpers speak of this attempt.
+            (None, _) => wanted.cyrus,
+            (Some(_), None) => false,
+        };
+        in_time && address && self.name_fits(wanted.user)
+    }
+
+    fn name_fits(&self, wanted: Option<&[u8]>) -> bool {
+        match (self.user.as_deref(), wanted) {
+            (Some(mine), Some(theirs)) => mine.eq_ignore_ascii_case(theirs) || self.full_name().is_some_and(|full| full.eq_ignore_ascii_case(theirs)) || self.realm.is_some() && local_part(theirs).eq_ignore_ascii_case(mine),
+            // A PAM line without a name only joins what names itself otherwise.
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    fn full_name(&self) -> Option<Box<[u8]>> {
+        let user = self.user.as_deref()?;
+        Some(match self.realm.as_deref() {
+            Some(realm) if !realm.is_empty() && !user.contains(&b'@') => [user, b"@", realm].concat().into(),
+            _ => user.into(),
+        })
+    }
+
+    /// PAM lines come with a line of the backend that asked; only that one ends a verdict.
+    fn is_the_backends_own(&self) -> bool {
+        self.source != EvidenceSource::Pam
+    }
+}
+
+fn local_part(name: &[u8]) -> &[u8] {
+    name.split(|b| *b == b'@').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    fn verdict(line: u64, seconds: i64, ip: Option<&str>, user: Option<&str>, text: &str) -> Verdict {
+        let source = if ip.is_some() { EvidenceSource::Dovecot } else { EvidenceSource::Saslauthd };
+        Verdict { line, time: seconds * SECOND, source, ip: ip.map(|ip| ip.parse().unwrap()), user: user.map(|u| u.as_bytes().into()), realm: None, may_still_succeed: text.contains("trying the next"), text: text.as_bytes().into() }
+    }
+
+    fn wanted(seconds: i64, ip: &str, user: Option<&'static str>) -> Wanted<'static> {
+        Wanted { time: seconds * SECOND, ip: Some(ip.parse().unwrap()), user: user.map(str::as_bytes), cyrus: false }
+    }
+
+    fn lines(joined: &Joined) -> Vec<u64> {
+        match joined {
+            Joined::Found { evidence, .. } => evidence.iter().map(|e| e.line).collect(),
+            Joined::Nothing | Joined::Ambiguous => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn by_address_name_and_time() {
+        let mut window = Window::default();
+        window.add(verdict(1, 10, Some("192.0.2.1"), Some("Alice"), "Password mismatch"));
+        assert_eq!(window.join(wanted(12, "192.0.2.2", Some("alice"))), Joined::Nothing);
+        assert_eq!(window.join(wanted(12, "192.0.2.1", Some("bob"))), Joined::Nothing);
+        assert_eq!(window.join(wanted(14, "192.0.2.1", Some("alice"))), Joined::Nothing);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", Some("alice")))), [1]);
+        assert_eq!(window.join(wanted(12, "192.0.2.1", Some("alice"))), Joined::Nothing);
+    }
+
+    #[test]
+    fn two_names_are_no_guess() {
+        let mut window = Window::default();
+        window.add(verdict(1, 10, Some("192.0.2.1"), Some("alice"), "Password mismatch"));
+        window.add(verdict(2, 11, Some("192.0.2.1"), Some("bob"), "unknown user"));
+        assert_eq!(window.join(wanted(12, "192.0.2.1", None)), Joined::Ambiguous);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", Some("bob")))), [2]);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))), [1]);
+    }
+
+    #[test]
+    fn in_order_and_up_to_the_final_line() {
+        let mut window = Window::default();
+        window.add(verdict(1, 10, Some("192.0.2.1"), Some("a"), "Password mismatch - trying the next passdb"));
+        window.add(verdict(2, 10, Some("192.0.2.1"), Some("a"), "unknown user"));
+        window.add(verdict(3, 11, Some("192.0.2.1"), Some("a"), "Password mismatch"));
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))), [1, 2]);
+        assert_eq!(lines(&window.join(wanted(13, "192.0.2.1", None))), [3]);
+    }
+
+    #[test]
+    fn saslauthd_names_no_address() {
+        let mut window = Window::default();
+        window.add(Verdict { realm: Some(b"example.test".as_slice().into()), ..verdict(1, 10, None, Some("alice"), "PAM auth error") });
+        assert_eq!(window.join(wanted(10, "192.0.2.1", Some("alice@example.test"))), Joined::Nothing);
+        let found = window.join(Wanted { cyrus: true, ..wanted(10, "192.0.2.1", None) });
+        let Joined::Found { user, .. } = found else { panic!("{found:?}") };
+        assert_eq!(user.as_deref(), Some(b"alice@example.test".as_slice()));
+    }
+
+    #[test]
+    fn a_flood_stays_within_bounds() {
+        let mut window = Window::default();
+        for n in 0..10_000 {
+            window.add(verdict(n, 10, Some("192.0.2.1"), Some("a"), "unknown user"));
+        }
+        assert!(window.verdicts.len() <= KEPT);
+    }
+}
