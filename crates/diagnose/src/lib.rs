@@ -1,1 +1,20 @@
-//! diagnose
+//! Why did it fail, is it an attack, what next?
+//!
+//! Outcomes of [`trace`] go in; a [`Diagnosis`] (class, cause, confidence) comes out for each, and a [`Tally`] of all of
+//! them: who failed, for what, who got in later, and the findings a person should know. Knows no store and no screen.
+
+mod cause;
+mod causes;
+mod class;
+mod diagnosis;
+mod finding;
+mod tally;
+mod verdict;
+
+pub use cause::{Cause, Check, Pattern, Place, Signature, With};
+pub use causes::{all, by_id, of_words};
+pub use class::Class;
+pub use diagnosis::{Diagnoser, Diagnosis, line, refusal};
+pub use finding::{Finding, Kind, findings};
+pub use tally::{AccountTally, ClientTally, Counts, Proof, Recovered, RelayWhy, Refused, Tally};
+pub use verdict::{Verdict, account_verdict, client_verdict};

@@ -61,9 +61,12 @@ const IDLE: i64 = 600 * 1_000_000;
 /// Services (host and tag) of which we remember whether AUTH is answered there.
 const SERVICES: usize = 4_096;
 
+/// Outcomes wait together, so that they come out in the order in which they happened.
 enum Held {
     Attempt(Box<Attempt>),
     Login(Box<Login>),
+    Accepted { at: Box<Where>, username: Box<[u8]>, queue_id: Option<Box<[u8]>> },
+    Message(Box<Message>),
 }
 
 /// Joins lines into outcomes.
@@ -76,7 +79,8 @@ pub struct Tracer {
     window: Window,
     recent: Recent,
     messages: Messages,
-    held: VecDeque<Held>,
+    /// With the log's time when each came in.
+    held: VecDeque<(i64, Held)>,
     services: Map<(Symbol, Symbol), ()>,
     now: i64,
     dovecot_changed: Option<i64>,
@@ -126,7 +130,7 @@ impl Tracer {
             Event::Removed(id) if !self.messages.is_idle() => {
                 let host = self.names.number(line.record.host);
                 if let Some(message) = self.messages.removed(host, id.as_bytes()) {
-                    sink.message(&message);
+                    self.push(Held::Message(Box::new(message)));
                 }
                 None
             }
@@ -193,23 +197,25 @@ impl Tracer {
 
     /// Lets out what has been held back long enough.
     fn release(&mut self, sink: &mut impl Sink) {
-        while let Some(first) = self.held.front() {
-            let time = match first {
-                Held::Attempt(attempt) => attempt.at.time,
-                Held::Login(login) => login.at.time,
-            };
-            if self.now.saturating_sub(time) < HOLD && self.held.len() <= self.limits.held {
+        while let Some((since, _)) = self.held.front() {
+            if self.now.saturating_sub(*since) < HOLD && self.held.len() <= self.limits.held {
                 return;
             }
             match self.held.pop_front() {
-                Some(Held::Attempt(mut attempt)) => {
+                Some((_, Held::Attempt(mut attempt))) => {
                     self.join(&mut attempt);
                     sink.attempt(&attempt);
                 }
-                Some(Held::Login(login)) => sink.login(&login),
+                Some((_, Held::Login(login))) => sink.login(&login),
+                Some((_, Held::Accepted { at, username, queue_id })) => sink.message_accepted(&at, &username, queue_id.as_deref()),
+                Some((_, Held::Message(message))) => sink.message(&message),
                 None => return,
             }
         }
+    }
+
+    fn push(&mut self, held: Held) {
+        self.held.push_back((self.now, held));
     }
 
     // ---- evidence ----
@@ -371,7 +377,7 @@ impl Tracer {
                     sink.refusal(&refusal);
                 }
             }
-            Event::Accepted(acceptance) => self.accepted(key, session, line, &acceptance, sink),
+            Event::Accepted(acceptance) => self.accepted(key, session, line, &acceptance),
             _ => {}
         }
         false
@@ -411,7 +417,7 @@ impl Tracer {
             context,
         };
         self.join(&mut attempt);
-        self.held.push_back(Held::Attempt(Box::new(attempt)));
+        self.push(Held::Attempt(Box::new(attempt)));
     }
 
     fn context(&mut self, session: &Session, line: &Line<'_>, ip: Option<IpAddr>, count: u32, reason: &[u8]) -> Context {
@@ -438,7 +444,7 @@ impl Tracer {
 
     fn hold_at(&mut self, at: Where, session: &mut Session, kind: AttemptKind, count: u32, mechanism: &[u8], context: Context) {
         let attempt = Attempt { at, kind, count, mechanism: self.words.shared(mechanism), username: None, origin: NameOrigin::NotLogged, reason: nothing(), evidence: Vec::new(), context: Context { tls: session.tls, session_ok: session.logins, ..context } };
-        self.held.push_back(Held::Attempt(Box::new(attempt)));
+        self.push(Held::Attempt(Box::new(attempt)));
     }
 
     /// The process's last words. Output: whether the session is over.
@@ -450,7 +456,7 @@ impl Tracer {
         let context = Context { waited, tls: session.tls, since_dovecot_change: self.dovecot_changed.map(|then| line.time - then), ..Context::default() };
         if words == b"no SASL authentication mechanisms" {
             let attempt = Attempt { at, kind: AttemptKind::Killed, count: line.record.repeat, mechanism: nothing(), username: None, origin: NameOrigin::NotLogged, reason: nothing(), evidence, context };
-            self.held.push_back(Held::Attempt(Box::new(attempt)));
+            self.push(Held::Attempt(Box::new(attempt)));
         }
         self.end(key, session, None, sink);
         true
@@ -464,7 +470,7 @@ impl Tracer {
         }
     }
 
-    fn accepted(&mut self, key: Key, session: &mut Session, line: &Line<'_>, acceptance: &Acceptance<'_>, sink: &mut impl Sink) {
+    fn accepted(&mut self, key: Key, session: &mut Session, line: &Line<'_>, acceptance: &Acceptance<'_>) {
         let Some(username) = acceptance.sasl_username else {
             if acceptance.orig_queue_id.is_some() || is_local(&acceptance.client) {
                 self.messages.reinjected(key.host, acceptance, line.time);
@@ -477,11 +483,12 @@ impl Tracer {
             session.username = Some(username.into());
             self.service_answers(key);
             let mechanism = self.words.shared(acceptance.sasl_method.unwrap_or_default());
-            self.held.push_back(Held::Login(Box::new(Login { at: at.clone(), count: 1, further: false, mechanism, username: Some(username.into()) })));
+            self.push(Held::Login(Box::new(Login { at: at.clone(), count: 1, further: false, mechanism, username: Some(username.into()) })));
         }
-        sink.message_accepted(&at, username, acceptance.queue_id.map(|id| id.as_bytes()));
+        let queue_id = acceptance.queue_id.map(|id| id.as_bytes().into());
+        self.push(Held::Accepted { at: Box::new(at.clone()), username: username.into(), queue_id });
         if let Some(dropped) = self.messages.accepted(key.host, acceptance, at) {
-            sink.message(&dropped);
+            self.push(Held::Message(Box::new(dropped)));
         }
     }
 
@@ -560,7 +567,7 @@ impl Tracer {
         self.service_answers(key);
         let at = self.place(key, session, line.id, line.time);
         let username = session.username.clone();
-        self.held.push_back(Held::Login(Box::new(Login { at, count: untold, further, mechanism: nothing(), username })));
+        self.push(Held::Login(Box::new(Login { at, count: untold, further, mechanism: nothing(), username })));
     }
 
     /// AUTH commands of which no line tells: left unanswered, or refused before they reached a backend (grammar 2.8).
@@ -591,7 +598,7 @@ impl Tracer {
         let at = self.place(key, session, line, time);
         let evidence = std::mem::take(&mut session.tls_evidence);
         let attempt = Attempt { at, kind: AttemptKind::TlsFailed, count: 1, mechanism: nothing(), username: None, origin: NameOrigin::NotLogged, reason, evidence, context: Context::default() };
-        self.held.push_back(Held::Attempt(Box::new(attempt)));
+        self.push(Held::Attempt(Box::new(attempt)));
     }
 }
 

@@ -1,0 +1,315 @@
+//! The cause of one attempt, refusal or line: the table's signature first, then the rules of context where the line
+//! alone cannot tell.
+
+use std::rc::Rc;
+
+use maillog::{Event, LimitKind, LoginOutcome, Program, Tag, program};
+use trace::{Attempt, AttemptKind, Evidence, EvidenceSource, Map, Refusal};
+
+use crate::cause::{Cause, Place};
+use crate::causes::{by_id, of_words};
+use crate::class::Class;
+
+/// How something is counted, why it happened, and how sure that is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Diagnosis {
+    /// How it is counted; `None` for what is evidence only.
+    pub class: Option<Class>,
+    /// The cause; `None` where there is none to give.
+    pub cause: Option<&'static Cause>,
+    /// 0 to 1.
+    pub confidence: f32,
+    /// What raised or lowered the confidence here.
+    pub note: &'static str,
+}
+
+impl Diagnosis {
+    fn new(class: Option<Class>, id: &str, confidence: Option<f32>, note: &'static str) -> Self {
+        let cause = by_id(id);
+        Self { class, cause, confidence: confidence.or(cause.map(|c| c.confidence)).unwrap_or_default(), note }
+    }
+
+    fn of(cause: &'static Cause, confidence: f32, note: &'static str) -> Self {
+        Self { class: cause.class, cause: Some(cause), confidence, note }
+    }
+
+    /// The cause's id, or an empty string.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        self.cause.map_or("", |cause| cause.id)
+    }
+}
+
+/// Accounts remembered for the rule about missing domains.
+const KNOWN_ACCOUNTS: usize = 200_000;
+/// Wordings whose cause is remembered.
+const REMEMBERED_WORDS: usize = 4_096;
+
+/// Gives causes. Remembers who logged in, and the wordings it has looked up.
+#[derive(Default)]
+pub struct Diagnoser {
+    words: Map<(Place, Rc<[u8]>), Option<(&'static Cause, f32)>>,
+    /// Local parts of accounts that logged in as `name@domain`, and names that logged in without a domain.
+    full_names: Map<u64, ()>,
+    short_names: Map<u64, ()>,
+    /// Client addresses that logged in.
+    hasher: foldhash::fast::RandomState,
+}
+
+impl Diagnoser {
+    /// Remembers that an account logged in.
+    pub fn logged_in(&mut self, username: &[u8]) {
+        let (local, domain) = split_name(username);
+        let key = self.key(local);
+        let names = if domain.is_some() { &mut self.full_names } else { &mut self.short_names };
+        if names.len() < KNOWN_ACCOUNTS {
+            names.insert(key, ());
+        }
+    }
+
+    /// The cause of an attempt.
+    pub fn attempt(&mut self, attempt: &Attempt) -> Diagnosis {
+        match attempt.kind {
+            AttemptKind::Failed => self.failed(attempt),
+            AttemptKind::Aborted => Diagnosis::new(Some(Class::AuthAborted), "client.abort", None, ""),
+            AttemptKind::Unanswered => Diagnosis::new(Some(Class::AuthAborted), "client.lost_mid_auth", None, ""),
+            AttemptKind::Silent => silent(attempt),
+            AttemptKind::Killed => self.killed(attempt),
+            AttemptKind::Limited(kind) => limited(kind),
+            AttemptKind::TooLong => Diagnosis::new(None, "client.response_too_long", None, ""),
+            AttemptKind::TooManyErrors => Diagnosis::new(None, "limit.too_many_errors", None, ""),
+            AttemptKind::TlsFailed => self.tls_failed(attempt),
+        }
+    }
+
+    /// A SASL failure line: what the backend itself wrote about it tells most, then the reason, then what else was going on.
+    fn failed(&mut self, attempt: &Attempt) -> Diagnosis {
+        let by_reason = self.look_up(Place::Reason, &attempt.reason);
+        let by_evidence = self.by_evidence(&attempt.evidence, by_reason.map(|(cause, _)| cause.id));
+        let diagnosis = match (by_evidence, by_reason) {
+            (Some((cause, confidence)), _) if cause.id != "cred.undifferentiated" => {
+                let joined = attempt.context.join_confidence;
+                let confidence = if joined > 0.0 { confidence.min(joined) } else { confidence };
+                Diagnosis::of(cause, confidence, "another line about the same login names the cause")
+            }
+            (_, Some((cause, _))) if cause.id == "backend.connection_lost" => connection_lost(attempt),
+            (_, Some((cause, confidence))) => Diagnosis::of(cause, confidence, ""),
+            (_, None) => Diagnosis::new(Some(Class::AuthFailed), "cred.undifferentiated", Some(0.4), "the reason is in words this program does not know"),
+        };
+        self.with_known_names(attempt, Diagnosis { class: Some(counted_as(diagnosis.class)), ..diagnosis })
+    }
+
+    /// The surest of what other lines say. A Cyrus detail that only repeats "no" says nothing against the reason.
+    fn by_evidence(&mut self, evidence: &[Evidence], _reason: Option<&str>) -> Option<(&'static Cause, f32)> {
+        let found: Vec<(&'static Cause, f32)> = evidence.iter().filter_map(|e| self.look_up(place(e.source), &e.text)).collect();
+        found.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b))
+    }
+
+    /// No such user, but the same name is known with a domain (or without): a setting of the client, not a stranger.
+    fn with_known_names(&self, attempt: &Attempt, diagnosis: Diagnosis) -> Diagnosis {
+        let Some(name) = attempt.username.as_deref().filter(|_| diagnosis.id() == "cred.unknown_user") else { return diagnosis };
+        let (local, domain) = split_name(name);
+        let key = self.key(local);
+        let other_form = if domain.is_some() { self.short_names.contains_key(&key) && !self.full_names.contains_key(&key) } else { self.full_names.contains_key(&key) && !self.short_names.contains_key(&key) };
+        if other_form { Diagnosis::new(diagnosis.class, "cred.realm_missing", None, "the other form of the name logs in") } else { diagnosis }
+    }
+
+    fn killed(&mut self, attempt: &Attempt) -> Diagnosis {
+        let connect = attempt.evidence.iter().filter(|e| e.source != EvidenceSource::Fatal);
+        let connect: Vec<Evidence> = connect.cloned().collect();
+        if let Some((cause, confidence)) = self.by_evidence(&connect, None) {
+            return Diagnosis { class: None, ..Diagnosis::of(cause, confidence, "the same process said so before it died") };
+        }
+        let stalled = attempt.context.waited.is_some_and(|waited| (8_000_000..60_000_000).contains(&waited));
+        if stalled {
+            return Diagnosis::new(None, "backend.handshake_stall", None, "the process waited about ten seconds and had no connect error");
+        }
+        Diagnosis::new(None, "config.no_mechanisms", None, "no connect error before it")
+    }
+
+    fn tls_failed(&mut self, attempt: &Attempt) -> Diagnosis {
+        let library = self.by_evidence(&attempt.evidence, None);
+        let (cause, confidence) = match library {
+            Some(found) => found,
+            None => match self.look_up(Place::Tls, &attempt.reason) {
+                Some(found) => found,
+                None => return Diagnosis::new(Some(Class::TlsFailed), "tls.handshake_other", None, ""),
+            },
+        };
+        let on_starttls_port = cause.id == "tls.plaintext_to_wrapper" && !Tag(&attempt.at.tag).is_implicit_tls();
+        let confidence = if on_starttls_port { confidence.min(0.6) } else { confidence };
+        Diagnosis { class: Some(Class::TlsFailed), ..Diagnosis::of(cause, confidence, "") }
+    }
+
+    fn look_up(&mut self, place: Place, text: &Rc<[u8]>) -> Option<(&'static Cause, f32)> {
+        let key = (place, Rc::clone(text));
+        if let Some(known) = self.words.get(&key) {
+            return *known;
+        }
+        let found = of_words(place, text);
+        if self.words.len() < REMEMBERED_WORDS {
+            self.words.insert(key, found);
+        }
+        found
+    }
+
+    fn key(&self, name: &[u8]) -> u64 {
+        use std::hash::BuildHasher as _;
+        self.hasher.hash_one(name.to_ascii_lowercase())
+    }
+}
+
+/// A failure line counts as refused by the backend, as the backend's fault, or (the guide's sample) as refused before it.
+fn counted_as(class: Option<Class>) -> Class {
+    match class {
+        Some(class @ (Class::BackendFault | Class::AuthRefused)) => class,
+        _ => Class::AuthFailed,
+    }
+}
+
+fn place(source: EvidenceSource) -> Place {
+    match source {
+        EvidenceSource::Dovecot | EvidenceSource::DovecotService => Place::Dovecot,
+        EvidenceSource::Saslauthd => Place::Saslauthd,
+        EvidenceSource::Pam => Place::Pam,
+        EvidenceSource::Connect => Place::Connect,
+        EvidenceSource::Protocol => Place::Protocol,
+        EvidenceSource::Cyrus => Place::Cyrus,
+        EvidenceSource::Library => Place::Library,
+        EvidenceSource::Fatal => Place::Fatal,
+        EvidenceSource::Tls => Place::Tls,
+    }
+}
+
+/// Failures of a network after which Dovecot's delay is longer than Postfix waits (grammar 2.6).
+const PENALTY_AFTER: u32 = 3;
+/// Other networks that must be hit for an overload.
+const OVERLOAD_NETWORKS: u32 = 2;
+
+/// `Connection lost to authentication server`: whose fault (grammar 2.6).
+fn connection_lost(attempt: &Attempt) -> Diagnosis {
+    let c = &attempt.context;
+    let backend = Some(Class::BackendFault);
+    let waited = c.waited.is_none_or(|waited| waited >= 8_000_000);
+    if c.since_dovecot_change.is_some_and(|since| (-2_000_000..=3_000_000).contains(&since)) {
+        return Diagnosis::new(backend, "backend.crash_or_restart", None, "Dovecot crashed, stopped or started at that moment");
+    }
+    if c.since_dovecot_limit.is_some_and(|since| (0..=60_000_000).contains(&since)) {
+        return Diagnosis::new(backend, "backend.overload", None, "Dovecot says it is at a limit");
+    }
+    if c.network_failures >= PENALTY_AFTER && waited && c.other_networks_lost < OVERLOAD_NETWORKS {
+        return Diagnosis::new(backend, "backend.penalty", None, "this network failed several times shortly before, others are unharmed");
+    }
+    if c.other_networks_lost >= OVERLOAD_NETWORKS && waited {
+        return Diagnosis::new(backend, "backend.overload", Some(0.7), "several networks lost the backend in the same minute");
+    }
+    if c.network_failures + 1 == PENALTY_AFTER && waited {
+        return Diagnosis::new(backend, "backend.penalty", Some(0.6), "the third attempt in a row is a borderline case of Dovecot's delay");
+    }
+    Diagnosis::new(backend, "backend.connection_lost", None, "nothing else in the log explains it")
+}
+
+/// AUTH refused before it reached a backend: the session's shape must tell (grammar 2.8).
+fn silent(attempt: &Attempt) -> Diagnosis {
+    let tag = Tag(&attempt.at.tag);
+    let refused = Some(Class::AuthRefused);
+    let c = &attempt.context;
+    if c.session_ok > 0 {
+        return Diagnosis::new(refused, "client.double_auth", None, "the session was logged in");
+    }
+    if c.tls {
+        return Diagnosis::new(refused, "config.auth_not_enabled", Some(0.5), "TLS was on, so that was not what it lacked");
+    }
+    if tag.is_submission() {
+        return Diagnosis::new(refused, "tls.auth_before_starttls", None, "a service for mail users, and no STARTTLS in the session");
+    }
+    if c.service_has_auth {
+        return Diagnosis::new(refused, "tls.auth_before_starttls", Some(0.7), "the service answers other logins; this session had no STARTTLS");
+    }
+    Diagnosis::new(refused, "config.auth_not_enabled", None, "the service has never answered a login")
+}
+
+fn limited(kind: LimitKind) -> Diagnosis {
+    let class = Some(Class::RateLimited);
+    match kind {
+        LimitKind::Auth => Diagnosis::new(class, "limit.auth_rate", None, ""),
+        LimitKind::Connection => Diagnosis::new(class, "limit.connection", None, ""),
+        LimitKind::NewTls => Diagnosis::new(class, "limit.newtls", None, ""),
+        LimitKind::Message => Diagnosis { class, ..Diagnosis::default() },
+    }
+}
+
+/// The class and cause of a policy decision. Only what was really refused has a class.
+#[must_use]
+pub fn refusal(refusal: &Refusal) -> Diagnosis {
+    let refused = matches!(&*refusal.action, b"reject" | b"milter-reject" | b"proxy-reject" | b"hangup");
+    if !refused {
+        return Diagnosis::default();
+    }
+    let other = Diagnosis { class: Some(Class::OtherReject), cause: None, confidence: 1.0, note: "" };
+    let Some((cause, confidence)) = of_words(Place::Reject, &refusal.reply) else { return other };
+    if cause.id == "policy.relay_denied" && &*refusal.action != b"reject" {
+        return other;
+    }
+    let wants_login = Tag(&refusal.at.tag).is_submission() && !refusal.logged_in;
+    if cause.id == "policy.not_authenticated" && !wants_login {
+        return other;
+    }
+    Diagnosis::of(cause, confidence, "")
+}
+
+/// The class and cause of a line that needs no other line to tell.
+#[must_use]
+pub fn line(event: &Event<'_>, tag: Tag<'_>) -> Diagnosis {
+    match event {
+        Event::Delivery(delivery) if delivery.relayhost_login_failed() => Diagnosis::new(Some(Class::RelayhostAuthFailed), "outbound.sasl_client", None, ""),
+        Event::RelayhostSaslFailed(..) => Diagnosis::new(Some(Class::RelayhostAuthFailed), "outbound.sasl_client", None, ""),
+        Event::Delivery(delivery) => Diagnosis { class: Class::of_delivery(delivery.status), confidence: 1.0, ..Diagnosis::default() },
+        Event::Accepted(accepted) if accepted.sasl_username.is_some() || accepted.sasl_method.is_some() => Diagnosis { class: Some(Class::AuthOk), confidence: 1.0, ..Diagnosis::default() },
+        Event::Backend(trouble) if matches!(program(tag), Program::Smtpd | Program::PostfixCut) => {
+            let (source, text) = match trouble {
+                maillog::BackendTrouble::Connect { error, .. } => (Place::Connect, *error),
+                maillog::BackendTrouble::Protocol(text) => (Place::Protocol, *text),
+                maillog::BackendTrouble::Cyrus(text) => (Place::Cyrus, *text),
+                maillog::BackendTrouble::Library(text) => (Place::Library, *text),
+            };
+            evidence_line(of_words(source, text))
+        }
+        Event::Fatal(words) if words.starts_with(b"no SASL authentication mechanisms") || words.starts_with(b"smtpd_sasl") || words.starts_with(b"SASL per-") => evidence_line(of_words(Place::Fatal, words)),
+        Event::TlsServerTrouble(None, text) => Diagnosis { class: None, ..of_words(Place::Tls, text).map_or(Diagnosis::default(), |(cause, confidence)| Diagnosis::of(cause, confidence, "")) },
+        Event::Pipelining(..) => Diagnosis::new(None, "client.pipelining", None, ""),
+        Event::DovecotLogin(login) => dovecot_login(login.outcome, login.message),
+        _ => Diagnosis::default(),
+    }
+}
+
+fn evidence_line(found: Option<(&'static Cause, f32)>) -> Diagnosis {
+    let class = Some(Class::BackendEvidence);
+    found.map_or(Diagnosis { class, ..Diagnosis::default() }, |(cause, confidence)| Diagnosis { class, ..Diagnosis::of(cause, confidence, "") })
+}
+
+/// Dovecot's own IMAP and POP3 logins.
+fn dovecot_login(outcome: LoginOutcome, message: &[u8]) -> Diagnosis {
+    match outcome {
+        LoginOutcome::Ok => Diagnosis { class: Some(Class::AuthOk), confidence: 1.0, ..Diagnosis::default() },
+        LoginOutcome::Failed => match of_words(Place::Dovecot, message) {
+            Some((cause, confidence)) => Diagnosis { class: Some(Class::AuthFailed), ..Diagnosis::of(cause, confidence, "") },
+            None => Diagnosis::new(Some(Class::AuthFailed), "cred.undifferentiated", None, ""),
+        },
+        LoginOutcome::Refused => Diagnosis::new(Some(Class::AuthRefused), "config.cleartext_policy", None, ""),
+        LoginOutcome::BackendFault => Diagnosis::new(Some(Class::BackendFault), "backend.store_error", Some(0.7), ""),
+        LoginOutcome::NoLogin => Diagnosis::default(),
+    }
+}
+
+/// A login name's local part, and its domain if it has one.
+fn split_name(name: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr_at(name) {
+        Some(at) => (name.get(..at).unwrap_or_default(), name.get(at + 1..)),
+        None => (name, None),
+    }
+}
+
+fn memchr_at(name: &[u8]) -> Option<usize> {
+    name.iter().rposition(|b| *b == b'@')
+}
