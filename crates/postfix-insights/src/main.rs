@@ -1,1 +1,58 @@
-fn main() {}
+//! The program: commands, options, and wiring. Holds no logic that others need.
+
+mod cli;
+mod entries;
+mod exit;
+mod explain;
+mod fields;
+mod json;
+mod mask;
+mod print;
+mod ranking;
+mod reading;
+mod screen;
+mod subject;
+mod subject_text;
+mod times;
+mod triage;
+mod triage_text;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(cli::with_default_command(std::env::args_os().collect())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and are no errors.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    std::panic::set_hook(Box::new(|info| print::error(&format!("a bug of ours: {info}; please report it with the command you ran"))));
+    let result = std::panic::catch_unwind(|| run(&cli));
+    match result {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) if print::is_closed_pipe(&error) => Exit::Ok.into(),
+        Ok(Err(error)) => {
+            print::error(&format!("{error:#}"));
+            Exit::Usage.into()
+        }
+        Err(_) => Exit::Bug.into(),
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    match &cli.command {
+        Command::Triage(args) => triage::run(args),
+        Command::Entries(args) => entries::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Client(args) => subject::client(args),
+        Command::Account(args) => subject::account(args),
+        Command::Fields => fields::run(),
+    }
+}

@@ -1,0 +1,195 @@
+//! The command line: what can be asked, as plain values.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Who could not log in to your Postfix server, why, and what happened next.
+///
+/// Point it at a mail log: `postfix-insights /var/log/mail.log` is `postfix-insights triage /var/log/mail.log`.
+/// It reads; it never changes anything.
+#[derive(Debug, Parser)]
+#[command(name = "postfix-insights", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+
+/// Names of the commands, for telling a command from a file.
+pub(crate) const COMMANDS: &[&str] = &["triage", "entries", "explain", "client", "account", "fields", "help"];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Who could not log in, why, attack or user, who got in later, what to do: read this first.
+    Triage(Triage),
+    /// The lines as structured entries.
+    Entries(Entries),
+    /// Every field of a line, its class and cause, what to do next, where the wording comes from.
+    Explain(Explain),
+    /// One client's story: the six-step checklist with the answers filled in.
+    Client(Client),
+    /// One login name's story: where from, failed, succeeded, sent.
+    Account(Account),
+    /// The field table: what an entry can hold.
+    Fields,
+}
+
+/// Where lines come from, and which of them.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// Log files: plain, gzip, xz, bzip2 or zstd; `-` for standard input; a folder or pattern for all of them. Without
+    /// any, the usual places are tried.
+    #[arg(value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Leave out what is older: a date, a time, or how long ago (`2h`, `7d`).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Leave out what is newer.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Zone of stamps without one, and of the times shown (an IANA name, default: this machine's).
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// Year of each file's last line, where stamps have none.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1980..=9998))]
+    pub(crate) year: Option<i16>,
+}
+
+/// How the answer is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Colour: `auto` is on a terminal without NO_COLOR.
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// Mask names and addresses, for showing the answer to others.
+    #[arg(long)]
+    pub(crate) mask: bool,
+    /// No progress bar and no notes.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// More detail.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Triage {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Machine-readable, as CONTRACT describes.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Rows per list; 0 is all (default: 10, with --json 100).
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Entries {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// How to print them.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// The same as --format ndjson.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One JSON object per line.
+    Ndjson,
+    /// One JSON array.
+    Json,
+    /// Comma-separated, with a header.
+    Csv,
+    /// Aligned columns for people.
+    Table,
+    /// The lines themselves, secrets redacted.
+    Raw,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The line, or `-` to explain each line of standard input as one line of JSON.
+    #[arg(value_name = "LINE", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) line: Vec<String>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Client {
+    /// An address, or a network such as 203.0.113.0/24.
+    #[arg(value_name = "ADDR|NET")]
+    pub(crate) client: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Account {
+    /// The login name, compared without case.
+    #[arg(value_name = "NAME")]
+    pub(crate) account: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Puts `triage` in front where the first word is no command but a file or an option.
+pub(crate) fn with_default_command(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let global = ["-h", "--help", "-V", "--version"];
+    let is_command = args.get(1).and_then(|first| first.to_str()).is_some_and(|first| COMMANDS.contains(&first) || global.contains(&first));
+    if !is_command {
+        args.insert(args.len().min(1), "triage".into());
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_triaged() {
+        let parse = |args: &[&str]| Cli::try_parse_from(with_default_command(args.iter().map(Into::into).collect()));
+        assert!(matches!(parse(&["p", "mail.log"]).unwrap().command, Command::Triage(t) if t.input.files == [PathBuf::from("mail.log")]));
+        assert!(matches!(parse(&["p"]).unwrap().command, Command::Triage(_)));
+        assert!(matches!(parse(&["p", "--json", "-"]).unwrap().command, Command::Triage(t) if t.json));
+        assert!(matches!(parse(&["p", "client", "192.0.2.1", "x"]).unwrap().command, Command::Client(_)));
+        assert!(parse(&["p", "--nonsense"]).is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,204 @@
+//! The JSON shapes of CONTRACT.
+
+use std::net::IpAddr;
+
+use diagnose::{AccountTally, Class, ClientTally, Counts, Finding, Proof, Recovered, Refused, RelayWhy, Tally};
+use input::Coverage;
+use query::{Entry, FIELDS, Value as FieldValue};
+use serde_json::{Map, Value, json};
+
+use crate::mask::Mask;
+use crate::reading::Read;
+use crate::times::rfc3339;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn time(micros: Option<i64>) -> Value {
+    micros.map_or(Value::Null, |micros| rfc3339(micros).into())
+}
+
+/// A name, masked where asked for.
+fn name(bytes: &[u8], mask: Mask) -> String {
+    mask.name(&text(bytes))
+}
+
+/// An entry: absent fields are left out.
+pub(crate) fn entry(entry: &Entry, mask: Mask) -> Value {
+    let mut object = Map::new();
+    for field in FIELDS {
+        if let Some(value) = (field.get)(entry) {
+            object.insert(field.name.to_owned(), field_value(value));
+        }
+    }
+    if mask.0 { masked(object, mask) } else { Value::Object(object) }
+}
+
+pub(crate) fn field_value(value: FieldValue<'_>) -> Value {
+    match value {
+        FieldValue::Time(micros) => rfc3339(micros).into(),
+        FieldValue::Text(text) => text.into(),
+        FieldValue::Int(number) => number.into(),
+        FieldValue::Real(number) => number.into(),
+        FieldValue::Reals(numbers) => json!(numbers),
+        FieldValue::Flag(flag) => flag.into(),
+    }
+}
+
+/// Masks the personal fields, and their values wherever another field quotes them.
+fn masked(mut object: Map<String, Value>, mask: Mask) -> Value {
+    let personal = |name: &str| FIELDS.iter().any(|field| field.name == name && field.personal);
+    let values: Vec<String> = object.iter().filter(|(name, _)| personal(name)).filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect();
+    for (name, value) in &mut object {
+        if let Value::String(text) = value {
+            *text = if personal(name) { mask.value(text) } else { mask.within(text, &values) };
+        }
+    }
+    Value::Object(object)
+}
+
+pub(crate) fn coverage(read: &Read) -> Value {
+    let c: &Coverage = &read.coverage;
+    let sources: Vec<Value> = c
+        .sources
+        .iter()
+        .map(|source| {
+            let mut row = json!({"name": source.name, "lines": source.lines, "from": time(source.from), "to": time(source.to)});
+            if let Some(object) = row.as_object_mut() {
+                if source.duplicates > 0 {
+                    object.insert("duplicates".into(), source.duplicates.into());
+                }
+                if let Some(year) = source.inferred_year {
+                    object.insert("inferred_year".into(), year.into());
+                }
+                if let Some(original) = &source.copy_of {
+                    object.insert("copy_of".into(), original.as_str().into());
+                }
+                if let Some(damage) = &source.damage {
+                    object.insert("damage".into(), json!({"offset": damage.offset, "what": damage.what}));
+                }
+            }
+            row
+        })
+        .collect();
+    let gaps: Vec<Value> = c.gaps.iter().map(|gap| json!({"from": rfc3339(gap.from), "to": rfc3339(gap.to), "lost": gap.lost, "source": gap.source})).collect();
+    let shapes: Vec<Value> = read.unknown.shapes.iter().map(|(shape, count, sample)| json!({"shape": shape, "count": count, "sample": sample})).collect();
+    let problems: Vec<Value> = c.problems.iter().map(|problem| problem.to_string().into()).collect();
+    json!({
+        "lines": c.lines, "understood": c.understood, "unknown": c.unknown, "bad_time": c.bad_time, "duplicates": c.duplicates,
+        "from": time(c.from), "to": time(c.to), "sources": sources, "gaps": gaps, "unknown_shapes": shapes, "unknown_about_logins": read.unknown.about_logins, "problems": problems,
+    })
+}
+
+/// The whole of `triage --json`. `top` bounds the lists; 0 is all.
+pub(crate) fn triage(tally: &Tally, read: &Read, findings: &[Finding], top: usize, mask: Mask) -> Value {
+    let limit = if top == 0 { usize::MAX } else { top };
+    let classes: Map<String, Value> = Class::ALL.iter().map(|class| (class.name().to_owned(), tally.class(*class).into())).collect();
+    let clients = crate::ranking::clients(tally);
+    let accounts = crate::ranking::accounts(tally);
+    json!({
+        "coverage": coverage(read),
+        "classes": classes,
+        "sessions_killed": tally.sessions_killed,
+        "causes": tally.causes,
+        "client_causes": tally.client_causes,
+        "sessions_killed_causes": tally.killed_causes,
+        "mechanisms": named_counts(&tally.mechanisms),
+        "services": named_counts(&tally.services),
+        "unnamed_failures": tally.unnamed_failures,
+        "clients": clients.iter().take(limit).map(|(ip, client)| client_row(**ip, client, mask)).collect::<Vec<_>>(),
+        "accounts": accounts.iter().take(limit).map(|account| account_row(tally, account, mask)).collect::<Vec<_>>(),
+        "recovered": tally.recovered.iter().take(limit).map(|row| recovered(row, mask)).collect::<Vec<_>>(),
+        "relay_denied": crate::ranking::relay_denied(tally).into_iter().take(limit).map(|(ip, why, row)| relay_denied(ip, why, row, mask)).collect::<Vec<_>>(),
+        "not_logged_in": tally.not_logged_in.iter().take(limit).map(|(ip, row)| refused(*ip, row, mask)).collect::<Vec<_>>(),
+        "findings": findings.iter().take(limit).map(|found| finding(found, read, limit, mask)).collect::<Vec<_>>(),
+        "beyond_bounds": tally.beyond,
+    })
+}
+
+fn named_counts<'a>(counts: impl IntoIterator<Item = (&'a Box<[u8]>, &'a u64)>) -> Map<String, Value> {
+    counts.into_iter().map(|(name, count)| (text(name), (*count).into())).collect()
+}
+
+fn counts(row: &mut Map<String, Value>, counts: &Counts) {
+    for (name, value) in [("auth_failed", counts.auth_failed), ("backend_fault", counts.backend_fault), ("auth_refused", counts.auth_refused), ("auth_aborted", counts.auth_aborted), ("auth_ok", counts.auth_ok), ("sessions_killed", counts.sessions_killed), ("tls_failed", counts.tls_failed), ("rate_limited", counts.rate_limited)] {
+        row.insert(name.to_owned(), value.into());
+    }
+}
+
+pub(crate) fn client_row(ip: IpAddr, client: &ClientTally, mask: Mask) -> Value {
+    let mut row = Map::new();
+    row.insert("client_ip".into(), mask.ip(ip).into());
+    if let Some(host) = &client.host {
+        row.insert("client_host".into(), if mask.0 { "***".into() } else { text(host).into() });
+    }
+    counts(&mut row, &client.counts);
+    row.insert("usernames".into(), client.usernames().into());
+    row.insert("first".into(), rfc3339(client.first).into());
+    row.insert("last".into(), rfc3339(client.last).into());
+    row.insert("messages".into(), client.messages.into());
+    row.insert("verdict".into(), diagnose::client_verdict(client).name().into());
+    Value::Object(row)
+}
+
+pub(crate) fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> Value {
+    let mut row = Map::new();
+    row.insert("username".into(), name(&account.username, mask).into());
+    counts(&mut row, &account.counts);
+    row.insert("clients".into(), account.clients().into());
+    row.insert("first".into(), rfc3339(account.first).into());
+    row.insert("last".into(), rfc3339(account.last).into());
+    row.insert("messages".into(), account.messages.into());
+    row.insert("verdict".into(), crate::ranking::account_verdict(tally, account).name().into());
+    Value::Object(row)
+}
+
+pub(crate) fn recovered(row: &Recovered, mask: Mask) -> Value {
+    let messages: Vec<Value> = row.messages.iter().map(message).collect();
+    json!({
+        "client_ip": mask.ip(row.client_ip), "username": row.username.as_deref().map(|n| name(n, mask)), "failures": row.failures, "failures_same_user": row.failures_same_user,
+        "first_failure": rfc3339(row.first_failure), "succeeded": rfc3339(row.succeeded), "messages_total": row.messages_total, "messages": messages,
+    })
+}
+
+pub(crate) fn message(sent: &diagnose::SentMessage) -> Value {
+    json!({"queue_id": text(&sent.queue_id), "ts": rfc3339(sent.time), "recipients": sent.recipients, "sent": sent.sent, "deferred": sent.deferred, "bounced": sent.bounced, "expired": sent.expired})
+}
+
+fn relay_denied(ip: Option<IpAddr>, why: RelayWhy, row: &Refused, mask: Mask) -> Value {
+    let mut value = refused(ip, row, mask);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("why".into(), why.name().into());
+    }
+    value
+}
+
+fn refused(ip: Option<IpAddr>, row: &Refused, mask: Mask) -> Value {
+    let optional = |bytes: &Option<Box<[u8]>>| bytes.as_deref().map(|b| name(b, mask));
+    let reply = if mask.0 { row.to.iter().chain(&row.from).map(|b| text(b)).fold(text(&row.reply), |reply, value| mask.within(&reply, &[value])) } else { text(&row.reply) };
+    json!({
+        "client_ip": ip.map(|ip| mask.ip(ip)), "count": row.count, "first": rfc3339(row.first), "last": rfc3339(row.last),
+        "reply": reply, "from": optional(&row.from), "to": optional(&row.to), "username": optional(&row.username), "tag": text(&row.tag),
+    })
+}
+
+pub(crate) fn proof(proof: &Proof, read: &Read, mask: Mask) -> Value {
+    let source = read.coverage.sources.get(proof.source).map_or("", |source| source.name.as_str());
+    let shown = if mask.0 { "[masked]" } else { proof.text.as_str() };
+    json!({"source": source, "line": proof.number, "text": shown})
+}
+
+fn finding(found: &Finding, read: &Read, limit: usize, mask: Mask) -> Value {
+    let counts: Map<String, Value> = found.counts.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect();
+    let ips: Vec<String> = found.clients.iter().map(ToString::to_string).collect();
+    json!({
+        "id": mask.within(&found.id, &ips), "kind": found.kind.name(), "confidence": (f64::from(found.confidence) * 100.0).round() / 100.0,
+        "from": if found.from == 0 { time(read.coverage.from) } else { rfc3339(found.from).into() }, "to": if found.to == 0 { time(read.coverage.to) } else { rfc3339(found.to).into() },
+        "clients": found.clients.iter().take(limit).map(|ip| mask.ip(*ip)).collect::<Vec<_>>(),
+        "accounts": found.accounts.iter().take(limit).map(|account| name(account, mask)).collect::<Vec<_>>(),
+        "counts": counts, "summary": mask.within(&found.summary, &ips), "ban": found.ban,
+        "evidence": found.evidence.iter().map(|p| proof(p, read, mask)).collect::<Vec<_>>(),
+        "next": found.next, "avoid": found.avoid,
+    })
+}

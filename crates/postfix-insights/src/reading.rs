@@ -1,0 +1,194 @@
+//! From files to outcomes: opens the sources, feeds the tracer, and hands every line on.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maillog::{Event, Record};
+use trace::{Limits, SessionId, Sink, Tracer};
+
+use crate::cli::{Input, Output};
+use crate::times;
+
+/// What to read and which part of it.
+pub(crate) struct Reading {
+    files: Vec<PathBuf>,
+    options: input::Options,
+    since: Option<i64>,
+    until: Option<i64>,
+    bar: bool,
+}
+
+/// What was read, besides the outcomes.
+pub(crate) struct Read {
+    pub(crate) coverage: Coverage,
+    pub(crate) unknown: Unknown,
+}
+
+/// Lines not understood, by shape.
+#[derive(Default)]
+pub(crate) struct Unknown {
+    /// Shape, how many, and the first line.
+    pub(crate) shapes: Vec<(String, u64, String)>,
+    /// How many of all unknown lines speak of logins.
+    pub(crate) about_logins: u64,
+}
+
+/// Shapes told apart at most.
+const SHAPES: usize = 200;
+
+/// A line with all that is known of it when it passes.
+pub(crate) struct Passing<'a> {
+    pub(crate) line: Line<'a>,
+    pub(crate) event: Option<Event<'a>>,
+    pub(crate) session: Option<SessionId>,
+}
+
+/// Takes every line that is delivered, besides the tracer's outcomes.
+pub(crate) trait Reader: Sink {
+    /// Before the tracer gets it.
+    fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>);
+    /// After the tracer has had it.
+    fn after(&mut self, passing: &Passing<'_>);
+}
+
+impl Reading {
+    /// Takes the options apart. Errors name the option.
+    pub(crate) fn new(input: &Input, output: &Output, keep_all: bool) -> anyhow::Result<Self> {
+        let timezone = zone(input.timezone.as_deref())?;
+        let now = Timestamp::now();
+        let bound = |flag: &str, text: &Option<String>| text.as_deref().map(|text| times::parse(flag, text, &timezone, now)).transpose();
+        let (since, until) = (bound("--since", &input.since)?, bound("--until", &input.until)?);
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
+        let bar = !output.quiet && std::io::stderr().is_terminal();
+        Ok(Self { files: input.files.clone(), options: input::Options { timezone, year: input.year, now, threads, keep_all }, since, until, bar })
+    }
+
+    pub(crate) fn zone(&self) -> TimeZone {
+        self.options.timezone.clone()
+    }
+
+    /// Reads everything into `reader`.
+    pub(crate) fn run(self, reader: &mut impl Reader) -> Result<Read, FeedError> {
+        let sources = self.sources();
+        let mut unknown = Unknown::default();
+        let mut lost: Vec<Gap> = Vec::new();
+        let mut tracer = Tracer::new(Limits::default());
+        let (since, until) = (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX));
+        let names: Vec<String> = sources.list().iter().map(|source| source.name().to_owned()).collect();
+        let bar = self.bar.then(progress_bar);
+        let sink = |line: Line<'_>| {
+            if line.time.is_some_and(|time| time < since || time > until) {
+                return;
+            }
+            if line.worth == Worth::Unknown {
+                unknown.add(&line);
+            }
+            let event = line.record.as_ref().and_then(maillog::event);
+            if let Some(Event::LinesLost(count)) = event {
+                note_loss(&mut lost, &line, count, &names);
+            }
+            reader.before(&line, event.as_ref());
+            let session = trace_line(&mut tracer, &line, event, reader);
+            reader.after(&Passing { line, event, session });
+        };
+        let progress = |state: Progress| {
+            if let Some(bar) = &bar {
+                if let Some(total) = state.total {
+                    bar.set_length(total);
+                }
+                bar.set_position(state.read);
+            }
+        };
+        let mut coverage = input::feed_with_progress(sources, &self.options, worth, sink, progress)?;
+        tracer.finish(reader);
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        coverage.gaps.extend(lost);
+        coverage.gaps.sort_by_key(|gap| gap.from);
+        Ok(Read { coverage, unknown })
+    }
+
+    /// What the sources are called, in the order in which lines name them.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.sources().list().iter().map(|source| source.name().to_owned()).collect()
+    }
+
+    fn sources(&self) -> Sources {
+        input::discover(&self.files, Path::new("/"))
+    }
+}
+
+/// The zone by its name, or this machine's.
+pub(crate) fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
+    match name {
+        Some(name) => TimeZone::get(name).with_context(|| format!("--timezone {name}: no such zone; use a name such as Europe/Berlin or UTC")),
+        None => Ok(TimeZone::system()),
+    }
+}
+
+/// What a line is worth: nearly half of a log says nothing about logins, and need not leave the reading threads.
+fn worth(record: &Record<'_>) -> Worth {
+    match maillog::event(record) {
+        None => Worth::Unknown,
+        Some(event) if Tracer::wants(&event) || matches!(event, Event::LinesLost(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..)) => Worth::Keep,
+        Some(_) => Worth::Skip,
+    }
+}
+
+fn trace_line(tracer: &mut Tracer, line: &Line<'_>, event: Option<Event<'_>>, sink: &mut impl Sink) -> Option<SessionId> {
+    let record = line.record?;
+    match (event, line.time) {
+        (Some(event), Some(time)) => tracer.line(&trace::Line { id: line.seq, time, record, event }, sink),
+        _ => tracer.session(&record),
+    }
+}
+
+/// A notice that lines were dropped before it.
+fn note_loss(gaps: &mut Vec<Gap>, line: &Line<'_>, lost: u64, names: &[String]) {
+    let Some(time) = line.time else { return };
+    if gaps.len() < 1_000 {
+        gaps.push(Gap { from: time, to: time, lost: Some(lost), source: names.get(line.source).cloned().unwrap_or_default() });
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    if let Ok(style) = ProgressStyle::with_template("reading {bar:40} {bytes}/{total_bytes} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+impl Unknown {
+    fn add(&mut self, line: &Line<'_>) {
+        let raw = line.raw.trim_ascii();
+        if raw.is_empty() {
+            return;
+        }
+        let text = line.record.map_or(raw, |record| record.text);
+        let lower = text.to_ascii_lowercase();
+        if [b"sasl".as_slice(), b"auth"].iter().any(|word| lower.windows(word.len()).any(|part| part == *word)) {
+            self.about_logins += 1;
+        }
+        let program = line.record.map(|record| String::from_utf8_lossy(record.tag.daemon()).into_owned()).unwrap_or_default();
+        let shape = format!("{program}: {}", shape(text));
+        let full = self.shapes.len() >= SHAPES;
+        match self.shapes.iter_mut().find(|(known, _, _)| *known == shape) {
+            Some((_, count, _)) => *count += 1,
+            None if full => {}
+            None => self.shapes.push((shape, 1, String::from_utf8_lossy(&maillog::redact(text)).into_owned())),
+        }
+    }
+}
+
+/// The first words of a line with whatever varies (numbers, addresses, quoted text) taken out.
+fn shape(text: &[u8]) -> String {
+    let varies = |word: &str| word.contains(|c: char| c.is_ascii_digit() || matches!(c, '<' | '[' | '@' | '='));
+    String::from_utf8_lossy(text).split_whitespace().take(6).map(|word| if varies(word) { "…" } else { word }).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,322 @@
+//! `client` and `account`: everything about one address, network or login name.
+//!
+//! The same counting as `triage` over the same lines; besides, the single attempts, logins, refusals and messages of the
+//! subject are kept: the latest [`KEPT`] of each.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use anyhow::Context as _;
+use diagnose::{Class, ClientTally, Diagnosis, Tally};
+use input::Line;
+use ipnet::IpNet;
+use maillog::Event;
+use serde_json::{Map, Value, json};
+use trace::{Attempt, AttemptKind, Fate, Login, Message, NameOrigin, Refusal, Sink, Where};
+
+use crate::cli;
+use crate::exit::Exit;
+use crate::mask::Mask;
+use crate::reading::{Passing, Read, Reader, Reading};
+use crate::screen::Screen;
+use crate::times::{Clock, rfc3339};
+use crate::triage::Counter;
+use crate::{json, print, subject_text};
+
+/// Events of each kind kept at most.
+pub(crate) const KEPT: usize = 1_000;
+
+/// Whom the story is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    Client(IpNet),
+    Account(Box<[u8]>),
+}
+
+impl Subject {
+    fn is(&self, at: &Where, username: Option<&[u8]>) -> bool {
+        match self {
+            Self::Client(net) => at.client_ip.is_some_and(|ip| net.contains(&ip)),
+            Self::Account(name) => username.is_some_and(|username| username.eq_ignore_ascii_case(name)),
+        }
+    }
+}
+
+/// One attempt with its cause.
+pub(crate) struct Tried {
+    pub(crate) attempt: Attempt,
+    pub(crate) diagnosis: Diagnosis,
+}
+
+/// A message of the subject with its recipients.
+pub(crate) struct Mailed {
+    pub(crate) at: Where,
+    pub(crate) username: Option<Box<[u8]>>,
+    pub(crate) queue_id: Box<[u8]>,
+    pub(crate) recipients: Vec<(Box<[u8]>, Fate)>,
+    pub(crate) recipients_total: usize,
+}
+
+/// Recipients shown per message at most.
+const RECIPIENTS: usize = 50;
+
+/// All of it.
+pub(crate) struct Story {
+    pub(crate) subject: Subject,
+    pub(crate) counter: Counter,
+    pub(crate) attempts: VecDeque<Tried>,
+    pub(crate) causes: BTreeMap<&'static str, u64>,
+    pub(crate) classes: BTreeMap<Class, u64>,
+    pub(crate) logins: VecDeque<Login>,
+    pub(crate) refusals: VecDeque<(Refusal, Diagnosis)>,
+    pub(crate) messages: VecDeque<Mailed>,
+    /// Logins of everybody else after the first and before the last failure here: is the backend well?
+    pub(crate) others_ok: u64,
+    /// Where lines stand that the story points to: id to (source, line, text).
+    pub(crate) places: BTreeMap<u64, (usize, u64, String)>,
+    recent: VecDeque<(u64, usize, u64, Box<[u8]>, usize)>,
+}
+
+/// Lines remembered for a moment.
+const RECENT: usize = 4_096;
+
+fn keep<T>(list: &mut VecDeque<T>, item: T) {
+    if list.len() >= KEPT {
+        list.pop_front();
+    }
+    list.push_back(item);
+}
+
+impl Story {
+    fn new(subject: Subject) -> Self {
+        Self {
+            subject,
+            counter: Counter::new(),
+            attempts: VecDeque::new(),
+            causes: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            logins: VecDeque::new(),
+            refusals: VecDeque::new(),
+            messages: VecDeque::new(),
+            others_ok: 0,
+            places: BTreeMap::new(),
+            recent: VecDeque::new(),
+        }
+    }
+
+    fn place(&mut self, id: u64) {
+        if self.places.len() >= 8 * KEPT {
+            self.places.pop_first();
+        }
+        let Some((_, source, number, raw, message_at)) = self.recent.iter().rev().find(|(at, ..)| *at == id) else { return };
+        let (envelope, message) = raw.split_at_checked(*message_at).unwrap_or((&[], raw));
+        let text = [envelope, &maillog::redact(message)].concat();
+        self.places.insert(id, (*source, *number, String::from_utf8_lossy(&text).into_owned()));
+    }
+
+    fn count(&mut self, diagnosis: &Diagnosis, count: u64) {
+        if let Some(class) = diagnosis.class {
+            *self.classes.entry(class).or_default() += count;
+        }
+        if let Some(cause) = diagnosis.cause {
+            *self.causes.entry(cause.id).or_default() += count;
+        }
+    }
+
+    /// The clients of the subject, with their rows.
+    pub(crate) fn clients(&self) -> Vec<(IpAddr, &ClientTally)> {
+        let tally = &self.counter.tally;
+        let mut rows: Vec<(IpAddr, &ClientTally)> = match &self.subject {
+            Subject::Client(net) => tally.clients.iter().filter(|(ip, _)| net.contains(*ip)).map(|(ip, row)| (*ip, row)).collect(),
+            Subject::Account(name) => {
+                let account = tally.accounts.get(name.to_ascii_lowercase().as_slice());
+                let ips = account.map(|account| account.failing_clients().into_iter().map(|(ip, _)| ip).chain(account.good_clients()).collect::<std::collections::BTreeSet<_>>()).unwrap_or_default();
+                ips.into_iter().filter_map(|ip| Some((ip, tally.clients.get(&ip)?))).collect()
+            }
+        };
+        rows.sort_by_key(|(ip, row)| (std::cmp::Reverse(row.counts.failures()), *ip));
+        rows
+    }
+
+    /// Whether the log says anything about the subject.
+    pub(crate) fn found(&self) -> bool {
+        !self.attempts.is_empty() || !self.logins.is_empty() || !self.refusals.is_empty() || !self.messages.is_empty()
+    }
+
+    pub(crate) fn class(&self, class: Class) -> u64 {
+        self.classes.get(&class).copied().unwrap_or_default()
+    }
+}
+
+impl Sink for Story {
+    fn attempt(&mut self, attempt: &Attempt) {
+        let diagnosis = self.counter.tally.diagnoser.attempt(attempt);
+        self.counter.tally.diagnosed(attempt, &diagnosis);
+        if self.subject.is(&attempt.at, attempt.username.as_deref()) {
+            let killed = attempt.kind == AttemptKind::Killed;
+            self.count(&Diagnosis { class: diagnosis.class.filter(|_| !killed), ..diagnosis }, u64::from(attempt.count));
+            self.place(attempt.at.line);
+            for evidence in &attempt.evidence {
+                self.place(evidence.line);
+            }
+            keep(&mut self.attempts, Tried { attempt: attempt.clone(), diagnosis });
+        }
+    }
+
+    fn login(&mut self, login: &Login) {
+        self.counter.login(login);
+        if self.subject.is(&login.at, login.username.as_deref()) {
+            *self.classes.entry(Class::AuthOk).or_default() += u64::from(login.count);
+            self.place(login.at.line);
+            keep(&mut self.logins, login.clone());
+        } else if !self.attempts.is_empty() {
+            self.others_ok += u64::from(login.count);
+        }
+    }
+
+    fn refusal(&mut self, refusal: &Refusal) {
+        self.counter.refusal(refusal);
+        let diagnosis = diagnose::refusal(refusal);
+        if diagnosis.class.is_some() && self.subject.is(&refusal.at, refusal.username.as_deref()) {
+            self.count(&diagnosis, u64::from(refusal.count));
+            self.place(refusal.at.line);
+            keep(&mut self.refusals, (refusal.clone(), diagnosis));
+        }
+    }
+
+    fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>) {
+        self.counter.message_accepted(at, username, queue_id);
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.counter.message(message);
+        if self.subject.is(&message.at, message.username.as_deref()) {
+            let mut recipients: Vec<(Box<[u8]>, Fate)> = message.fates().map(|(to, fate)| (to.into(), fate)).collect();
+            recipients.sort_by(|a, b| a.0.cmp(&b.0));
+            let recipients_total = recipients.len();
+            recipients.truncate(RECIPIENTS);
+            keep(&mut self.messages, Mailed { at: message.at.clone(), username: message.username.clone(), queue_id: message.queue_id.clone(), recipients, recipients_total });
+        }
+    }
+}
+
+impl Reader for Story {
+    fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
+        self.counter.before(line, event);
+        if let Some(record) = line.record {
+            if self.recent.len() >= RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back((line.seq, line.source, line.line, line.raw.into(), line.raw.len().saturating_sub(record.text.len())));
+        }
+    }
+
+    fn after(&mut self, _passing: &Passing<'_>) {}
+}
+
+pub(crate) fn client(args: &cli::Client) -> anyhow::Result<Exit> {
+    let text = args.client.trim();
+    let net: IpNet = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()))).with_context(|| format!("client {text}: neither an address nor a network; write 203.0.113.9 or 203.0.113.0/24"))?;
+    tell(Subject::Client(net), &args.input, &args.output, args.json)
+}
+
+pub(crate) fn account(args: &cli::Account) -> anyhow::Result<Exit> {
+    tell(Subject::Account(args.account.as_bytes().into()), &args.input, &args.output, args.json)
+}
+
+fn tell(subject: Subject, input: &cli::Input, output: &cli::Output, as_json: bool) -> anyhow::Result<Exit> {
+    let reading = Reading::new(input, output, false)?;
+    let clock = Clock::new(reading.zone());
+    let mut story = Story::new(subject);
+    let read = match reading.run(&mut story) {
+        Ok(read) => read,
+        Err(error) => return Ok(Exit::nothing_readable(&error)),
+    };
+    story.counter.tally.settle();
+    let mask = Mask(output.mask);
+    if as_json {
+        print::json(&to_json(&story, &read, mask))?;
+    } else {
+        let page = subject_text::Page { story: &story, read: &read, mask, screen: Screen::of_stdout(output.color), clock: &clock, verbose: output.verbose > 0 };
+        print::text(&page.draw())?;
+    }
+    Ok(Exit::of_reading(&read, output.quiet).or_no_match(story.found()))
+}
+
+fn text(bytes: &[u8], mask: Mask) -> String {
+    mask.name(&String::from_utf8_lossy(bytes))
+}
+
+/// What is told of the name's origin.
+pub(crate) fn origin(origin: NameOrigin) -> &'static str {
+    match origin {
+        NameOrigin::Logged => "logged",
+        NameOrigin::Joined => "joined",
+        NameOrigin::Ambiguous => "ambiguous",
+        NameOrigin::Unavailable => "unavailable",
+        NameOrigin::NotLogged => "not_logged",
+    }
+}
+
+fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
+    let tally: &Tally = &story.counter.tally;
+    let classes: Map<String, Value> = Class::ALL.iter().filter(|class| story.class(**class) > 0).map(|class| (class.name().to_owned(), story.class(*class).into())).collect();
+    let (key, value) = match &story.subject {
+        Subject::Client(net) => ("client", if mask.0 { mask.ip(net.addr()) } else if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }),
+        Subject::Account(name) => ("account", text(name, mask)),
+    };
+    let wanted = |ip: &IpAddr| story.clients().iter().any(|(known, _)| known == ip);
+    let mut object = Map::new();
+    object.insert(key.into(), value.into());
+    object.insert("coverage".into(), json::coverage(read));
+    object.insert("classes".into(), classes.into());
+    object.insert("causes".into(), json!(story.causes));
+    if let Subject::Account(name) = &story.subject {
+        let row = tally.accounts.get(name.to_ascii_lowercase().as_slice());
+        object.insert("row".into(), row.map_or(Value::Null, |row| json::account_row(tally, row, mask)));
+    }
+    object.insert("clients".into(), story.clients().into_iter().take(KEPT).map(|(ip, row)| json::client_row(ip, row, mask)).collect::<Vec<_>>().into());
+    object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer, "next": step.next})).collect::<Vec<_>>().into());
+    object.insert("attempts".into(), story.attempts.iter().map(|tried| attempt(tried, story, read, mask)).collect::<Vec<_>>().into());
+    object.insert("logins".into(), story.logins.iter().map(|login| json!({"ts": rfc3339(login.at.time), "client_ip": login.at.client_ip.map(|ip| mask.ip(ip)), "username": login.username.as_deref().map(|n| text(n, mask)), "count": login.count, "session": login.at.session.map(|s| s.to_string())})).collect::<Vec<_>>().into());
+    object.insert("refusals".into(), story.refusals.iter().map(|(refusal, diagnosis)| json!({"ts": rfc3339(refusal.at.time), "class": diagnosis.class.map(Class::name), "cause": diagnosis.cause.map(|c| c.id), "client_ip": refusal.at.client_ip.map(|ip| mask.ip(ip)), "logged_in": refusal.logged_in, "from": refusal.from.as_deref().map(|b| text(b, mask)), "to": refusal.to.as_deref().map(|b| text(b, mask)), "count": refusal.count})).collect::<Vec<_>>().into());
+    object.insert("messages".into(), story.messages.iter().map(|mail| message(mail, mask)).collect::<Vec<_>>().into());
+    let recovered = tally.recovered.iter().filter(|row| wanted(&row.client_ip) && match &story.subject {
+        Subject::Client(_) => true,
+        Subject::Account(name) => row.username.as_deref().is_some_and(|u| u.eq_ignore_ascii_case(name)),
+    });
+    object.insert("recovered".into(), recovered.map(|row| json::recovered(row, mask)).collect::<Vec<_>>().into());
+    Value::Object(object)
+}
+
+fn attempt(tried: &Tried, story: &Story, read: &Read, mask: Mask) -> Value {
+    let a = &tried.attempt;
+    let line = |id: u64| {
+        let (source, number, shown) = story.places.get(&id)?;
+        let name = read.coverage.sources.get(*source).map_or("", |source| source.name.as_str());
+        Some(json!({"source": name, "line": number, "text": if mask.0 { "[masked]" } else { shown.as_str() }}))
+    };
+    let evidence: Vec<Value> = std::iter::once(a.at.line).chain(a.evidence.iter().map(|e| e.line)).filter_map(line).collect();
+    json!({
+        "ts": rfc3339(a.at.time), "class": tried.diagnosis.class.map(Class::name), "cause": tried.diagnosis.cause.map(|c| c.id), "confidence": (f64::from(tried.diagnosis.confidence) * 100.0).round() / 100.0,
+        "count": a.count, "client_ip": a.at.client_ip.map(|ip| mask.ip(ip)), "mechanism": String::from_utf8_lossy(&a.mechanism), "username": a.username.as_deref().map(|n| text(n, mask)), "username_origin": origin(a.origin),
+        "reason": String::from_utf8_lossy(&a.reason), "service": service(&a.at), "session": a.at.session.map(|s| s.to_string()), "evidence": evidence,
+    })
+}
+
+/// The service as its tag names it.
+pub(crate) fn service(at: &Where) -> String {
+    let tag = maillog::Tag(&at.tag);
+    String::from_utf8_lossy(tag.service().unwrap_or(tag.daemon())).into_owned()
+}
+
+fn message(mail: &Mailed, mask: Mask) -> Value {
+    let fate = |fate: &Fate| match fate {
+        Fate::Sent | Fate::Filtered => "sent",
+        Fate::Deferred => "deferred",
+        Fate::Bounced => "bounced",
+        Fate::Expired => "expired",
+    };
+    let recipients: Vec<Value> = mail.recipients.iter().map(|(to, f)| json!({"to": text(to, mask), "status": fate(f)})).collect();
+    json!({"queue_id": String::from_utf8_lossy(&mail.queue_id), "ts": rfc3339(mail.at.time), "client_ip": mail.at.client_ip.map(|ip| mask.ip(ip)), "username": mail.username.as_deref().map(|n| text(n, mask)), "recipients": mail.recipients_total, "to": recipients})
+}

@@ -1,0 +1,111 @@
+//! `triage`: reads, counts, and hands over to JSON or to the screen.
+
+use diagnose::{Class, Tally};
+use input::Line;
+use maillog::Event;
+use trace::{Attempt, Login, Message, Refusal, Sink, Where};
+
+use crate::cli::Triage;
+use crate::exit::Exit;
+use crate::mask::Mask;
+use crate::reading::{Passing, Reader, Reading};
+use crate::screen::Screen;
+use crate::times::Clock;
+use crate::{json, print, triage_text};
+
+/// Counts outcomes, and the lines that are outcomes by themselves.
+#[derive(Default)]
+pub(crate) struct Counter {
+    pub(crate) tally: Tally,
+}
+
+impl Counter {
+    pub(crate) fn new() -> Self {
+        Self { tally: Tally::new() }
+    }
+}
+
+impl Sink for Counter {
+    fn attempt(&mut self, attempt: &Attempt) {
+        self.tally.attempt(attempt);
+    }
+
+    fn login(&mut self, login: &Login) {
+        self.tally.login(login);
+    }
+
+    fn refusal(&mut self, refusal: &Refusal) {
+        self.tally.refusal(refusal);
+    }
+
+    fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>) {
+        self.tally.message_accepted(at, username, queue_id);
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.tally.message(message);
+    }
+}
+
+impl Reader for Counter {
+    fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
+        let (Some(event), Some(record)) = (event, line.record) else { return };
+        if may_be_evidence(event) {
+            self.tally.remember(line.seq, line.source, line.line, line.raw, line.raw.len().saturating_sub(record.text.len()));
+        }
+        if holds_secret(event) {
+            self.tally.secret(line.seq);
+        }
+        if let Event::Delivery(delivery) = event {
+            let class = if delivery.relayhost_login_failed() { Some(Class::RelayhostAuthFailed) } else { Class::of_delivery(delivery.status) };
+            if let Some(class) = class {
+                self.tally.count_line(class, u64::from(record.repeat));
+            }
+        }
+    }
+
+    fn after(&mut self, _passing: &Passing<'_>) {}
+}
+
+/// Lines an outcome may point to.
+fn may_be_evidence(event: &Event<'_>) -> bool {
+    match event {
+        Event::Disconnect(_, counters) => counters.is_some_and(|c| c.auth.tried > c.auth.ok),
+        Event::SaslFailed(_) | Event::SaslAborted(..) | Event::Gone { .. } | Event::Limited(_) | Event::Backend(_) | Event::Fatal(_) => true,
+        Event::TlsAcceptError(..) | Event::TlsLibrary(_) | Event::TlsServerTrouble(..) | Event::TooLong(..) | Event::Pipelining(..) | Event::Policy(..) => true,
+        Event::DovecotAuth(_) | Event::Saslauthd(_) | Event::Pam(_) => true,
+        Event::Accepted(accepted) => accepted.sasl_username.is_some(),
+        _ => false,
+    }
+}
+
+/// Lines in which something was redacted.
+fn holds_secret(event: &Event<'_>) -> bool {
+    let gone = |text: &[u8]| matches!(maillog::redact(text), std::borrow::Cow::Owned(_));
+    match event {
+        Event::DovecotAuth(verdict) => gone(verdict.message),
+        Event::Pipelining(_, stage, junk) => *stage == b"AUTH" || junk.to_ascii_uppercase().starts_with(b"AUTH "),
+        _ => false,
+    }
+}
+
+pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
+    let reading = Reading::new(&args.input, &args.output, false)?;
+    let clock = Clock::new(reading.zone());
+    let mut counter = Counter::new();
+    let read = match reading.run(&mut counter) {
+        Ok(read) => read,
+        Err(error) => return Ok(Exit::nothing_readable(&error)),
+    };
+    counter.tally.settle();
+    let findings = diagnose::findings(&counter.tally);
+    let mask = Mask(args.output.mask);
+    if args.json {
+        print::json(&json::triage(&counter.tally, &read, &findings, args.top.unwrap_or(100), mask))?;
+    } else {
+        let screen = Screen::of_stdout(args.output.color);
+        let page = triage_text::Page { tally: &counter.tally, read: &read, findings: &findings, top: args.top.unwrap_or(10), mask, screen, clock: &clock, verbose: args.output.verbose > 0 };
+        print::text(&page.draw())?;
+    }
+    Ok(Exit::of_reading(&read, args.output.quiet))
+}
