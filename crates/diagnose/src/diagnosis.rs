@@ -85,22 +85,24 @@ impl Diagnoser {
     /// A SASL failure line: what the backend itself wrote about it tells most, then the reason, then what else was going on.
     fn failed(&mut self, attempt: &Attempt) -> Diagnosis {
         let by_reason = self.look_up(Place::Reason, &attempt.reason);
-        let by_evidence = self.by_evidence(&attempt.evidence, by_reason.map(|(cause, _)| cause.id));
+        let by_evidence = self.by_evidence(&attempt.evidence);
+        let lost = by_reason.is_some_and(|(cause, _)| cause.id == "backend.connection_lost");
         let diagnosis = match (by_evidence, by_reason) {
+            // Whatever was found out about the password, the answer never came.
+            (evidence, _) if lost && evidence.is_none_or(|(cause, _)| cause.class != Some(Class::BackendFault)) => connection_lost(attempt),
             (Some((cause, confidence)), _) if cause.id != "cred.undifferentiated" => {
                 let joined = attempt.context.join_confidence;
                 let confidence = if joined > 0.0 { confidence.min(joined) } else { confidence };
                 Diagnosis::of(cause, confidence, "another line about the same login names the cause")
             }
-            (_, Some((cause, _))) if cause.id == "backend.connection_lost" => connection_lost(attempt),
             (_, Some((cause, confidence))) => Diagnosis::of(cause, confidence, ""),
             (_, None) => Diagnosis::new(Some(Class::AuthFailed), "cred.undifferentiated", Some(0.4), "the reason is in words this program does not know"),
         };
         self.with_known_names(attempt, Diagnosis { class: Some(counted_as(diagnosis.class)), ..diagnosis })
     }
 
-    /// The surest of what other lines say. A Cyrus detail that only repeats "no" says nothing against the reason.
-    fn by_evidence(&mut self, evidence: &[Evidence], _reason: Option<&str>) -> Option<(&'static Cause, f32)> {
+    /// The surest of what other lines say.
+    fn by_evidence(&mut self, evidence: &[Evidence]) -> Option<(&'static Cause, f32)> {
         let found: Vec<(&'static Cause, f32)> = evidence.iter().filter_map(|e| self.look_up(place(e.source), &e.text)).collect();
         found.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b))
     }
@@ -117,7 +119,7 @@ impl Diagnoser {
     fn killed(&mut self, attempt: &Attempt) -> Diagnosis {
         let connect = attempt.evidence.iter().filter(|e| e.source != EvidenceSource::Fatal);
         let connect: Vec<Evidence> = connect.cloned().collect();
-        if let Some((cause, confidence)) = self.by_evidence(&connect, None) {
+        if let Some((cause, confidence)) = self.by_evidence(&connect) {
             return Diagnosis { class: None, ..Diagnosis::of(cause, confidence, "the same process said so before it died") };
         }
         let stalled = attempt.context.waited.is_some_and(|waited| (8_000_000..60_000_000).contains(&waited));
@@ -128,7 +130,7 @@ impl Diagnoser {
     }
 
     fn tls_failed(&mut self, attempt: &Attempt) -> Diagnosis {
-        let library = self.by_evidence(&attempt.evidence, None);
+        let library = self.by_evidence(&attempt.evidence);
         let (cause, confidence) = match library {
             Some(found) => found,
             None => match self.look_up(Place::Tls, &attempt.reason) {
@@ -277,6 +279,8 @@ pub fn line(event: &Event<'_>, tag: Tag<'_>) -> Diagnosis {
         }
         Event::Fatal(words) if words.starts_with(b"no SASL authentication mechanisms") || words.starts_with(b"smtpd_sasl") || words.starts_with(b"SASL per-") => evidence_line(of_words(Place::Fatal, words)),
         Event::TlsServerTrouble(None, text) => Diagnosis { class: None, ..of_words(Place::Tls, text).map_or(Diagnosis::default(), |(cause, confidence)| Diagnosis::of(cause, confidence, "")) },
+        // A TLS record where a greeting was awaited.
+        Event::Pipelining(_, stage, junk) if *stage == b"CONNECT" && junk.starts_with(b"\\026\\003") => Diagnosis::new(None, "tls.wrapper_client_on_starttls_port", Some(0.95), "a TLS record came before any command"),
         Event::Pipelining(..) => Diagnosis::new(None, "client.pipelining", None, ""),
         Event::DovecotLogin(login) => dovecot_login(login.outcome, login.message),
         _ => Diagnosis::default(),

@@ -97,7 +97,7 @@ pub struct Finding {
 pub fn findings(tally: &Tally) -> Vec<Finding> {
     let mut found: Vec<Finding> = tally.incidents.iter().enumerate().filter_map(|(n, incident)| outage(n, incident)).collect();
     let mut clients: Vec<(&IpAddr, &ClientTally)> = tally.clients.iter().collect();
-    clients.sort_unstable_by_key(|(ip, client)| (std::cmp::Reverse(client.counts.unsuccessful()), **ip));
+    clients.sort_unstable_by_key(|(ip, client)| (std::cmp::Reverse(client.counts.failures()), **ip));
     found.extend(clients.iter().filter_map(|(ip, client)| of_client(tally, **ip, client)));
     found.extend(distributed(tally));
     found.extend(mechanisms(&clients));

@@ -35,10 +35,29 @@ const INCIDENTS: usize = 1_000;
 /// A line that proves something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// The caller's number for the line.
-    pub line: u64,
-    /// The line, secrets redacted.
-    pub text: Box<str>,
+    /// The caller's number for its source.
+    pub source: usize,
+    /// Its number there, from 1.
+    pub number: u64,
+    /// The line, secrets redacted. Written by strangers: escape it.
+    pub text: String,
+}
+
+/// A line as it passes by.
+struct Passing {
+    id: u64,
+    source: usize,
+    number: u64,
+    raw: Box<[u8]>,
+    message_at: usize,
+}
+
+impl Passing {
+    fn proof(&self) -> Proof {
+        let (envelope, message) = self.raw.split_at_checked(self.message_at).unwrap_or((&[], &self.raw));
+        let text = [envelope, &maillog::redact(message)].concat();
+        Proof { source: self.source, number: self.number, text: String::from_utf8_lossy(&text).into_owned() }
+    }
 }
 
 /// Logins and sessions by what became of them.
@@ -76,10 +95,10 @@ impl Counts {
         }
     }
 
-    /// Logins that did not succeed, whatever the reason.
+    /// Logins that somebody or something refused. One that the client gave up itself is none.
     #[must_use]
-    pub fn unsuccessful(&self) -> u64 {
-        self.auth_failed + self.backend_fault + self.auth_refused + self.auth_aborted
+    pub fn failures(&self) -> u64 {
+        self.auth_failed + self.backend_fault + self.auth_refused
     }
 }
 
@@ -398,6 +417,8 @@ pub struct Tally {
     pub sessions_killed: u64,
     /// Causes of counted failures, silent refusals, policy, limit and TLS lines.
     pub causes: BTreeMap<&'static str, u64>,
+    /// Causes of attempts that nobody refused: given up, cut off, too long.
+    pub client_causes: BTreeMap<&'static str, u64>,
     /// Causes of killed sessions.
     pub killed_causes: BTreeMap<&'static str, u64>,
     /// Mechanisms of failure lines, upper case.
@@ -426,7 +447,7 @@ pub struct Tally {
     pub beyond: u64,
     /// Gives the causes.
     pub diagnoser: Diagnoser,
-    recent: VecDeque<Proof>,
+    recent: VecDeque<Passing>,
     proofs: usize,
 }
 
@@ -437,12 +458,13 @@ impl Tally {
         Self { clients: Map::new(), ..Self::default() }
     }
 
-    /// Remembers a line for a moment, in case an outcome makes it evidence. `text` is redacted.
-    pub fn remember(&mut self, line: u64, text: Box<str>) {
+    /// Remembers a line for a moment, in case an outcome makes it evidence: its id (as the tracer gets it), where it
+    /// stands, its bytes, and where in them the message starts.
+    pub fn remember(&mut self, id: u64, source: usize, number: u64, raw: &[u8], message_at: usize) {
         if self.recent.len() >= RECENT_LINES {
             self.recent.pop_front();
         }
-        self.recent.push_back(Proof { line, text });
+        self.recent.push_back(Passing { id, source, number, raw: raw.into(), message_at });
     }
 
     /// Counts a line by its class alone: deliveries and the like, which are no outcome of a session.
@@ -460,6 +482,15 @@ impl Tally {
         }
     }
 
+    /// The log is over: a login that only the counters tell of is dropped where the client's next one names the account.
+    pub fn settle(&mut self) {
+        let named: std::collections::HashSet<IpAddr> = self.recovered.iter().filter(|row| row.username.is_some()).map(|row| row.client_ip).collect();
+        self.recovered.retain(|row| row.username.is_some() || !named.contains(&row.client_ip));
+        for row in &mut self.recovered {
+            row.messages.sort_by_key(|message| message.time);
+        }
+    }
+
     /// How often a class was counted.
     #[must_use]
     pub fn class(&self, class: Class) -> u64 {
@@ -473,7 +504,9 @@ impl Tally {
             self.sessions_killed += count;
             *self.killed_causes.entry(diagnosis.id()).or_default() += count;
         } else if let Some(cause) = diagnosis.cause {
-            *self.causes.entry(cause.id).or_default() += count;
+            let given_up = matches!(attempt.kind, AttemptKind::Aborted | AttemptKind::Unanswered | AttemptKind::TooLong);
+            let causes = if given_up { &mut self.client_causes } else { &mut self.causes };
+            *causes.entry(cause.id).or_default() += count;
         }
         if let Some(class) = diagnosis.class {
             self.count_line(class, count);
@@ -582,7 +615,7 @@ impl Tally {
         if self.proofs >= PROOFS {
             return None;
         }
-        let found = self.recent.iter().rev().find(|proof| proof.line == line).cloned()?;
+        let found = self.recent.iter().rev().find(|passing| passing.id == line)?.proof();
         self.proofs += 1;
         Some(found)
     }
@@ -597,7 +630,7 @@ impl Tally {
         let name = login.username.as_deref().map(|name| self.name_key(name));
         let index = self.recovered.len();
         let Some(client) = self.clients.get_mut(&ip) else { return };
-        let failures = client.counts.unsuccessful();
+        let failures = client.counts.failures();
         let Some(first_failure) = client.first_failure.filter(|_| failures > 0) else { return };
         if client.recovered.iter().any(|(known, _)| *known == name) {
             return;
@@ -657,7 +690,7 @@ impl Sink for Tally {
                 Some(client) => {
                     client.seen(&login.at);
                     if client.counts.auth_ok == 0 {
-                        client.failures_before_ok = client.counts.unsuccessful();
+                        client.failures_before_ok = client.counts.failures();
                     }
                     client.counts.auth_ok += count;
                     client.last_ok = Some(login.at.time);
@@ -744,9 +777,9 @@ impl Sink for Tally {
     }
 }
 
-/// Whether a class is a login that did not succeed.
+/// Whether a class is a login that was refused: see [`Counts::failures`].
 fn is_failure(class: Option<Class>) -> bool {
-    matches!(class, Some(Class::AuthFailed | Class::BackendFault | Class::AuthRefused | Class::AuthAborted))
+    matches!(class, Some(Class::AuthFailed | Class::BackendFault | Class::AuthRefused))
 }
 
 /// A row of a bounded table; `None` when it is new and the table is full.

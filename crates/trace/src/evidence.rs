@@ -14,6 +14,8 @@ use crate::attempt::{Evidence, EvidenceSource};
 pub(crate) const BEFORE: i64 = 3_500_000;
 /// How long after it.
 pub(crate) const AFTER: i64 = 1_000_000;
+/// How far apart the lines of one request may stand, in microseconds.
+const ONE_REQUEST: i64 = 1_000_000;
 /// Verdicts kept at most; older ones are forgotten unjoined.
 const KEPT: usize = 4_096;
 
@@ -28,8 +30,6 @@ pub(crate) struct Verdict {
     pub(crate) user: Option<Box<[u8]>>,
     /// What stood behind the `@`, where the backend logs it apart.
     pub(crate) realm: Option<Box<[u8]>>,
-    /// Another password database may still accept the login.
-    pub(crate) may_still_succeed: bool,
     pub(crate) text: Rc<[u8]>,
 }
 
@@ -91,20 +91,29 @@ impl Window {
         users
     }
 
-    /// Takes the oldest complete verdict: everything up to the first line that is final for its source.
+    /// Takes the latest verdict: the lines one request wrote. Several password databases are asked one after the other and
+    /// each may write a line, the first ones not always marked as such; but none writes the same line twice.
     fn take(&mut self, fits: &[usize], wanted: Wanted<'_>) -> Joined {
-        let last = fits.iter().find(|at| self.verdicts.get(**at).is_some_and(|v| !v.may_still_succeed && v.is_the_backends_own()));
-        let last = last.or(fits.last()).copied().unwrap_or_default();
-        let group: Vec<usize> = fits.iter().copied().filter(|at| *at <= last).collect();
+        let mut group: Vec<usize> = Vec::new();
+        for at in fits.iter().rev() {
+            let Some(verdict) = self.verdicts.get(*at) else { continue };
+            let same_request = group.iter().filter_map(|taken| self.verdicts.get(*taken)).all(|taken| (taken.time - verdict.time).abs() <= ONE_REQUEST && taken.text != verdict.text);
+            if !same_request {
+                break;
+            }
+            group.push(*at);
+        }
+        let named = group.iter().filter_map(|at| self.verdicts.get(*at)).any(|v| v.user.is_some());
         let mut evidence = Vec::new();
         let mut user = None;
-        for at in group.into_iter().rev() {
+        // From the back, so that the numbers of those still to be taken stay true.
+        for at in group {
             let Some(verdict) = self.verdicts.remove(at) else { continue };
             user = user.or_else(|| verdict.full_name());
             evidence.push(Evidence { line: verdict.line, source: verdict.source, text: verdict.text });
         }
         evidence.reverse();
-        let confidence = match (wanted.user.is_some(), wanted.cyrus) {
+        let confidence = match (wanted.user.is_some() && named, wanted.cyrus || !named) {
             (true, _) => 0.95,
             (false, false) => 0.75,
             (false, true) => 0.5,
@@ -118,8 +127,8 @@ impl Verdict {
         let in_time = (-AFTER..=BEFORE).contains(&(wanted.time - self.time));
         let address = match (self.ip, wanted.ip) {
             (Some(mine), Some(theirs)) => mine == theirs,
-            // Without an address only Cyrus' helpers speak of this attempt.
-            (None, _) => wanted.cyrus,
+            // Cyrus' helpers know no address; Dovecot's one line without (a denied account) joins by time alone.
+            (None, _) => wanted.cyrus || self.source == EvidenceSource::Dovecot,
             (Some(_), None) => false,
         };
         in_time && address && self.name_fits(wanted.user)
@@ -127,10 +136,15 @@ impl Verdict {
 
     fn name_fits(&self, wanted: Option<&[u8]>) -> bool {
         match (self.user.as_deref(), wanted) {
-            (Some(mine), Some(theirs)) => mine.eq_ignore_ascii_case(theirs) || self.full_name().is_some_and(|full| full.eq_ignore_ascii_case(theirs)) || self.realm.is_some() && local_part(theirs).eq_ignore_ascii_case(mine),
+            (Some(mine), Some(theirs)) => same_name(mine, theirs) || self.full_name().is_some_and(|full| full.eq_ignore_ascii_case(theirs)) || self.knows_no_domain() && local_part(theirs).eq_ignore_ascii_case(mine),
             // A PAM line without a name only joins what names itself otherwise.
             (None, _) | (_, None) => true,
         }
+    }
+
+    /// saslauthd and PAM are asked for the name without what stands behind its `@`.
+    fn knows_no_domain(&self) -> bool {
+        self.realm.is_some() || self.source == EvidenceSource::Pam
     }
 
     fn full_name(&self) -> Option<Box<[u8]>> {
@@ -140,11 +154,20 @@ impl Verdict {
             _ => user.into(),
         })
     }
+}
 
-    /// PAM lines come with a line of the backend that asked; only that one ends a verdict.
-    fn is_the_backends_own(&self) -> bool {
-        self.source != EvidenceSource::Pam
+/// Without case, and as far as both show it: Dovecot cuts long names (`…...`), and control characters, shown as `?` by
+/// both, are so in different ways.
+fn same_name(mine: &[u8], theirs: &[u8]) -> bool {
+    if mine.eq_ignore_ascii_case(theirs) {
+        return true;
     }
+    if let Some(start) = mine.strip_suffix(b"...").filter(|start| start.len() >= 32) {
+        return theirs.get(..start.len()).is_some_and(|theirs| theirs.eq_ignore_ascii_case(start));
+    }
+    let odd = mine.contains(&b'?') || theirs.contains(&b'?');
+    let plain = |name: &[u8]| name.split(|b| *b == b'?').next().unwrap_or_default().to_ascii_lowercase();
+    odd && !plain(mine).is_empty() && plain(mine) == plain(theirs)
 }
 
 fn local_part(name: &[u8]) -> &[u8] {
@@ -159,7 +182,7 @@ mod tests {
 
     fn verdict(line: u64, seconds: i64, ip: Option<&str>, user: Option<&str>, text: &str) -> Verdict {
         let source = if ip.is_some() { EvidenceSource::Dovecot } else { EvidenceSource::Saslauthd };
-        Verdict { line, time: seconds * SECOND, source, ip: ip.map(|ip| ip.parse().unwrap()), user: user.map(|u| u.as_bytes().into()), realm: None, may_still_succeed: text.contains("trying the next"), text: text.as_bytes().into() }
+        Verdict { line, time: seconds * SECOND, source, ip: ip.map(|ip| ip.parse().unwrap()), user: user.map(|u| u.as_bytes().into()), realm: None, text: text.as_bytes().into() }
     }
 
     fn wanted(seconds: i64, ip: &str, user: Option<&'static str>) -> Wanted<'static> {
@@ -195,13 +218,28 @@ mod tests {
     }
 
     #[test]
-    fn in_order_and_up_to_the_final_line() {
+    fn the_lines_of_one_request() {
         let mut window = Window::default();
-        window.add(verdict(1, 10, Some("192.0.2.1"), Some("a"), "Password mismatch - trying the next passdb"));
-        window.add(verdict(2, 10, Some("192.0.2.1"), Some("a"), "unknown user"));
+        // A login that succeeded: the deny list did not know the user.
+        window.add(verdict(1, 9, Some("192.0.2.1"), Some("a"), "unknown user"));
+        window.add(verdict(2, 11, Some("192.0.2.1"), Some("a"), "unknown user"));
         window.add(verdict(3, 11, Some("192.0.2.1"), Some("a"), "Password mismatch"));
-        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))), [1, 2]);
-        assert_eq!(lines(&window.join(wanted(13, "192.0.2.1", None))), [3]);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))), [2, 3]);
+    }
+
+    #[test]
+    fn parallel_requests_have_one_line_each() {
+        let mut window = Window::default();
+        window.add(verdict(1, 10, Some("192.0.2.1"), Some("a"), "Password mismatch"));
+        window.add(verdict(2, 10, Some("192.0.2.1"), Some("a"), "Password mismatch"));
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))).len(), 1);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))).len(), 1);
+    }
+
+    #[test]
+    fn names_with_control_characters() {
+        assert!(same_name(b"alice?r?nNov", b"alice??Nov") && same_name(b"A", b"a"));
+        assert!(!same_name(b"?a", b"?b") && !same_name(b"alice?", b"bob?"));
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Tracer {
                 None
             }
             Event::DovecotService(text) => {
-                self.dovecot_service(line.time, text);
+                self.dovecot_service(line, text);
                 None
             }
             Event::Saslauthd(found) => {
@@ -160,14 +160,13 @@ impl Tracer {
                     ip: None,
                     user: (!found.user.is_empty()).then(|| found.user.into()),
                     realm: Some(found.realm.into()),
-                    may_still_succeed: false,
                     text: self.words.shared(found.reason),
                 });
                 None
             }
             Event::Pam(found) => {
                 let text = self.words.shared(found.message);
-                self.window.add(Verdict { line: line.id, time: line.time, source: EvidenceSource::Pam, ip: found.ip, user: found.user.map(Into::into), realm: None, may_still_succeed: false, text });
+                self.window.add(Verdict { line: line.id, time: line.time, source: EvidenceSource::Pam, ip: found.ip, user: found.user.map(Into::into), realm: None, text });
                 None
             }
             _ if program(line.record.tag) == Program::Smtpd || program(line.record.tag) == Program::PostfixCut => self.smtpd(line, sink),
@@ -177,6 +176,13 @@ impl Tracer {
             }
             _ => None,
         }
+    }
+
+    /// The session an envelope belongs to just now, for lines that are not fed.
+    pub fn session(&mut self, record: &Record<'_>) -> Option<SessionId> {
+        let process = u64::from(record.pid?);
+        let key = Key { host: self.names.number(record.host), tag: self.names.number(record.tag.0), process };
+        self.sessions.get(&key).map(|session| SessionId(session.id))
     }
 
     /// The log is over: everything held back comes out.
@@ -232,12 +238,17 @@ impl Tracer {
             ip: Some(verdict.ip),
             user: verdict.user.map(Into::into),
             realm: None,
-            may_still_succeed: verdict.may_still_succeed,
             text: self.words.shared(verdict.message),
         });
     }
 
-    fn dovecot_service(&mut self, time: i64, text: &[u8]) {
+    fn dovecot_service(&mut self, line: &Line<'_>, text: &[u8]) {
+        let time = line.time;
+        // The only verdict that names neither user nor address.
+        if text.starts_with(b"User found from deny passdb") {
+            self.window.add(Verdict { line: line.id, time, source: EvidenceSource::Dovecot, ip: None, user: None, realm: None, text: self.words.shared(text) });
+            return;
+        }
         let has = |words: &[&str]| words.iter().any(|w| text.windows(w.len()).any(|part| part == w.as_bytes()));
         if has(&["starting up", "illed with signal", "Fatal: ", "Panic: ", "dumped core", "stopping"]) {
             self.dovecot_changed = Some(time);
@@ -288,7 +299,10 @@ impl Tracer {
         }
         let id = SessionId(session.id);
         let over = self.step(key, &mut session, line, sink);
-        session.last_time = line.time;
+        // Whether lines of no interest are fed or not must not change the outcome.
+        if Self::wants(&line.event) {
+            session.last_time = line.time;
+        }
         if over {
             self.spare.push(session);
         } else {
@@ -359,7 +373,7 @@ impl Tracer {
             }
             Event::Backend(trouble) => session.add_trouble(line.id, &trouble),
             Event::Fatal(words) => return self.died(key, session, line, words, sink),
-            Event::Gone { how, .. } => self.gone(key, session, line, how),
+            Event::Gone { how, stage: b"AUTH", .. } => self.gone(key, session, line, how),
             Event::TlsAcceptError(_, text) => {
                 let text = self.words.shared(text);
                 session.tls_failure = Some((line.id, line.time, text));
@@ -370,7 +384,6 @@ impl Tracer {
                 session.tls_evidence.push(Evidence { line: line.id, source: EvidenceSource::Tls, text });
             }
             Event::TlsLibrary(text) => session.add_tls_evidence(line.id, text),
-            Event::TlsEstablished(_) => session.tls = true,
             Event::Policy(_, policy) => {
                 let refusal = self.refusal(key, session, line, &policy);
                 if let Some(refusal) = session.add_refusal(refusal) {

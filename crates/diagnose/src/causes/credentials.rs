@@ -201,7 +201,7 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "User name or password holds characters that are not allowed",
         meaning: "The name is empty, malformed, or has characters outside Dovecot's auth_username_chars (blanks, umlauts, control characters).",
         confidence: 0.95,
-        signatures: &[sign(Dovecot, Starts("Username character disallowed")), sign(Dovecot, Is("invalid input")), sign(Dovecot, Has("password having illegal chars")), sign(Dovecot, Has("Empty username")), sign(Cyrus, Has("Can only find author (no password)"))],
+        signatures: &[sign(Dovecot, Starts("Username character disallowed")), sign(Dovecot, Is("invalid input")), sign(Dovecot, Has("password having illegal chars")), sign(Dovecot, Has("Empty username"))],
         evidence: "",
         told: REFUSED,
         source: "Dovecot src/auth/auth-request.c, mech-plain.c",
