@@ -133,7 +133,9 @@ impl Pattern {
 
 /// An empty wording is any: what the more exact ones leave over.
 fn has(text: &[u8], wanted: &str) -> bool {
-    wanted.is_empty() || text.windows(wanted.len()).any(|part| part.eq_ignore_ascii_case(wanted.as_bytes()))
+    let Some(first) = wanted.as_bytes().first() else { return true };
+    let starts = |at: usize| text.get(at..at + wanted.len()).is_some_and(|part| part.eq_ignore_ascii_case(wanted.as_bytes()));
+    memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text).any(starts)
 }
 
 /// A challenge in base64, or one of the LOGIN prompts in clear: no reason at all, only the last thing said to the client.

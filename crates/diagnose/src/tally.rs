@@ -48,7 +48,7 @@ struct Passing {
     id: u64,
     source: usize,
     number: u64,
-    raw: Box<[u8]>,
+    raw: Vec<u8>,
     message_at: usize,
 }
 
@@ -461,10 +461,12 @@ impl Tally {
     /// Remembers a line for a moment, in case an outcome makes it evidence: its id (as the tracer gets it), where it
     /// stands, its bytes, and where in them the message starts.
     pub fn remember(&mut self, id: u64, source: usize, number: u64, raw: &[u8], message_at: usize) {
-        if self.recent.len() >= RECENT_LINES {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(Passing { id, source, number, raw: raw.into(), message_at });
+        // The oldest one's buffer serves the newest.
+        let oldest = if self.recent.len() >= RECENT_LINES { self.recent.pop_front() } else { None };
+        let mut buffer = oldest.map(|passing| passing.raw).unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(raw);
+        self.recent.push_back(Passing { id, source, number, raw: buffer, message_at });
     }
 
     /// Counts a line by its class alone: deliveries and the like, which are no outcome of a session.

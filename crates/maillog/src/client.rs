@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::scan::{number, split_byte};
+use crate::scan::{number, split_around, split_byte};
 
 /// A client as logged. The name comes from the DNS (checked both ways by Postfix) and holds no bracket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,19 +61,30 @@ fn ipv4(text: &[u8]) -> Option<IpAddr> {
     parts.next().is_none().then(|| IpAddr::from(octets))
 }
 
+/// A DNS name has 255 bytes at most; anything longer before the bracket is no client.
+const NAME_BYTES_MAX: usize = 300;
+/// An IPv6 address with a zone, or a socket's path.
+const ADDRESS_BYTES_MAX: usize = 200;
+
 /// Parses a client at the start of `text`; the rest follows directly behind it.
 #[must_use]
+#[inline]
 pub(crate) fn client(text: &[u8]) -> Option<(Client<'_>, &[u8])> {
-    let (name, rest) = split_byte(text, b'[')?;
-    let (address, rest) = split_byte(rest, b']')?;
-    let plausible = !name.contains(&b']') && !address.is_empty() && !address.contains(&b' ');
+    let open = memchr::memchr2(b'[', b']', text)?;
+    let (name, rest) = split_around(text, open, 1)?;
+    // An address is short: a plain loop beats a vectorised search.
+    let close = rest.iter().take(ADDRESS_BYTES_MAX).position(|b| *b == b']')?;
+    let (address, rest) = split_around(rest, close, 1)?;
+    let plausible = text.get(open) == Some(&b'[') && name.len() <= NAME_BYTES_MAX && !address.is_empty() && !address.contains(&b' ');
     let (port, rest) = port(rest);
     plausible.then_some((Client { name, address, port }, rest))
 }
 
 /// `:43839`, but not the `: ` that follows a client without a port.
+#[inline]
 fn port(rest: &[u8]) -> (Option<u16>, &[u8]) {
-    let found = rest.strip_prefix(b":").and_then(number).and_then(|(port, after)| Some((u16::try_from(port).ok()?, after)));
+    let [b':', b'0'..=b'9', ..] = rest else { return (None, rest) };
+    let found = rest.get(1..).and_then(number).and_then(|(port, after)| Some((u16::try_from(port).ok()?, after)));
     found.map_or((None, rest), |(port, after)| (Some(port), after))
 }
 

@@ -105,6 +105,12 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     Some(Event::Other("warning"))
 }
 
+/// Whether a line is a delivery attempt, without taking it apart.
+#[inline]
+pub(crate) fn is_delivery(text: &[u8]) -> bool {
+    prefix(text).is_some_and(|(before, rest)| before.queue_id().is_some() && rest.starts_with(b"to=<") && fields(rest).is_some())
+}
+
 fn queued<'a>(queue_id: QueueId<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
     if rest.starts_with(b"to=<") {
         return delivery(queue_id, rest).map(Event::Delivery);
@@ -127,18 +133,25 @@ fn unqueued(text: &[u8]) -> Option<Event<'_>> {
 
 /// `to=<R>[, orig_to=<O>], relay=REL[, conn_use=N], delay=D, delays=a/b/c/d[, tls=T], dsn=X.Y.Z, status=ST (TEXT)`.
 fn delivery<'a>(queue_id: QueueId<'a>, rest: &'a [u8]) -> Option<Delivery<'a>> {
-    let (addresses, rest) = split_once(rest, b">, relay=")?;
+    let (addresses, relay, middle, outcome) = fields(rest)?;
     let addresses = addresses.strip_prefix(b"to=<")?;
     let (to, orig_to) = match split_once(addresses, b">, orig_to=<") {
         Some((to, orig_to)) => (to, Some(orig_to)),
         None => (addresses, None),
     };
-    let (relay, rest) = split_byte(rest, b',')?;
-    let (middle, rest) = split_once(rest, b", status=")?;
-    let (status, response) = word(rest);
+    let (status, response) = word(outcome);
     let response = response.strip_prefix(b"(").unwrap_or(response);
     let response = response.strip_suffix(b")").unwrap_or(response);
     Some(Delivery { queue_id, to, orig_to, relay, status, response, middle })
+}
+
+/// A delivery line in four: addresses, relay, timing, outcome.
+#[inline]
+fn fields(rest: &[u8]) -> Option<(&[u8], &[u8], &[u8], &[u8])> {
+    let (addresses, rest) = split_once(rest, b">, relay=")?;
+    let (relay, rest) = split_byte(rest, b',')?;
+    let (middle, outcome) = split_once(rest, b", status=")?;
+    Some((addresses, relay, middle, outcome))
 }
 
 #[cfg(test)]

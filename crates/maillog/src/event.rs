@@ -7,7 +7,7 @@ use crate::policy::Policy;
 use crate::queue_id::QueueId;
 use crate::sasl::{BackendTrouble, SaslFailure};
 use crate::saslauthd::{PamFailure, SaslauthdFailure};
-use crate::smtpd::{Acceptance, Counters, Limit, TlsEstablished};
+use crate::smtpd::{Acceptance, Limit, RawCounters, TlsEstablished};
 
 /// A message understood. Everything borrows from the line.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub enum Event<'a> {
     /// `connect from`: a session starts.
     Connect(Client<'a>),
     /// `disconnect from`: a session ends, since Postfix 3.0 with counters.
-    Disconnect(Client<'a>, Option<Counters>),
+    Disconnect(Client<'a>, Option<RawCounters<'a>>),
     /// The backend refused a login, or could not decide it.
     SaslFailed(SaslFailure<'a>),
     /// The client answered a challenge with `*`; with the mechanism.

@@ -50,6 +50,7 @@ impl Program {
 
 /// Names the program of a tag.
 #[must_use]
+#[inline]
 pub fn program(tag: Tag<'_>) -> Program {
     match tag.daemon() {
         b"smtpd" => Program::Smtpd,
@@ -94,6 +95,34 @@ pub fn event<'a>(record: &Record<'a>) -> Option<Event<'a>> {
     }
 }
 
+/// What a line surely is by a look at its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glance {
+    /// `connect from` or `disconnect from`.
+    Session,
+    /// A delivery attempt.
+    Delivery,
+    /// A queue file is gone.
+    Removed,
+    /// Understood, and neither about a client nor about a message's fate.
+    Other,
+}
+
+/// Tells the commonest lines apart without reading them whole: [`event`] reads every line this knows.
+#[must_use]
+#[inline]
+pub fn glance(record: &Record<'_>) -> Option<Glance> {
+    let text = record.text;
+    match program(record.tag) {
+        Program::Smtpd => (text.starts_with(b"connect from ") || text.starts_with(b"disconnect from ")).then_some(Glance::Session),
+        Program::DeliveryAgent => delivery::is_delivery(text).then_some(Glance::Delivery),
+        Program::Qmgr if text.ends_with(b": removed") => crate::queue_id::prefix(text).map(|_| Glance::Removed),
+        Program::Qmgr => (text.ends_with(b" (queue active)") && queue::is_active(text)).then_some(Glance::Other),
+        Program::Cleanup => queue::is_message_id(text).then_some(Glance::Other),
+        _ => None,
+    }
+}
+
 /// The line of a Postfix program whose name was cut off: the first grammar that knows the wording.
 fn by_content(text: &[u8]) -> Option<Event<'_>> {
     let specific = |event: &Event<'_>| !matches!(event, Event::Other(_));
@@ -116,6 +145,25 @@ fn foreign(text: &[u8]) -> Event<'_> {
 mod tests {
     use super::*;
     use crate::envelope::record;
+
+    #[test]
+    fn a_glance_says_nothing_that_reading_denies() {
+        let check = |line: &str, expected: Option<Glance>| {
+            let record = record(line.as_bytes()).unwrap();
+            assert_eq!(glance(&record), expected, "{line}");
+            assert!(expected.is_none() || event(&record).is_some(), "{line}");
+        };
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: connect from h[192.0.2.1]", Some(Glance::Session));
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: connect from h[192.0.2", Some(Glance::Session));
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: disconnect from nobody", Some(Glance::Session));
+        check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: removed", Some(Glance::Removed));
+        check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, size=123, nrcpt=1 (queue active)", Some(Glance::Other));
+        check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, (queue active)", Some(Glance::Other));
+        check("Jun 17 10:25:14 mail postfix/cleanup[1]: 0F5383D12: message-id=<x@y>", Some(Glance::Other));
+        check("Jun 17 10:25:14 mail postfix/smtp[1]: 0F5383D12: to=<x@y>, relay=none, delay=1, dsn=4.0.0, status=deferred (x)", Some(Glance::Delivery));
+        check("Jun 17 10:25:14 mail postfix/smtp[1]: 0F5383D12: to=<x@y>, cut", None);
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: warning: x", None);
+    }
 
     #[test]
     fn by_tag_and_by_content() {

@@ -15,16 +15,40 @@ pub(crate) fn qmgr(text: &[u8]) -> Option<Event<'_>> {
     if rest == b"removed" {
         return Some(Event::Removed(id));
     }
+    if is_active(text)
+        && let Some(event) = active(id, rest)
+    {
+        return Some(event);
+    }
     let Some(sender) = rest.strip_prefix(b"from=<") else {
         return (rest == b"skipped, still being delivered" || rest.starts_with(b"status=") || rest.starts_with(b"to=<")).then_some(Event::Other("qmgr_note"));
     };
-    if let Some((sender, tail)) = split_once(sender, b">, size=") {
-        let (size, tail) = number(tail)?;
-        let (recipients, _) = number(tail.strip_prefix(b", nrcpt=")?)?;
-        return Some(Event::Active(id, sender, size, u32::try_from(recipients).ok()?));
+    if rest.ends_with(b" (queue active)") {
+        // Cut or odd inside, but no doubt what it is.
+        return Some(Event::Other("qmgr_note"));
     }
     let (sender, tail) = split_once(sender, b">, status=")?;
     (tail.starts_with(b"expired") || tail.starts_with(b"force-expired")).then_some(Event::Expired(id, sender))
+}
+
+/// Whether a line says that a message is active, without taking it apart.
+#[inline]
+pub(crate) fn is_active(text: &[u8]) -> bool {
+    owned(text).is_some_and(|(_, rest)| rest.starts_with(b"from=<"))
+}
+
+/// `from=<S>, size=N, nrcpt=N (queue active)`.
+fn active<'a>(id: QueueId<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
+    let (sender, tail) = split_once(rest.strip_prefix(b"from=<")?, b">, size=")?;
+    let (size, tail) = number(tail)?;
+    let (recipients, _) = number(tail.strip_prefix(b", nrcpt=")?)?;
+    Some(Event::Active(id, sender, size, u32::try_from(recipients).ok()?))
+}
+
+/// Whether a line tells a Message-ID, without taking it apart.
+#[inline]
+pub(crate) fn is_message_id(text: &[u8]) -> bool {
+    owned(text).is_some_and(|(_, rest)| rest.starts_with(b"message-id="))
 }
 
 /// `cleanup`.

@@ -54,13 +54,18 @@ impl<'a> Prefix<'a> {
 
 /// Parses `<queue id>: ` or `NOQUEUE: `; the rest follows behind the blank.
 #[must_use]
+#[inline]
 pub(crate) fn prefix(text: &[u8]) -> Option<(Prefix<'_>, &[u8])> {
-    if let Some(rest) = text.strip_prefix(b"NOQUEUE: ") {
+    if text.first() == Some(&b'N')
+        && let Some(rest) = text.strip_prefix(b"NOQUEUE: ")
+    {
         return Some((Prefix::NoQueue, rest));
     }
-    let at = text.iter().take(41).position(|b| *b == b':')?;
-    let (id, rest) = crate::scan::split_around(text, at, 1)?;
-    Some((Prefix::Queue(QueueId::new(id)?), rest.strip_prefix(b" ")?))
+    // One pass: an id is alphanumeric up to the colon.
+    let at = text.iter().take(41).position(|b| !b.is_ascii_alphanumeric())?;
+    let (id, rest) = text.split_at_checked(at)?;
+    let rest = rest.strip_prefix(b": ")?;
+    Some((Prefix::Queue(QueueId::new(id)?), rest))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::client::client;
 use crate::scan::{contains, rsplit_once, split_once, word};
 
 /// What stands where a secret stood.
@@ -13,8 +14,14 @@ pub const REDACTED: &[u8] = b"[redacted]";
 /// Replaces what may be a password, a token or a hash of one.
 #[must_use]
 pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
-    let cut = pipelined(text).or_else(|| too_long(text)).or_else(|| dialogue(text)).or_else(|| debug(text));
-    match cut {
+    // The first byte tells most lines from those that may hold a secret.
+    let cut = match text.first() {
+        Some(b'i' | b'N') => pipelined(text),
+        Some(b'w') => too_long(text),
+        Some(b'<') => dialogue(text),
+        _ => None,
+    };
+    match cut.or_else(|| debug(text)) {
         Some((keep, tail)) => Cow::Owned([keep, REDACTED, tail].concat()),
         None => given_password(text),
     }
@@ -26,8 +33,11 @@ type Kept<'a> = (&'a [u8], &'a [u8]);
 /// `improper command pipelining after EHLO from <client>: AUTH PLAIN <credentials>`; after AUTH, all of it.
 fn pipelined(text: &[u8]) -> Option<Kept<'_>> {
     let at = memchr::memmem::find(text, b"improper command pipelining after ")?;
-    let (stage, _) = word(text.get(at + 34..)?);
-    let (_, junk) = split_once(text, b"]: ").or_else(|| rsplit_once(text, b": "))?;
+    let rest = text.get(at + 34..)?;
+    let (stage, _) = word(rest);
+    // The client may have a port behind its bracket, and the junk may hold any of our separators.
+    let (_, junk) = client(split_once(rest, b" from ")?.1)?;
+    let junk = junk.strip_prefix(b": ")?;
     let start = text.len() - junk.len();
     if stage == b"AUTH" {
         return Some((text.get(..start)?, b""));
@@ -110,6 +120,7 @@ mod tests {
         check("improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN[redacted]");
         check("improper command pipelining after EHLO from u[192.0.2.1]: auth login\\r\\nYWxpY2U=\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: auth login[redacted]");
         check("improper command pipelining after AUTH from u[192.0.2.1]: c2VjcmV0\\r\\n", "improper command pipelining after AUTH from u[192.0.2.1]: [redacted]");
+        check("improper command pipelining after EHLO from u[192.0.2.1]:43839: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\nMAIL FROM: <a@x>", "improper command pipelining after EHLO from u[192.0.2.1]:43839: AUTH PLAIN[redacted]");
         check("improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n");
         check("warning: u[192.0.2.1]: request longer than 12288: AGFsaWNlAHNlY3JldA...", "warning: u[192.0.2.1]: request longer than 12288: [redacted]");
         check("auth: sql(u,192.0.2.1): unknown user (given password: Pass)word1)", "auth: sql(u,192.0.2.1): unknown user (given password: [redacted])");

@@ -54,11 +54,12 @@ const MECHANISM_REASONS: [&[u8]; 4] = [b"Invalid authentication mechanism", b"no
 /// Source: `smtpd_sasl_authenticate`, Postfix `src/smtpd/smtpd_sasl_glue.c`.
 pub(crate) fn failure(text: &[u8]) -> Option<SaslFailure<'_>> {
     let (client, text) = client(text)?;
-    let text = text.strip_prefix(b": SASL ")?;
+    // `non-SMTP command from <client>: SASL …` begins with words, and what follows is the client's.
+    let text = text.strip_prefix(b": SASL ").filter(|_| !client.name.contains(&b' '))?;
     let (mechanism, text) = split_mechanism(text)?;
     // Syslog relays cut the blank before an empty reason.
     let text = text.strip_prefix(b" ").unwrap_or(text);
-    let (reason, username) = split_username(text);
+    let (reason, username) = split_username(text, mechanism);
     Some(SaslFailure { client, mechanism, reason, username })
 }
 
@@ -89,10 +90,13 @@ fn balanced(mechanism: &[u8]) -> bool {
 }
 
 /// The name may itself hold the separator, so the first one is the real one; but a reason that quotes the mechanism
-/// (Postfix 3.10) may hold it as well, and then the last one is.
-fn split_username(text: &[u8]) -> (&[u8], LoginName<'_>) {
-    let quotes_mechanism = text.starts_with(b"Invalid authentication mechanism: '");
-    let split = if quotes_mechanism { rsplit_once(text, USERNAME) } else { split_once(text, USERNAME) };
+/// (Postfix 3.10) may hold it as well, and then the first one behind that quotation is.
+fn split_username<'a>(text: &'a [u8], mechanism: &[u8]) -> (&'a [u8], LoginName<'a>) {
+    let quoted = text.strip_prefix(b"Invalid authentication mechanism: '").and_then(|rest| rest.strip_prefix(mechanism));
+    let split = match quoted {
+        Some(rest) => split_once(rest, USERNAME).and_then(|(end, name)| Some((text.get(..text.len() - rest.len() + end.len())?, name))),
+        None => split_once(text, USERNAME),
+    };
     match split {
         None => (text, LoginName::NotLogged),
         Some((reason, b"(unavailable)")) => (reason, LoginName::Unavailable),
@@ -186,6 +190,8 @@ mod tests {
         check("h[::1]: SASL <x authentication failed: y> authentication failed: Invalid authentication mechanism, sasl_username=(unavailable)", "<x authentication failed: y>", "Invalid authentication mechanism", Unavailable);
         check("h[::1]: SASL PLAIN authentication failed: x, sasl_username=u authentication failed: Invalid authentication mechanism", "PLAIN", "x", Named(b"u authentication failed: Invalid authentication mechanism"));
         check("h[::1]: SASL <a, sasl_username=v> authentication failed: Invalid authentication mechanism: '<a, sasl_username=v>', sasl_username=(unavailable)", "<a, sasl_username=v>", "Invalid authentication mechanism: '<a, sasl_username=v>'", Unavailable);
+        check("h[::1]: SASL NTLM authentication failed: Invalid authentication mechanism: 'NTLM', sasl_username=a, sasl_username=b", "NTLM", "Invalid authentication mechanism: 'NTLM'", Named(b"a, sasl_username=b"));
+        assert_eq!(failure(b"non-SMTP command from h[::1]: SASL LOGIN authentication failed: x"), None);
         let quoted = failure(b"h[192.0.2.1]: SASL PLAIN authentication failed: x, sasl_username=a]: SASL LOGIN authentication failed: y[198.51.100.7]").unwrap();
         assert_eq!(quoted.client.address, b"192.0.2.1");
     }

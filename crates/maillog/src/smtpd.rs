@@ -92,12 +92,31 @@ pub struct TlsEstablished<'a> {
     pub cipher: &'a [u8],
 }
 
+/// The counters of a `disconnect` line as logged; taken apart on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawCounters<'a>(&'a [u8]);
+
+impl RawCounters<'_> {
+    /// Whether AUTH is among the commands: most sessions try none.
+    #[must_use]
+    #[inline]
+    pub fn has_auth(self) -> bool {
+        crate::scan::find(self.0, b"auth=").is_some()
+    }
+
+    /// The counters as numbers.
+    #[must_use]
+    pub fn read(self) -> Counters {
+        counters(self.0)
+    }
+}
+
 /// Parses one message of `smtpd`.
 pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     // Ordered by how often a busy server writes them.
     match text.first()? {
-        b'd' if text.starts_with(b"disconnect from ") => disconnect(text),
-        b'c' if text.starts_with(b"connect from ") => whole_client(text.strip_prefix(b"connect from ")?).map(Event::Connect),
+        b'd' if text.starts_with(b"disconnect from ") => disconnect(text).or(Some(Event::Other("session_note"))),
+        b'c' if text.starts_with(b"connect from ") => whole_client(text.strip_prefix(b"connect from ")?).map(Event::Connect).or(Some(Event::Other("session_note"))),
         b'l' if text.starts_with(b"lost connection after ") => gone(text, None),
         // A long queue id may begin with any of the letters above.
         _ => severe(text).or_else(|| queued(text)).or_else(|| plain(text)),
@@ -108,7 +127,7 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
 fn disconnect(text: &[u8]) -> Option<Event<'_>> {
     let (client, rest) = client(text.strip_prefix(b"disconnect from ")?)?;
     let rest = rest.trim_ascii();
-    let counters = if rest.is_empty() { None } else { Some(counters(rest)) };
+    let counters = if rest.is_empty() { None } else { Some(RawCounters(rest)) };
     Some(Event::Disconnect(client, counters))
 }
 
@@ -241,14 +260,15 @@ fn queued(text: &[u8]) -> Option<Event<'_>> {
     if rest.starts_with(b"client=") {
         return acceptance(before, rest);
     }
+    // Before the policies: `body` is followed by the sender's text, which may go on like a stage's ` from <client>`.
+    if let Some(action) = content_check(rest) {
+        return Some(Event::ContentCheck(queue_id, action));
+    }
     if let Some(found) = policy(rest).or_else(|| proxy(rest)) {
         return Some(Event::Policy(queue_id, found));
     }
     if let Some(event) = gone(rest, queue_id) {
         return Some(event);
-    }
-    if let Some(action) = content_check(rest) {
-        return Some(Event::ContentCheck(queue_id, action));
     }
     if rest.starts_with(b"abort: TLS from ") {
         let who = client(rest.strip_prefix(b"abort: TLS from ")?)?.0;
@@ -389,6 +409,7 @@ mod tests {
     #[test]
     fn counters_of_a_session() {
         let Some(Event::Disconnect(_, Some(c))) = event(b"disconnect from h[192.0.2.1]:5 helo=1 ehlo=2/3 starttls=1 auth=0/4 mail=1 rcpt=0/1 quit=1 commands=5/12 notes=bare_lf") else { panic!() };
+        let c = c.read();
         assert_eq!((c.auth, c.starttls, c.hello, c.commands), (Count { ok: 0, tried: 4 }, Count { ok: 1, tried: 1 }, Count { ok: 3, tried: 4 }, Count { ok: 5, tried: 12 }));
         assert_eq!(event(b"disconnect from h[192.0.2.1]"), Some(Event::Disconnect(whole_client(b"h[192.0.2.1]").unwrap(), None)));
     }

@@ -33,6 +33,9 @@ pub struct WallTime {
     pub micros: u32,
 }
 
+/// Seconds of the first instant that no form with a four-digit year can name.
+const YEAR_10_000: i64 = 253_402_300_800;
+
 /// Reads any stamp a syslog, the journal, Postfix or Dovecot writes; the rest starts after the blank behind it.
 pub fn stamp(line: &[u8]) -> Option<(Stamp, &[u8])> {
     match line.first()? {
@@ -99,7 +102,7 @@ fn tai64n(line: &[u8]) -> Option<(Stamp, &[u8])> {
     let hex = std::str::from_utf8(line.get(1..25)?).ok()?;
     let seconds = u64::from_str_radix(hex.get(..16)?, 16).ok()?.checked_sub(1 << 62)?.checked_sub(10)?;
     let nanos = u32::from_str_radix(hex.get(16..)?, 16).ok()?;
-    let micros = i64::try_from(seconds).ok()?.checked_mul(1_000_000)? + i64::from(nanos / 1000);
+    let micros = i64::try_from(seconds).ok().filter(|s| *s < YEAR_10_000)? * 1_000_000 + i64::from(nanos.min(999_999_999) / 1000);
     Some((Stamp::Instant(micros), end_of_stamp(line.get(25..)?)?))
 }
 
@@ -109,24 +112,27 @@ fn weekday(line: &[u8]) -> Option<&[u8]> {
     known.iter().find_map(|day| line.strip_prefix(*day))
 }
 
+#[inline]
 fn month(name: &[u8]) -> Option<u8> {
-    Some(match name {
-        b"Jan" => 1,
-        b"Feb" => 2,
-        b"Mar" => 3,
-        b"Apr" => 4,
-        b"May" => 5,
-        b"Jun" => 6,
-        b"Jul" => 7,
-        b"Aug" => 8,
-        b"Sep" => 9,
-        b"Oct" => 10,
-        b"Nov" => 11,
-        b"Dec" => 12,
+    let &[a, b, c] = name else { return None };
+    Some(match [a, b, c] {
+        [b'J', b'a', b'n'] => 1,
+        [b'F', b'e', b'b'] => 2,
+        [b'M', b'a', b'r'] => 3,
+        [b'A', b'p', b'r'] => 4,
+        [b'M', b'a', b'y'] => 5,
+        [b'J', b'u', b'n'] => 6,
+        [b'J', b'u', b'l'] => 7,
+        [b'A', b'u', b'g'] => 8,
+        [b'S', b'e', b'p'] => 9,
+        [b'O', b'c', b't'] => 10,
+        [b'N', b'o', b'v'] => 11,
+        [b'D', b'e', b'c'] => 12,
         _ => return None,
     })
 }
 
+#[inline]
 fn clock_time(text: &[u8]) -> Option<(u8, u8, u8)> {
     let colons = text.get(2) == Some(&b':') && text.get(5) == Some(&b':');
     let parts = (two_digits(text, 0, 24)?, two_digits(text, 3, 60)?, two_digits(text, 6, 61)?);
@@ -134,8 +140,12 @@ fn clock_time(text: &[u8]) -> Option<(u8, u8, u8)> {
 }
 
 /// `.123456789` (or with a comma) as microseconds; no fraction is zero.
+#[inline]
 fn fraction(text: &[u8]) -> (u32, &[u8]) {
-    let Some(digits) = text.strip_prefix(b".").or_else(|| text.strip_prefix(b",")) else { return (0, text) };
+    let digits = match text {
+        [b'.' | b',', digits @ ..] => digits,
+        _ => return (0, text),
+    };
     let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
     let shown = digits.iter().take(count.min(6)).fold(0u32, |sum, b| sum * 10 + u32::from(b - b'0'));
     let micros = (count..6).fold(shown, |value, _| value * 10);
@@ -159,6 +169,7 @@ fn zone(text: &[u8]) -> Option<(i32, &[u8])> {
 }
 
 /// A stamp ends at a blank, a tab, or the end of the line.
+#[inline]
 fn end_of_stamp(rest: &[u8]) -> Option<&[u8]> {
     match rest.first() {
         None => Some(rest),

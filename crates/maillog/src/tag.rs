@@ -9,8 +9,10 @@ pub struct Tag<'a>(pub &'a [u8]);
 impl<'a> Tag<'a> {
     /// The program: the last path element (`smtpd`).
     #[must_use]
+    #[inline]
     pub fn daemon(self) -> &'a [u8] {
-        match memchr::memrchr(b'/', self.0) {
+        // A program's name is short: a plain loop beats a vectorised search.
+        match self.0.iter().rposition(|b| *b == b'/') {
             Some(at) => self.0.get(at + 1..).unwrap_or_default(),
             None => self.0,
         }

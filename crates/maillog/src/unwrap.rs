@@ -9,26 +9,34 @@ use serde_json::Value;
 
 use crate::scan::{rsplit_once, split_once};
 
+/// Wrappers peeled off one line at most: a container's log driver inside compose, with colour, is three.
+const DEPTH: u32 = 6;
+
 /// Unwraps a line, or `None` if it is wrapped in nothing we know.
 #[must_use]
 pub fn unwrap(line: &[u8]) -> Option<Vec<u8>> {
+    nested(line, DEPTH)
+}
+
+fn nested(line: &[u8], depth: u32) -> Option<Vec<u8>> {
+    let depth = depth.checked_sub(1)?;
     let line = line.trim_ascii();
     let line = line.strip_prefix(b"\x1e").unwrap_or(line);
     let line = line.strip_prefix(b"data: ").unwrap_or(line);
     if line.starts_with(b"{") {
-        return json(line);
+        return json(line, depth);
     }
     if line.contains(&0x1b) {
         let plain = without_colour(line);
-        return Some(unwrap(&plain).unwrap_or(plain));
+        return Some(nested(&plain, depth).unwrap_or(plain));
     }
-    compose(line)
+    compose(line, depth)
 }
 
-fn json(line: &[u8]) -> Option<Vec<u8>> {
+fn json(line: &[u8], depth: u32) -> Option<Vec<u8>> {
     let Value::Object(fields) = serde_json::from_slice(line).ok()? else { return None };
     if let Some(Value::String(log)) = fields.get("log") {
-        return Some(docker(log, fields.get("time")));
+        return Some(docker(log, fields.get("time"), depth));
     }
     if fields.contains_key("MESSAGE") || fields.contains_key("__REALTIME_TIMESTAMP") {
         return journal_fields(|name| fields.get(name).and_then(bytes_of));
@@ -70,9 +78,9 @@ pub fn journal_fields(get: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> 
 }
 
 /// `{"log":"…\n","stream":…,"time":…}`: the line inside, with the outer time if it has none of its own.
-fn docker(log: &str, time: Option<&Value>) -> Vec<u8> {
+fn docker(log: &str, time: Option<&Value>, depth: u32) -> Vec<u8> {
     let log = log.trim_end_matches(['\n', '\r']);
-    let inner = unwrap(log.as_bytes()).unwrap_or_else(|| log.as_bytes().to_vec());
+    let inner = nested(log.as_bytes(), depth).unwrap_or_else(|| log.as_bytes().to_vec());
     match (crate::stamp::stamp(&inner), time) {
         (None | Some((crate::stamp::Stamp::Wall(_), _)), Some(Value::String(time))) => [time.as_bytes(), b" ", &inner].concat(),
         _ => inner,
@@ -107,11 +115,11 @@ fn without_colour(line: &[u8]) -> Vec<u8> {
 }
 
 /// `postfix-mailcow-1  | ` of docker compose.
-fn compose(line: &[u8]) -> Option<Vec<u8>> {
+fn compose(line: &[u8], depth: u32) -> Option<Vec<u8>> {
     let (name, rest) = split_once(line, b" | ").or_else(|| rsplit_once(line, b"| "))?;
     let name = name.trim_ascii_end();
     let service = !name.is_empty() && name.len() <= 64 && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    service.then(|| unwrap(rest).unwrap_or_else(|| rest.to_vec()))
+    service.then(|| nested(rest, depth).unwrap_or_else(|| rest.to_vec()))
 }
 
 #[cfg(test)]

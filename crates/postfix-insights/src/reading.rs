@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use maillog::{Event, Record};
+use maillog::{Event, Glance, Record};
 use trace::{Limits, SessionId, Sink, Tracer};
 
 use crate::cli::{Input, Output};
@@ -134,6 +134,11 @@ pub(crate) fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
 
 /// What a line is worth: nearly half of a log says nothing about logins, and need not leave the reading threads.
 fn worth(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Session | Glance::Delivery | Glance::Removed) => return Worth::Keep,
+        Some(Glance::Other) => return Worth::Skip,
+        None => {}
+    }
     match maillog::event(record) {
         None => Worth::Unknown,
         Some(event) if Tracer::wants(&event) || matches!(event, Event::LinesLost(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..)) => Worth::Keep,

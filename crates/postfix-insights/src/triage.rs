@@ -70,7 +70,7 @@ impl Reader for Counter {
 /// Lines an outcome may point to.
 fn may_be_evidence(event: &Event<'_>) -> bool {
     match event {
-        Event::Disconnect(_, counters) => counters.is_some_and(|c| c.auth.tried > c.auth.ok),
+        Event::Disconnect(_, counters) => counters.is_some_and(|raw| raw.has_auth()),
         Event::SaslFailed(_) | Event::SaslAborted(..) | Event::Gone { .. } | Event::Limited(_) | Event::Backend(_) | Event::Fatal(_) => true,
         Event::TlsAcceptError(..) | Event::TlsLibrary(_) | Event::TlsServerTrouble(..) | Event::TooLong(..) | Event::Pipelining(..) | Event::Policy(..) => true,
         Event::DovecotAuth(_) | Event::Saslauthd(_) | Event::Pam(_) => true,
@@ -81,9 +81,8 @@ fn may_be_evidence(event: &Event<'_>) -> bool {
 
 /// Lines in which something was redacted.
 fn holds_secret(event: &Event<'_>) -> bool {
-    let gone = |text: &[u8]| matches!(maillog::redact(text), std::borrow::Cow::Owned(_));
     match event {
-        Event::DovecotAuth(verdict) => gone(verdict.message),
+        Event::DovecotAuth(verdict) => verdict.message.ends_with(b")") && matches!(maillog::redact(verdict.message), std::borrow::Cow::Owned(_)),
         Event::Pipelining(_, stage, junk) => *stage == b"AUTH" || junk.to_ascii_uppercase().starts_with(b"AUTH "),
         _ => false,
     }

@@ -57,7 +57,7 @@ fn fill(entry: &mut Entry, event: &Event<'_>) {
         Event::Connect(who) | Event::TlsAcceptError(who, _) | Event::TlsServerTrouble(Some(who), _) | Event::NonSmtp(who, _) | Event::Postscreen(who, _) | Event::TooLong(who, ..) => client(entry, who),
         Event::Disconnect(who, counters) => {
             client(entry, who);
-            if let Some(c) = counters {
+            if let Some(c) = counters.map(|raw| raw.read()) {
                 entry.auth_ok = (c.auth.tried > 0).then(|| i64::from(c.auth.ok));
                 entry.auth_tried = (c.auth.tried > 0).then(|| i64::from(c.auth.tried));
             }

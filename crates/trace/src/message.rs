@@ -72,7 +72,9 @@ impl Message {
     }
 }
 
-type Key = (Symbol, Box<[u8]>);
+/// Host and queue id, hashed: millions of delivery lines are looked up, and few of them are of a login's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key(u64);
 
 /// A queue file we follow.
 enum File {
@@ -122,7 +124,8 @@ impl Messages {
         let dropped = if self.messages.len() >= self.limit { self.drop_oldest() } else { None };
         let number = self.next;
         self.next += 1;
-        self.files.insert((host, queue_id.into()), File::Of(number));
+        let key = self.key(host, queue_id);
+        self.files.insert(key, File::Of(number));
         self.order.push_back(number);
         let username = acceptance.sasl_username.map(Into::into);
         self.messages.insert(number, Message { at, username, queue_id: queue_id.into(), finished: false, recipients: Map::new(), open: 1, handed_to_filter: false });
@@ -133,12 +136,12 @@ impl Messages {
     pub(crate) fn reinjected(&mut self, host: Symbol, acceptance: &Acceptance<'_>, time: i64) {
         let Some(queue_id) = acceptance.queue_id else { return };
         self.forget_unclaimed(time);
-        let key: Key = (host, queue_id.as_bytes().into());
+        let key = self.key(host, queue_id.as_bytes());
         let parent = acceptance.orig_queue_id.and_then(|parent| self.number(host, parent.as_bytes()));
         if let Some(number) = parent {
             self.claim(key, number);
         } else {
-            self.unclaimed.push_back((time, key.clone()));
+            self.unclaimed.push_back((time, key));
             self.files.insert(key, File::Unclaimed(Unclaimed { since: time, ..Unclaimed::default() }));
         }
     }
@@ -146,7 +149,7 @@ impl Messages {
     /// A delivery attempt.
     pub(crate) fn delivered(&mut self, host: Symbol, delivery: &Delivery<'_>) {
         let Some(fate) = fate(delivery.status) else { return };
-        let key: Key = (host, delivery.queue_id.as_bytes().into());
+        let key = self.key(host, delivery.queue_id.as_bytes());
         match self.files.get_mut(&key) {
             None => {}
             Some(File::Unclaimed(copy)) => {
@@ -171,7 +174,7 @@ impl Messages {
 
     /// The queue file a filter on this host made of the message: `queued as NEXT`, if NEXT came in here.
     fn filter_copy(&self, host: Symbol, delivery: &Delivery<'_>) -> Option<Key> {
-        let key: Key = (host, delivery.queued_as()?.as_bytes().into());
+        let key = self.key(host, delivery.queued_as()?.as_bytes());
         matches!(self.files.get(&key), Some(File::Unclaimed(_))).then_some(key)
     }
 
@@ -179,7 +182,7 @@ impl Messages {
         let Some(message) = self.messages.get_mut(&number) else { return };
         message.open += 1;
         message.handed_to_filter = true;
-        let Some(File::Unclaimed(copy)) = self.files.insert(key.clone(), File::Of(number)) else { return };
+        let Some(File::Unclaimed(copy)) = self.files.insert(key, File::Of(number)) else { return };
         for (to, fate) in copy.recipients {
             message.recipients.insert(to, fate);
         }
@@ -200,7 +203,7 @@ impl Messages {
 
     /// A queue file is gone. Output: the message, if that was its last.
     pub(crate) fn removed(&mut self, host: Symbol, queue_id: &[u8]) -> Option<Message> {
-        let key: Key = (host, queue_id.into());
+        let key = self.key(host, queue_id);
         match self.files.get_mut(&key)? {
             File::Unclaimed(copy) => {
                 copy.removed = true;
@@ -237,8 +240,13 @@ impl Messages {
         Some(message)
     }
 
+    fn key(&self, host: Symbol, queue_id: &[u8]) -> Key {
+        use std::hash::BuildHasher as _;
+        Key(self.files.hasher().hash_one((host, queue_id)))
+    }
+
     fn number(&self, host: Symbol, queue_id: &[u8]) -> Option<u64> {
-        match self.files.get(&(host, Box::from(queue_id)))? {
+        match self.files.get(&self.key(host, queue_id))? {
             File::Of(number) => Some(*number),
             File::Unclaimed(_) => None,
         }

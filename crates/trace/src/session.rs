@@ -66,6 +66,11 @@ impl Session {
         *self = Self { id, first_line: line, last_time: time, name, address, ..Self::default() };
     }
 
+    /// Whether nothing in it waits for its end.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.refusals.is_empty() && self.tls_failure.is_none() && self.gone_after_auth.is_none()
+    }
+
     /// Remembers who it is. The address becomes a value only when somebody asks.
     pub(crate) fn meet(&mut self, client: &Client<'_>) {
         if self.address.is_empty() || self.address == b"unknown" {

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use maillog::{Acceptance, Client, Counters, DovecotAuth, Event, Gone, LimitKind, LoginName, Policy, Program, Record, SaslFailure, program};
+use maillog::{Acceptance, Client, Counters, DovecotAuth, Event, Gone, LimitKind, LoginName, Policy, Program, RawCounters, Record, SaslFailure, program};
 
 use crate::Map;
 use crate::attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login, NameOrigin, Refusal, Where};
@@ -169,7 +169,7 @@ impl Tracer {
                 self.window.add(Verdict { line: line.id, time: line.time, source: EvidenceSource::Pam, ip: found.ip, user: found.user.map(Into::into), realm: None, text });
                 None
             }
-            _ if program(line.record.tag) == Program::Smtpd || program(line.record.tag) == Program::PostfixCut => self.smtpd(line, sink),
+            _ if matches!(program(line.record.tag), Program::Smtpd | Program::PostfixCut) => self.smtpd(line, sink),
             Event::Policy(_, policy) => {
                 self.stray_policy(line, &policy, sink);
                 None
@@ -284,13 +284,12 @@ impl Tracer {
 
     fn smtpd(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         let key = self.key(line)?;
-        if matches!(line.event, Event::Connect(_))
-            && let Some(mut old) = self.sessions.remove(&key)
-        {
-            self.end(key, &mut old, None, sink);
-            self.spare.push(old);
-        }
         let mut session = match self.sessions.remove(&key) {
+            Some(mut old) if matches!(line.event, Event::Connect(_)) => {
+                self.end(key, &mut old, None, sink);
+                self.spare.push(old);
+                self.begin(key, line, sink)
+            }
             Some(session) => session,
             None => self.begin(key, line, sink),
         };
@@ -549,8 +548,12 @@ impl Tracer {
     }
 
     /// Ends a session: by its `disconnect` line and counters, or without them.
-    fn end(&mut self, key: Key, session: &mut Session, by: Option<(&Line<'_>, Option<Counters>)>, sink: &mut impl Sink) {
-        let counters = by.and_then(|(_, counters)| counters);
+    fn end(&mut self, key: Key, session: &mut Session, by: Option<(&Line<'_>, Option<RawCounters<'_>>)>, sink: &mut impl Sink) {
+        // Most sessions try no login and have nothing to tell.
+        if session.is_quiet() && by.is_some_and(|(_, counters)| counters.is_some_and(|raw| !raw.has_auth())) {
+            return;
+        }
+        let counters = by.and_then(|(_, counters)| counters).map(RawCounters::read);
         if let Some(counters) = counters {
             session.tls |= counters.starttls.ok > 0;
         }
