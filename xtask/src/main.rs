@@ -1,6 +1,10 @@
 //! `cargo xtask`: whatever the project needs done that is longer than a line.
 
 mod bench;
+mod fuzz;
+mod peers;
+mod program;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -14,18 +18,27 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Run all tests: the workspace's, the lab's fresh logs, short fuzzing, other projects' lines.
+    Test(test::Options),
     /// Play login scenarios against real Postfix, Dovecot and saslauthd and keep their logs.
     Lab(lab::Options),
     /// Write a mail log of a busy server, and the truth about it.
     Generate(loggen::Options),
     /// Measure speed and memory beside other tools on the same file.
     Bench(bench::Options),
+    /// Compare with log lines from other projects.
+    Peers(peers::Options),
+    /// Feed the parsers noise and mutated log lines.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
+        Task::Test(options) => test::run(&options),
         Task::Lab(options) => lab::run(&options),
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Peers(options) => peers::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
     }
 }

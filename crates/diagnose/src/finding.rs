@@ -132,7 +132,8 @@ fn outage(number: usize, incident: &Incident) -> Option<Finding> {
     let confidence: f32 = if incident.ok_during == 0 { 0.95 } else if wide { 0.85 } else { 0.7 };
     let title = cause.map_or("SASL backend at fault", |cause| cause.title);
     let clients = incident.clients.len();
-    let summary = format!("{title}: {} and {}, {} hit; {}", plural(incident.faults, "login failed", "logins failed"), plural(incident.killed, "session died", "sessions died"), plural(clients as u64, "client", "clients"), if incident.ok_during == 0 { "nobody got in meanwhile".to_owned() } else { format!("{} succeeded meanwhile", plural(incident.ok_during, "login", "logins")) });
+    let hit: Vec<String> = [(incident.faults, "login failed", "logins failed"), (incident.killed, "session died", "sessions died"), (clients as u64, "client hit", "clients hit")].into_iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| plural(count, one, many)).collect();
+    let summary = format!("{title}: {}; {}", hit.join(", "), if incident.ok_during == 0 { "nobody got in meanwhile".to_owned() } else { format!("{} succeeded meanwhile", plural(incident.ok_during, "login", "logins")) });
     Some(Finding {
         id: format!("{}-{}", kind.name(), number + 1),
         kind,
@@ -327,8 +328,8 @@ fn relay_while_logged_in(tally: &Tally) -> Option<Finding> {
         summary: format!("{} refused to relay although the client was logged in: a rule comes before permit_sasl_authenticated", plural(count, "recipient was", "recipients were")),
         ban: false,
         evidence: rows.iter().filter_map(|(_, row)| row.proof.clone()).take(3).collect(),
-        next: steps(by_id("policy.relay_denied")),
-        avoid: Vec::new(),
+        next: owned(&["Postfix: postconf smtpd_relay_restrictions smtpd_recipient_restrictions; postconf -P '*/inet/smtpd_*_restrictions' (permit_sasl_authenticated must stand before the rule that rejects, in each service)"]),
+        avoid: owned(&["the login worked: do not reset the password"]),
     })
 }
 

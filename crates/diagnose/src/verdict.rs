@@ -68,6 +68,11 @@ pub(crate) const MANY_CLIENTS: usize = 10;
 /// So many accounts that log in from one address are an office (or a gateway).
 pub(crate) const OFFICE_ACCOUNTS: usize = 2;
 
+/// So many messages from one address after it got in are a flood.
+pub(crate) const BURST_MESSAGES: u64 = 10;
+/// Devices ask for mail every few minutes; what comes more often is a machine that guesses.
+pub(crate) const DEVICE_PERIOD_S: f64 = 180.0;
+
 /// The word for a client.
 #[must_use]
 pub fn client_verdict(client: &ClientTally) -> Verdict {
@@ -85,7 +90,7 @@ pub fn client_verdict(client: &ClientTally) -> Verdict {
         return Verdict::Attack;
     }
     let one_name = client.usernames() == 1 && client.unnamed_failures == 0;
-    if one_name && client.cadence.period().is_some_and(|period| period >= 55.0) {
+    if one_name && client.cadence.period().is_some_and(|period| period >= DEVICE_PERIOD_S) {
         // One name, at regular times: a device; a slow guesser tries other names as well.
         return Verdict::StaleClient;
     }
@@ -110,18 +115,24 @@ fn client_with_success(client: &ClientTally) -> Verdict {
     }
     // Many names before the first success: it guessed until one fitted.
     let guessed = client.failures_before_ok >= 10 && client.usernames() >= MANY_NAMES && client.usernames() > 2 * client.ok_accounts.len();
-    let forced = client.failures_before_ok >= MANY_FAILURES && client.cadence.period().is_none() && client.ok_accounts.len() <= 1;
-    if guessed || forced {
+    let forced = client.failures_before_ok >= MANY_FAILURES && !comes_back_like_a_device(client) && client.ok_accounts.len() <= 1;
+    // A handful of tries at one name within a minute, then in, then a flood of mail: nobody types that fast and writes that much.
+    let burst = client.failures_before_ok >= SOME_FAILURES && client.ok_accounts.len() == 1 && client.messages >= BURST_MESSAGES && client.first_failure.zip(client.last_failure).is_some_and(|(first, last)| last - first < 120 * 1_000_000);
+    if guessed || forced || burst {
         return Verdict::TakenOver;
     }
     if client.ok_accounts.len() >= OFFICE_ACCOUNTS {
         return Verdict::Office;
     }
     let still_failing = client.last_failure > client.last_ok;
-    if still_failing && failed >= SOME_FAILURES || client.cadence.period().is_some() {
+    if still_failing && failed >= SOME_FAILURES || comes_back_like_a_device(client) {
         return Verdict::StaleClient;
     }
     Verdict::Recovered
+}
+
+fn comes_back_like_a_device(client: &ClientTally) -> bool {
+    client.cadence.period().is_some_and(|period| period >= DEVICE_PERIOD_S)
 }
 
 /// No password was refused: what else was it?

@@ -114,6 +114,9 @@ fn request_of_23(text: &[u8]) -> Option<DovecotAuth<'_>> {
     let (driver, rest) = split_byte(text, b'(')?;
     let plausible = !driver.is_empty() && driver.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let (inside, message) = split_once(rest, b"): ")?;
+    // Where `auth_username_chars` allows it, a name may end our parenthesis early: two that could be the end are none.
+    let spoofed = split_once(message, b"): ").is_some_and(|(again, _)| rsplit_once(again, b",").is_some_and(|(_, ip)| address(ip).is_some()));
+    let plausible = plausible && !spoofed;
     let mechanism = is_mechanism(driver).then_some(driver);
     plausible.then(|| request(inside, mechanism, false, message)).flatten()
 }

@@ -49,7 +49,8 @@ fn pipelined(text: &[u8]) -> Option<Kept<'_>> {
 fn auth_argument(text: &[u8], from: usize) -> Option<Kept<'_>> {
     let area = text.get(from..)?;
     let upper = area.to_ascii_uppercase();
-    let at = memchr::memmem::find(&upper, b"AUTH ")?;
+    // A tab will do for the blank, and is logged as `\t`.
+    let at = memchr::memmem::find(&upper, b"AUTH ").or_else(|| memchr::memmem::find(&upper, b"AUTH\\T"))?;
     let (mechanism, _) = word(area.get(at + 5..)?);
     let end = mechanism.iter().position(|b| *b == b'\\').unwrap_or(mechanism.len());
     let keep = from + at + 5 + end;
@@ -121,6 +122,7 @@ mod tests {
         check("improper command pipelining after EHLO from u[192.0.2.1]: auth login\\r\\nYWxpY2U=\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: auth login[redacted]");
         check("improper command pipelining after AUTH from u[192.0.2.1]: c2VjcmV0\\r\\n", "improper command pipelining after AUTH from u[192.0.2.1]: [redacted]");
         check("improper command pipelining after EHLO from u[192.0.2.1]:43839: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\nMAIL FROM: <a@x>", "improper command pipelining after EHLO from u[192.0.2.1]:43839: AUTH PLAIN[redacted]");
+        check("improper command pipelining after EHLO from u[192.0.2.1]: AUTH\\tPLAIN\\tAGFsaWNlAHNlY3JldA==", "improper command pipelining after EHLO from u[192.0.2.1]: AUTH\\tPLAIN[redacted]");
         check("improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n");
         check("warning: u[192.0.2.1]: request longer than 12288: AGFsaWNlAHNlY3JldA...", "warning: u[192.0.2.1]: request longer than 12288: [redacted]");
         check("auth: sql(u,192.0.2.1): unknown user (given password: Pass)word1)", "auth: sql(u,192.0.2.1): unknown user (given password: [redacted])");

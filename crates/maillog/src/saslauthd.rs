@@ -69,7 +69,8 @@ pub(crate) fn pam(text: &[u8]) -> Option<PamFailure<'_>> {
     let (service, _type) = split_once(inside, b":")?;
     let failed = ["authentication failure", "user unknown", "has expired", "expired password", "received for user", "temporarily locked", "Authentication failure"];
     let failed = failed.iter().any(|words| contains(message, words.as_bytes()));
-    let ip = key(message, b" rhost=").and_then(address);
+    // The names before and behind it are the client's: a second `rhost=` leaves none to trust.
+    let ip = split_once(message, b" rhost=").filter(|(_, rest)| !contains(rest, b" rhost=")).and_then(|_| key(message, b" rhost=")).and_then(address);
     let user = key(message, b" user=").or_else(|| key(message, b" ruser=")).or_else(|| named(message));
     failed.then_some(PamFailure { service, user, ip, message })
 }

@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use diagnose::{Diagnoser, Diagnosis};
 use input::Line;
 use maillog::Event;
-use query::{Entry, FIELDS, Value};
+use query::{Entry, FIELDS};
 use trace::{Attempt, AttemptKind, Login, Message, NameOrigin, Refusal, SessionId, Sink, Where};
 
 use crate::cli::{Entries, Format};
@@ -328,15 +328,6 @@ fn raw<W: Write>(args: &Entries, raw: Raw<W>) -> anyhow::Result<Exit> {
     }
     reader.raw.finish()?;
     Ok(Exit::of_reading(&read, args.output.quiet).or_no_match(reader.printed > 0))
-}
-
-/// The plain value of a field.
-#[must_use]
-pub(crate) fn plain(value: Value<'_>) -> String {
-    match json::field_value(value) {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

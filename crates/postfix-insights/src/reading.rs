@@ -44,7 +44,6 @@ const SHAPES: usize = 200;
 /// A line with all that is known of it when it passes.
 pub(crate) struct Passing<'a> {
     pub(crate) line: Line<'a>,
-    pub(crate) event: Option<Event<'a>>,
     pub(crate) session: Option<SessionId>,
 }
 
@@ -94,7 +93,7 @@ impl Reading {
             }
             reader.before(&line, event.as_ref());
             let session = trace_line(&mut tracer, &line, event, reader);
-            reader.after(&Passing { line, event, session });
+            reader.after(&Passing { line, session });
         };
         let progress = |state: Progress| {
             if let Some(bar) = &bar {

@@ -10,6 +10,10 @@ use crate::reading::Read;
 use crate::screen::{Ink, Screen, bar, cut, escape, left, number, plural, right, shown, sparkline, wrap};
 use crate::times::{Clock, duration};
 
+/// Findings of one kind shown, unless all are asked for.
+const PER_KIND: usize = 3;
+/// Over less than this a picture over time shows nothing, in microseconds.
+const SHORT_LOG: i64 = 600 * 1_000_000;
 /// Columns of a sparkline.
 const SPARK: usize = 16;
 
@@ -66,20 +70,37 @@ impl Page<'_> {
     fn verdict(&self) -> String {
         let mut out = self.heading("VERDICT", "");
         if self.findings.is_empty() {
-            out += &format!("  {}\n", self.screen.ink(Ink::Good, self.quiet_verdict()));
+            out += &format!("  {}\n", self.screen.ink(Ink::Good, &self.quiet_verdict()));
             return out;
         }
-        for finding in self.findings.iter().take(self.limit()) {
-            out += &self.finding(finding);
+        let mut rest = self.findings;
+        while let Some(first) = rest.first() {
+            // Findings come sorted by kind.
+            let (kind, others) = rest.split_at(rest.partition_point(|finding| finding.kind == first.kind));
+            let shown = if self.verbose || self.top == 0 { kind.len() } else { PER_KIND };
+            out += &kind.iter().take(shown).map(|finding| self.finding(finding)).collect::<String>();
+            out += &self.summed(kind.get(shown..).unwrap_or_default());
+            rest = others;
         }
-        out + &self.more(self.findings.len(), "finding", "findings")
+        out
     }
 
-    fn quiet_verdict(&self) -> &'static str {
-        if self.tally.class(Class::AuthFailed) > 0 {
-            "no attack, no outage: a few logins failed, each by itself"
-        } else {
-            "nobody failed to log in"
+    /// Findings of one kind that there is no room for, in one line.
+    fn summed(&self, hidden: &[Finding]) -> String {
+        let Some(first) = hidden.first() else { return String::new() };
+        let failures: u64 = hidden.iter().flat_map(|finding| &finding.counts).filter(|(name, _)| matches!(*name, "auth_failed" | "backend_fault")).map(|(_, count)| *count).sum();
+        let ban = hidden.iter().filter(|finding| finding.ban).count() as u64;
+        let ban = if ban > 0 { format!(", {} to ban", number(ban)) } else { String::new() };
+        let text = format!("     … and {} more of {}: {}{ban} (-v shows all)", number(hidden.len() as u64), first.kind.name().replace('_', " "), plural(failures, "failure", "failures"));
+        self.screen.ink(Ink::Dim, &text) + "\n"
+    }
+
+    fn quiet_verdict(&self) -> String {
+        let suspicious = self.tally.clients.values().filter(|client| client_verdict(client) == Verdict::Suspicious).count() as u64;
+        match (self.tally.class(Class::AuthFailed), suspicious) {
+            (0, _) => "nobody failed to log in".to_owned(),
+            (_, 0) => "no attack, no outage: a few logins failed, each by itself".to_owned(),
+            (_, count) => format!("no clear attack and no outage; {} to look at below", plural(count, "address", "addresses")),
         }
     }
 
@@ -102,7 +123,12 @@ impl Page<'_> {
     }
 
     fn period(&self, from: i64, to: i64) -> String {
-        if to - from < 1_000_000 { self.clock.short(from) } else { format!("{} to {}", self.clock.short(from), self.clock.short(to)) }
+        let (first, last) = (self.clock.short(from), self.clock.short(to));
+        match (first.rsplit_once(' '), last.rsplit_once(' ')) {
+            _ if first == last => first,
+            (Some((day, _)), Some((same, time))) if day == same => format!("{first} to {time}"),
+            _ => format!("{first} to {last}"),
+        }
     }
 
     fn more(&self, rows: usize, one: &str, many: &str) -> String {
@@ -132,8 +158,8 @@ impl Page<'_> {
         if !services.is_empty() {
             out += &format!("  {}\n", self.screen.ink(Ink::Dim, &cut(&format!("failed by service: {services}; by mechanism: {mechanisms}"), self.screen.width - 2)));
         }
-        if t.class(Class::AuthFailed) > 0 {
-            let (from, to) = self.span();
+        let (from, to) = self.span();
+        if t.class(Class::AuthFailed) > 0 && to - from >= SHORT_LOG {
             let width = (self.screen.width - 30).min(diagnose::Timeline::BINS);
             out += &format!("  {} {}\n", sparkline(&t.timeline.columns(from, to, width)), self.screen.ink(Ink::Dim, &format!("failures, {} each", duration((to - from) / width as i64))));
         }
@@ -253,9 +279,12 @@ impl Page<'_> {
         let mut out = self.heading("GOT IN AFTER FAILING", &plural(rows.len() as u64, "login", "logins"));
         for row in rows.iter().take(self.limit()) {
             let who = row.username.as_deref().map_or_else(|| "somebody (name not logged)".to_owned(), |name| self.name(name));
-            let after = format!("{}, {} by that name", plural(row.failures, "failure", "failures"), number(row.failures_same_user));
-            let text = format!("{}  {} as {who}: after {after}, in {}; {}", self.clock.short(row.succeeded), self.mask.ip(row.client_ip), duration(row.succeeded - row.first_failure), sent(row));
-            out += &format!("  {}\n", cut(&text, self.screen.width - 2));
+            let by_name = if row.failures_same_user == row.failures || row.username.is_none() { String::new() } else { format!(" ({} by that name)", number(row.failures_same_user)) };
+            let after = format!("{}{by_name}", plural(row.failures, "failure", "failures"));
+            let text = format!("{} {} as {who}, after {after} in {}; {}", self.clock.short(row.succeeded), self.mask.ip(row.client_ip), duration(row.succeeded - row.first_failure), sent(row));
+            for (n, line) in wrap(&text, self.screen.width - 6).iter().enumerate() {
+                out += &format!("  {}{line}\n", if n == 0 { "" } else { "    " });
+            }
         }
         out + &self.more(rows.len(), "login", "logins")
     }
@@ -288,7 +317,7 @@ impl Page<'_> {
     fn refused(&self, ip: Option<IpAddr>, row: &diagnose::Refused, why: &str) -> String {
         let address = |bytes: &Option<Box<[u8]>>| bytes.as_deref().map_or_else(|| "?".to_owned(), |b| format!("<{}>", self.name(b)));
         let who = ip.map_or_else(|| "unknown address".to_owned(), |ip| self.mask.ip(ip));
-        let text = format!("{} {}  {why}; e.g. {} to {}", left(&who, self.address_width()), right(&number(row.count), 7), address(&row.from), address(&row.to));
+        let text = format!("{}{}  {why}; e.g. to {} from {}", left(&who, self.address_width()), right(&number(row.count), 6), address(&row.to), address(&row.from));
         format!("  {}\n", cut(&text, self.screen.width - 2))
     }
 

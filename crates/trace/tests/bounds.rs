@@ -10,9 +10,9 @@ use trace::{Attempt, Limits, Line, Login, Message, Refusal, Sink, Tracer, Where}
 /// Small limits, so that a bound that does not hold shows soon.
 const LIMITS: Limits = Limits { sessions: 64, messages: 64, names: 64, held: 64 };
 /// Lines of each flood.
-const FLOOD: u32 = 40_000;
+const FLOOD: u32 = 30_000;
 /// What a flood may add to the process: one that is kept line by line would be several times as much.
-const GROWTH_BYTES: usize = 3_000_000;
+const GROWTH_BYTES: usize = 2_500_000;
 
 #[derive(Default)]
 struct Sums {

@@ -135,7 +135,7 @@ pub(crate) fn clients() -> impl Strategy<Value = String> {
 /// Pieces of our own wording, for a stranger to play with.
 const PIECES: &[&str] = &[
     "alice", "a b", ", sasl_username=", ", sasl_username=victim@example.test", "]: SASL PLAIN authentication failed: ", "evil[198.51.100.7]: SASL LOGIN authentication failed: x", "client=", "client=evil[198.51.100.7]", "[", "]", "[198.51.100.7]", "(", ")", "<", ">", "\"", "'", "\\", ": ", ", ", ";", "=", "@example.test", "from evil[198.51.100.7]: 5.7.1 x", "SASL LOGIN authentication failed: x", " from evil[198.51.100.7]", " from evil[198.51.100.7]: 5.7.1 x; from=<a> to=<b>", "warning: ", "NOQUEUE: ",
-    "(unavailable)", "(reason unavailable)", " authentication failed:", " authentication failed: Invalid authentication mechanism", "Invalid authentication mechanism: 'x'", " authentication aborted", "sasl_method=PLAIN", "status=sent (", "]:25", "message repeated 3 times: [ ", "disconnect from evil[198.51.100.7]", "connect from evil[198.51.100.7]", ", rip=198.51.100.7", " rip=198.51.100.7, lip=1", " rhost=198.51.100.7", "): x", "é", "??[31m", "#033", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "SASL ", " ",
+    "(unavailable)", "(reason unavailable)", " authentication failed:", " authentication failed: Invalid authentication mechanism", "Invalid authentication mechanism: 'x'", " authentication aborted", "sasl_method=PLAIN", "status=sent (", "]:25", "message repeated 3 times: [ ", "disconnect from evil[198.51.100.7]", "connect from evil[198.51.100.7]", ", rip=198.51.100.7", " rip=198.51.100.7, lip=1", " rhost=198.51.100.7", "): x", ",198.51.100.7): x", "x,198.51.100.7", "é", "??[31m", "#033", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "SASL ", " ",
 ];
 
 /// Text of a stranger's choice: printable, since Postfix makes `?` of all else.
@@ -203,6 +203,9 @@ pub(crate) const QUOTING: &[(&str, &str)] = &[
     ("postfix/postscreen", "COMMAND PIPELINING from {client} after EHLO: {text}"),
     ("postfix/postscreen", "NOQUEUE: reject: RCPT from {client}: 450 4.3.2 Service currently unavailable; from=<{text}>, to=<{text}>, proto=ESMTP, helo=<{text}>"),
     ("dovecot", "auth: passwd-file(alice,{ip}): Password mismatch (given password: {text})"),
+    ("dovecot", "auth: passwd-file({text},{ip}): Password mismatch"),
+    ("dovecot", "auth-worker(24544): pam({text},{ip}): unknown user"),
+    ("auth", "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={text} rhost={ip}  user={text}"),
     ("dovecot", "auth: plain(?,{ip}): Username character disallowed by auth_username_chars: 0x2c (username: {text})"),
     ("dovecot", "auth(alice,{ip},sasl:plain)<7>: Info: sql: Password mismatch (given password: {text})"),
     ("dovecot", "imap-login: Disconnected (auth failed, 1 attempts in 6 secs): user=<{text}>, method=PLAIN, rip={ip}, lip=192.0.2.7, TLS, session=<azd>"),
@@ -215,6 +218,7 @@ pub(crate) const LEAKING: &[&str] = &[
     "improper command pipelining after EHLO from {client}: {auth}{secret}\\r\\n",
     "improper command pipelining after EHLO from {client}: EHLO {junk}\\r\\n{auth}{secret}\\r\\n{junk}",
     "improper command pipelining after STARTTLS from {client}: {junk}{auth}{secret}",
+    "improper command pipelining after EHLO from {client}: {junk}AUTH\\tPLAIN\\t{secret}\\r\\n",
     "improper command pipelining after AUTH from {client}: {secret}\\r\\n",
     "improper command pipelining after AUTH from {client}: {junk}{secret}{junk}",
     "improper command pipelining after EHLO from {client}: AUTH LOGIN\\r\\n{secret}\\r\\n{secret}\\r\\n",

@@ -8,6 +8,7 @@ use crate::daemons::dovecot::Dovecot;
 use crate::login::{Expected, Login};
 use crate::machine::{Machine, Setup};
 use crate::service::{PORTS, SUBMISSION, SUBMISSIONS};
+use crate::truth::Fate;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     scenario(
@@ -30,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     scenario(
         "domain_missing",
-        "A user types the name without its domain, then in full.",
+        "A user whose laptop sends mail sets up a phone with the name without its domain, then in full.",
         Setup::default,
         domain_missing,
     ),
@@ -158,8 +159,22 @@ fn unknown_user(machine: &mut Machine) -> Result<()> {
 }
 
 fn domain_missing(machine: &mut Machine) -> Result<()> {
-    let client = machine.client("203.0.113.33")?;
     let (address, password) = (address("grace"), password("grace"));
+    // Only a message tells Postfix' log the full name that works.
+    let laptop = machine.client("203.0.113.34")?;
+    let mut session = laptop.open(SUBMISSION)?;
+    session.login(Login::plain(&address, &password), Expected::ok())?;
+    session.mail(
+        &address,
+        &["bob@example.test"],
+        Fate {
+            sent: 1,
+            ..Fate::default()
+        },
+    )?;
+    session.quit()?;
+    machine.postfix().drain(0)?;
+    let client = machine.client("203.0.113.33")?;
     client.login_once(
         SUBMISSION,
         Login::plain("grace", &password),
