@@ -3,6 +3,7 @@
 mod bench;
 mod fuzz;
 mod peers;
+mod picture;
 mod program;
 mod test;
 
@@ -28,6 +29,8 @@ enum Task {
     Bench(bench::Options),
     /// Compare with log lines from other projects.
     Peers(peers::Options),
+    /// Draw the README's picture.
+    Picture,
     /// Feed the parsers noise and mutated log lines.
     Fuzz(fuzz::Options),
 }
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Peers(options) => peers::run(&options),
+        Task::Picture => picture::run(),
         Task::Fuzz(options) => fuzz::run(&options),
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
-pub(crate) const COMMANDS: &[&str] = &["triage", "entries", "explain", "client", "account", "fields", "help"];
+pub(crate) const COMMANDS: &[&str] = &["triage", "entries", "explain", "client", "account", "fields", "causes", "help"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Account(Account),
     /// The field table: what an entry can hold.
     Fields,
+    /// The cause table: why logins fail, and what to check.
+    Causes,
 }
 
 /// Where lines come from, and which of them.

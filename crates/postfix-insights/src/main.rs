@@ -4,7 +4,6 @@ mod cli;
 mod entries;
 mod exit;
 mod explain;
-mod fields;
 mod json;
 mod mask;
 mod print;
@@ -13,6 +12,7 @@ mod reading;
 mod screen;
 mod subject;
 mod subject_text;
+mod tables;
 mod times;
 mod triage;
 mod triage_text;
@@ -53,6 +53,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
-        Command::Fields => fields::run(),
+        Command::Fields => tables::fields(),
+        Command::Causes => tables::causes(),
     }
 }

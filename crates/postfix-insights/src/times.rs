@@ -79,6 +79,7 @@ impl Clock {
 pub(crate) fn duration(micros: i64) -> String {
     let seconds = (micros.max(0) as f64) / 1e6;
     match seconds {
+        s if s < 1.0 => "under 1 s".to_owned(),
         s if s < 90.0 => format!("{s:.0} s"),
         s if s < 5_400.0 => format!("{:.0} min", s / 60.0),
         s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),
