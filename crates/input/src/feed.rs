@@ -92,13 +92,14 @@ pub fn feed_with_progress<R: GoOn>(sources: Sources, options: &Options, worth: i
     }
     let total = planned.iter().filter(|source| source.copy_of.is_none()).map(|source| source.size).sum();
     let (jobs, waiting) = unbounded();
-    let workshop = Workshop { jobs: waiting, worth: &worth, hasher: foldhash::quality::RandomState::default() };
+    let (open, closing) = unbounded();
+    let workshop = Workshop { jobs: waiting, closing, worth: &worth, hasher: foldhash::quality::RandomState::default() };
     let mut desk = Desk { options, workshop: &workshop, sink, progress, taken, total, coverage, silences: Vec::new(), seq: 0, spare: Vec::new() };
     std::thread::scope(|scope| {
         for _ in 1..options.threads.max(1) {
             scope.spawn(|| workshop.work());
         }
-        let hands = Hands { scope, jobs };
+        let hands = Hands { scope, jobs, _open: open };
         for group in plan::groups(planned) {
             desk.group(&hands, group);
             if desk.coverage.stopped {
@@ -113,6 +114,7 @@ pub fn feed_with_progress<R: GoOn>(sources: Sources, options: &Options, worth: i
 pub(crate) struct Hands<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     jobs: Sender<Job>,
+    _open: Sender<()>,
 }
 
 /// Where the lines come together: the caller's side of the feed.

@@ -43,15 +43,23 @@ impl Drop for Watch {
 /// What finding lines needs; shared by all threads.
 pub(crate) struct Workshop<'w> {
     pub(crate) jobs: Receiver<Job>,
+    /// Nothing ever comes from here; it closes when the feed is over.
+    pub(crate) closing: Receiver<()>,
     pub(crate) worth: &'w (dyn Fn(&Record<'_>) -> Worth + Sync),
     pub(crate) hasher: foldhash::quality::RandomState,
 }
 
 impl Workshop<'_> {
-    /// The life of a worker: ends when nobody can hand in jobs any more.
+    /// The life of a worker: ends when the feed is over, though the reader of a silent stream could still hand in jobs.
     pub(crate) fn work(&self) {
-        while let Ok(job) = self.jobs.recv() {
-            self.find(job);
+        loop {
+            crossbeam_channel::select! {
+                recv(self.jobs) -> job => match job {
+                    Ok(job) => self.find(job),
+                    Err(_) => return,
+                },
+                recv(self.closing) -> _ => return,
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::client::{Client, whole_client};
 use crate::event::Event;
 use crate::level::{Level, level};
 use crate::queue_id::{QueueId, prefix};
-use crate::scan::{contains, split_byte, split_once, word};
+use crate::scan::{contains, find, split_around, split_byte, split_once, word};
 use crate::smtpd::tls_established;
 
 /// One delivery attempt for one recipient. What is not needed to tell the fate is taken apart on demand.
@@ -145,10 +145,22 @@ fn delivery<'a>(queue_id: QueueId<'a>, rest: &'a [u8]) -> Option<Delivery<'a>> {
     Some(Delivery { queue_id, to, orig_to, relay, status, response, middle })
 }
 
+/// Where a quoted local part of the recipient ends: it may hold anything, our own fields included.
+fn quoted_end(rest: &[u8]) -> usize {
+    let Some(inside) = rest.strip_prefix(b"to=<\"") else { return 0 };
+    let mut escaped = false;
+    let end = inside.iter().position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(0, |end| end + 5)
+}
+
 /// A delivery line in four: addresses, relay, timing, outcome.
 #[inline]
 fn fields(rest: &[u8]) -> Option<(&[u8], &[u8], &[u8], &[u8])> {
-    let (addresses, rest) = split_once(rest, b">, relay=")?;
+    let (addresses, rest) = split_around(rest, quoted_end(rest) + find(rest.get(quoted_end(rest)..)?, b">, relay=")?, 9)?;
     let (relay, rest) = split_byte(rest, b',')?;
     let (middle, outcome) = split_once(rest, b", status=")?;
     Some((addresses, relay, middle, outcome))
@@ -172,6 +184,12 @@ mod tests {
         assert_eq!(d.timing(), Timing { delay: Some(1.5), delays: Some([0.1, 0.0, 0.4, 1.0]), dsn: Some(b"2.0.0") });
         assert_eq!(d.queued_as().map(|q| q.as_bytes()), Some(b"1CF582025C".as_slice()));
         assert_eq!(d.relay_host().unwrap().address, b"198.51.100.1");
+    }
+
+    #[test]
+    fn a_quoted_recipient_tells_no_fate() {
+        let d = parse("0F5383D12: to=<\"a>, relay=none, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (ok)\"@x>, relay=h[192.0.2.9]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (no)");
+        assert_eq!((d.status, d.relay_host().unwrap().address), (b"bounced".as_slice(), b"192.0.2.9".as_slice()));
     }
 
     #[test]

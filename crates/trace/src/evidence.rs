@@ -61,7 +61,8 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn add(&mut self, verdict: Verdict) {
-        let horizon = verdict.time - BEFORE - AFTER;
+        // An attempt is asked for again `AFTER + BEFORE` after its line.
+        let horizon = verdict.time - 2 * (BEFORE + AFTER);
         while self.verdicts.len() >= KEPT || self.verdicts.front().is_some_and(|v| v.time < horizon) {
             self.verdicts.pop_front();
         }

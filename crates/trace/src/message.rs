@@ -43,6 +43,8 @@ pub struct Message {
     /// Queue files of this message that are still there, filters' included.
     open: u32,
     handed_to_filter: bool,
+    /// All queue files it ever had.
+    files: Vec<Key>,
 }
 
 impl Message {
@@ -93,6 +95,8 @@ struct Unclaimed {
 
 /// How long a filter's copy waits to be claimed, in microseconds of log time.
 const CLAIM_WITHIN: i64 = 600 * 1_000_000;
+/// Queue files of one message followed at the same time at most.
+const LEGS: u32 = 1_000;
 /// Recipients of one unclaimed copy kept at most.
 const UNCLAIMED_RECIPIENTS: usize = 1_000;
 
@@ -128,7 +132,7 @@ impl Messages {
         self.files.insert(key, File::Of(number));
         self.order.push_back(number);
         let username = acceptance.sasl_username.map(Into::into);
-        self.messages.insert(number, Message { at, username, queue_id: queue_id.into(), finished: false, recipients: Map::new(), open: 1, handed_to_filter: false });
+        self.messages.insert(number, Message { at, username, queue_id: queue_id.into(), finished: false, recipients: Map::new(), open: 1, handed_to_filter: false, files: vec![key] });
         dropped
     }
 
@@ -179,9 +183,10 @@ impl Messages {
     }
 
     fn claim(&mut self, key: Key, number: u64) {
-        let Some(message) = self.messages.get_mut(&number) else { return };
+        let Some(message) = self.messages.get_mut(&number).filter(|message| message.open < LEGS) else { return };
         message.open += 1;
         message.handed_to_filter = true;
+        message.files.push(key);
         let Some(File::Unclaimed(copy)) = self.files.insert(key, File::Of(number)) else { return };
         for (to, fate) in copy.recipients {
             message.recipients.insert(to, fate);
@@ -255,7 +260,11 @@ impl Messages {
     fn drop_oldest(&mut self) -> Option<Message> {
         while let Some(number) = self.order.pop_front() {
             if let Some(message) = self.finish(number, false) {
-                self.files.retain(|_, file| !matches!(file, File::Of(n) if *n == number));
+                for key in &message.files {
+                    if matches!(self.files.get(key), Some(File::Of(n)) if *n == number) {
+                        self.files.remove(key);
+                    }
+                }
                 return Some(message);
             }
         }

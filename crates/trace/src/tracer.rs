@@ -6,13 +6,12 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use maillog::{Acceptance, Client, Counters, DovecotAuth, Event, Gone, LimitKind, LoginName, Policy, Program, RawCounters, Record, SaslFailure, program};
 
 use crate::Map;
 use crate::attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login, NameOrigin, Refusal, Where};
-use crate::evidence::{AFTER, Joined, Verdict, Wanted, Window};
+use crate::evidence::{AFTER, BEFORE, Joined, Verdict, Wanted, Window};
 use crate::line::Line;
 use crate::message::{Message, Messages, nothing};
 use crate::names::{Names, Symbol};
@@ -55,7 +54,10 @@ impl Default for Limits {
 }
 
 /// How long an outcome is held back for evidence that comes late, in microseconds of log time.
-const HOLD: i64 = AFTER + 500_000;
+///
+/// A verdict that comes just after an attempt may be that of the next one, whose line follows within [`BEFORE`]: that one
+/// must have had its chance before a late verdict is taken for the first.
+const HOLD: i64 = AFTER + BEFORE + 100_000;
 /// A session silent for so long may be given up when room is short.
 const IDLE: i64 = 600 * 1_000_000;
 /// Services (host and tag) of which we remember whether AUTH is answered there.
@@ -260,7 +262,9 @@ impl Tracer {
 
     /// Looks for the backend's own lines about a failed login.
     fn join(&mut self, attempt: &mut Attempt) {
-        let asked = attempt.kind == AttemptKind::Failed && attempt.context.join_confidence == 0.0 && attempt.origin != NameOrigin::Ambiguous;
+        // Postfix itself refuses a mechanism it does not know: no backend was asked, no line of a backend tells of it.
+        let own = attempt.reason.starts_with(b"Invalid authentication mechanism") || &*attempt.reason == b"no mechanism available";
+        let asked = attempt.kind == AttemptKind::Failed && !own && attempt.context.join_confidence == 0.0 && attempt.origin != NameOrigin::Ambiguous;
         if !asked || self.window.is_empty() {
             return;
         }
@@ -335,6 +339,8 @@ impl Tracer {
         if keys.is_empty() {
             keys = self.sessions.keys().copied().collect();
         }
+        // The same order in every run.
+        keys.sort_unstable_by_key(|key| self.sessions.get(key).map_or(0, |session| session.first_line));
         for key in keys {
             if let Some(mut session) = self.sessions.remove(&key) {
                 self.end(key, &mut session, None, sink);
@@ -352,22 +358,22 @@ impl Tracer {
             }
             Event::SaslFailed(failure) => self.failed(key, session, line, &failure),
             Event::SaslAborted(_, mechanism) => {
-                session.with_line += line.record.repeat;
-                session.failed += line.record.repeat;
+                session.with_line = session.with_line.saturating_add(line.record.repeat);
+                session.failed = session.failed.saturating_add(line.record.repeat);
                 self.service_answers(key);
                 self.hold(key, session, line, AttemptKind::Aborted, mechanism);
             }
             Event::Limited(limit) => {
                 if limit.kind == LimitKind::Auth {
-                    session.with_line += line.record.repeat;
-                    session.failed += line.record.repeat;
+                    session.with_line = session.with_line.saturating_add(line.record.repeat);
+                    session.failed = session.failed.saturating_add(line.record.repeat);
                 }
                 self.hold(key, session, line, AttemptKind::Limited(limit.kind), b"");
             }
             // The general limit on a line is another one than that on a SASL response (12288 unless configured).
             Event::TooLong(_, limit, _) if limit != 2048 => {
-                session.with_line += line.record.repeat;
-                session.failed += line.record.repeat;
+                session.with_line = session.with_line.saturating_add(line.record.repeat);
+                session.failed = session.failed.saturating_add(line.record.repeat);
                 self.hold(key, session, line, AttemptKind::TooLong, b"");
             }
             Event::Backend(trouble) => session.add_trouble(line.id, &trouble),
@@ -379,8 +385,8 @@ impl Tracer {
             }
             Event::TlsServerTrouble(_, text) => {
                 let text = self.words.shared(text);
-                session.tls_failure = Some((line.id, line.time, Rc::clone(&text)));
-                session.tls_evidence.push(Evidence { line: line.id, source: EvidenceSource::Tls, text });
+                session.add_tls_evidence(line.id, &text);
+                session.tls_failure = Some((line.id, line.time, text));
             }
             Event::TlsLibrary(text) => session.add_tls_evidence(line.id, text),
             Event::Policy(_, policy) => {
@@ -597,12 +603,12 @@ impl Tracer {
         let mut silent = unexplained;
         if let (Some((gone_line, time)), true) = (gone, unexplained > 0) {
             silent -= 1;
-            session.failed += 1;
+            session.failed = session.failed.saturating_add(1);
             let at = self.place(key, session, gone_line, time);
             self.hold_at(at, session, AttemptKind::Unanswered, 1, b"", Context::default());
         }
         if let (Some(line), true) = (line, silent > 0) {
-            session.failed += silent;
+            session.failed = session.failed.saturating_add(silent);
             let at = self.place(key, session, line.id, line.time);
             let context = Context { service_has_auth: self.services.contains_key(&(key.host, key.tag)), ..Context::default() };
             self.hold_at(at, session, AttemptKind::Silent, silent, b"", context);
