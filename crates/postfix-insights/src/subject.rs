@@ -138,6 +138,18 @@ impl Story {
         rows
     }
 
+    /// Text about the subject with its addresses and names masked where asked for.
+    pub(crate) fn masked(&self, text: &str, mask: Mask) -> String {
+        if !mask.0 {
+            return text.to_owned();
+        }
+        let addresses = self.clients().into_iter().map(|(ip, _)| ip.to_string());
+        let tried = self.attempts.iter().filter_map(|tried| tried.attempt.username.as_deref());
+        let names = tried.chain(self.logins.iter().filter_map(|login| login.username.as_deref()));
+        let spellings = names.flat_map(|name| [String::from_utf8_lossy(name).into_owned(), String::from_utf8_lossy(&name.to_ascii_lowercase()).into_owned()]);
+        mask.within(text, &addresses.chain(spellings).collect::<Vec<_>>())
+    }
+
     /// Whether the log says anything about the subject.
     pub(crate) fn found(&self) -> bool {
         !self.attempts.is_empty() || !self.logins.is_empty() || !self.refusals.is_empty() || !self.messages.is_empty()
@@ -276,7 +288,7 @@ fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
         object.insert("row".into(), row.map_or(Value::Null, |row| json::account_row(tally, row, mask)));
     }
     object.insert("clients".into(), story.clients().into_iter().take(KEPT).map(|(ip, row)| json::client_row(ip, row, mask)).collect::<Vec<_>>().into());
-    object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer, "next": step.next})).collect::<Vec<_>>().into());
+    object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer.iter().map(|line| story.masked(line, mask)).collect::<Vec<_>>(), "next": step.next})).collect::<Vec<_>>().into());
     object.insert("attempts".into(), story.attempts.iter().map(|tried| attempt(tried, story, read, mask)).collect::<Vec<_>>().into());
     object.insert("logins".into(), story.logins.iter().map(|login| json!({"ts": rfc3339(login.at.time), "client_ip": login.at.client_ip.map(|ip| mask.ip(ip)), "username": login.username.as_deref().map(|n| text(n, mask)), "count": login.count, "session": login.at.session.map(|s| s.to_string())})).collect::<Vec<_>>().into());
     object.insert("refusals".into(), story.refusals.iter().map(|(refusal, diagnosis)| json!({"ts": rfc3339(refusal.at.time), "class": diagnosis.class.map(Class::name), "cause": diagnosis.cause.map(|c| c.id), "client_ip": refusal.at.client_ip.map(|ip| mask.ip(ip)), "logged_in": refusal.logged_in, "from": refusal.from.as_deref().map(|b| text(b, mask)), "to": refusal.to.as_deref().map(|b| text(b, mask)), "count": refusal.count})).collect::<Vec<_>>().into());

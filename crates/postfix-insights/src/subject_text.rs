@@ -175,9 +175,7 @@ impl Page<'_> {
 
     /// A name or an answer: masked where it holds an address or name, and escaped.
     fn safe(&self, text: &str) -> String {
-        let mut values: Vec<String> = self.story.clients().iter().map(|(ip, _)| ip.to_string()).collect();
-        values.extend(self.story.attempts.iter().filter_map(|t| t.attempt.username.as_deref()).chain(self.story.logins.iter().filter_map(|l| l.username.as_deref())).map(|n| String::from_utf8_lossy(n).into_owned()));
-        escape(&self.mask.within(text, &values)).into_owned()
+        escape(&self.story.masked(text, self.mask)).into_owned()
     }
 
     fn title(&self) -> String {
@@ -256,7 +254,9 @@ impl Page<'_> {
             let lines = std::iter::once(at.line).chain(tried.attempt.evidence.iter().map(|e| e.line));
             for (source, number, text) in lines.filter_map(|id| self.story.places.get(&id)) {
                 let name = self.read.coverage.sources.get(*source).map_or("", |source| source.name.as_str());
-                let text = if self.mask.0 { "[masked]".to_owned() } else { escape(text).into_owned() };
+                // Time, host and program stand above.
+                let message = maillog::record(text.as_bytes()).map_or(text.as_str(), |record| text.get(text.len() - record.text.len()..).unwrap_or(text));
+                let text = if self.mask.0 { "[masked]".to_owned() } else { escape(message).into_owned() };
                 out += &format!("     {} {}\n", self.screen.ink(Ink::Dim, &format!("{}:{number}", escape(name))), cut(&text, self.screen.width.saturating_sub(8 + name.len() + number.to_string().len()).max(40)));
             }
         }

@@ -14,8 +14,12 @@ use crate::times::{Clock, duration};
 const PER_KIND: usize = 3;
 /// Over less than this a picture over time shows nothing, in microseconds.
 const SHORT_LOG: i64 = 600 * 1_000_000;
-/// Columns of a sparkline.
+/// Columns of a sparkline, on a wide and on a narrow screen.
 const SPARK: usize = 16;
+/// See [`SPARK`].
+const SPARK_SMALL: usize = 6;
+/// Columns of a table but for the first one and the sparkline: figures, blanks, and the longest verdict.
+const TABLE: usize = 59;
 
 /// Everything the page is drawn from.
 pub(crate) struct Page<'a> {
@@ -47,7 +51,7 @@ impl Page<'_> {
     }
 
     fn heading(&self, text: &str, note: &str) -> String {
-        format!("{}  {}\n", self.screen.ink(Ink::Heading, text), self.screen.ink(Ink::Dim, note)).trim_end().to_owned() + "\n"
+        format!("{}  {}\n", self.screen.ink(Ink::Heading, text), self.screen.ink(Ink::Dim, &cut(note, self.screen.width.saturating_sub(text.len() + 2)))).trim_end().to_owned() + "\n"
     }
 
     fn name(&self, name: &[u8]) -> String {
@@ -64,7 +68,7 @@ impl Page<'_> {
             (Some(from), Some(to)) => format!("{} to {}", self.clock.long(from), self.clock.long(to)),
             _ => "no time".to_owned(),
         };
-        format!("{}  {period}  {}\n", self.screen.ink(Ink::Heading, &sources), self.screen.ink(Ink::Dim, &plural(coverage.lines, "line", "lines")))
+        format!("{}  {period}  {}\n", self.screen.ink(Ink::Heading, &cut(&sources, 60)), self.screen.ink(Ink::Dim, &plural(coverage.lines, "line", "lines")))
     }
 
     fn verdict(&self) -> String {
@@ -176,7 +180,7 @@ impl Page<'_> {
         }
         rows.sort_by_key(|(id, count)| (std::cmp::Reverse(*count), *id));
         let largest = rows.first().map_or(1, |(_, count)| *count);
-        let title = 52.min(self.screen.width - 40);
+        let title = 60.min(self.screen.width - 32);
         let mut out = self.heading("WHY", "");
         for (id, count) in rows.iter().take(self.limit()) {
             let cause = diagnose::by_id(id);
@@ -199,34 +203,40 @@ impl Page<'_> {
             return String::new();
         }
         let mut out = self.heading("CLIENTS", &plural(failing.len() as u64, "address failed", "addresses failed"));
-        out += &self.screen.ink(Ink::Dim, &format!("  {}  {} {} {} {} {}  {}  {}", left("address", self.address_width()), right("failed", 8), right("fault", 7), right("early", 7), right("ok", 7), right("names", 6), left("when", SPARK), "verdict"));
-        out.push('\n');
-        for (ip, client) in failing.iter().take(self.limit()) {
-            out += &self.client(**ip, client);
+        let rows: Vec<(String, &ClientTally)> = failing.iter().take(self.limit()).map(|(ip, client)| (self.mask.ip(**ip), *client)).collect();
+        let width = self.first_column(rows.iter().map(|(ip, _)| ip.as_str()));
+        out += &self.header("address", width, ["failed", "fault", "early", "ok", "names"]);
+        for (ip, client) in rows {
+            let c = &client.counts;
+            let names = if client.usernames() == 0 { "?".to_owned() } else { number(client.usernames() as u64) };
+            let figures = [c.auth_failed, c.backend_fault + c.sessions_killed, c.auth_refused, c.auth_ok].map(number);
+            let [failed, fault, early, ok] = figures.each_ref().map(String::as_str);
+            out += &self.row(&ip, width, [failed, fault, early, ok, &names], &client.timeline, client_verdict(client));
         }
         out + &self.more(failing.len(), "address", "addresses")
     }
 
-    fn address_width(&self) -> usize {
-        (self.screen.width - 72).clamp(15, 39)
+    /// Room for the first column: what the longest needs, and at most what the others leave.
+    fn first_column<'t>(&self, texts: impl Iterator<Item = &'t str>) -> usize {
+        texts.map(unicode_width::UnicodeWidthStr::width).max().unwrap_or_default().clamp(15, self.screen.width - TABLE - self.spark())
     }
 
-    fn client(&self, ip: IpAddr, client: &ClientTally) -> String {
+    /// Columns of a sparkline: what fits.
+    fn spark(&self) -> usize {
+        if self.screen.width < 96 { SPARK_SMALL } else { SPARK }
+    }
+
+    fn header(&self, first: &str, width: usize, columns: [&str; 5]) -> String {
+        let [a, b, c, d, e] = columns;
+        let line = format!("  {}  {} {} {} {} {}  {}  verdict", left(first, width), right(a, 7), right(b, 6), right(c, 6), right(d, 5), right(e, 6), left("when", self.spark()));
+        self.screen.ink(Ink::Dim, &line) + "\n"
+    }
+
+    fn row(&self, first: &str, width: usize, figures: [&str; 5], timeline: &diagnose::Timeline, verdict: Verdict) -> String {
         let (from, to) = self.span();
-        let c = &client.counts;
-        let names = if client.usernames() == 0 { "?".to_owned() } else { number(client.usernames() as u64) };
-        let verdict = client_verdict(client);
-        format!(
-            "  {}  {} {} {} {} {}  {}  {}\n",
-            left(&self.mask.ip(ip), self.address_width()),
-            right(&number(c.auth_failed), 8),
-            right(&number(c.backend_fault + c.sessions_killed), 7),
-            right(&number(c.auth_refused), 7),
-            right(&number(c.auth_ok), 7),
-            right(&names, 6),
-            left(&sparkline(&client.timeline.columns(from, to, SPARK)), SPARK),
-            self.word(verdict)
-        )
+        let [a, b, c, d, e] = figures;
+        let when = sparkline(&timeline.columns(from, to, self.spark()));
+        format!("  {}  {} {} {} {} {}  {when}  {}\n", left(first, width), right(a, 7), right(b, 6), right(c, 6), right(d, 5), right(e, 6), self.word(verdict))
     }
 
     fn word(&self, verdict: Verdict) -> String {
@@ -250,23 +260,13 @@ impl Page<'_> {
         if failing.is_empty() {
             return out;
         }
-        let width = self.address_width();
-        out += &self.screen.ink(Ink::Dim, &format!("  {}  {} {} {} {} {}  {}  {}", left("name", width), right("failed", 8), right("fault", 7), right("from", 7), right("ok", 7), right("sent", 6), left("when", SPARK), "verdict"));
-        out.push('\n');
-        let (from, to) = self.span();
-        for account in failing.iter().take(self.limit()) {
+        let rows: Vec<(String, &AccountTally)> = failing.iter().take(self.limit()).map(|account| (self.name(&account.username), *account)).collect();
+        let width = self.first_column(rows.iter().map(|(name, _)| name.as_str()));
+        out += &self.header("name", width, ["failed", "fault", "from", "ok", "sent"]);
+        for (name, account) in rows {
             let c = &account.counts;
-            out += &format!(
-                "  {}  {} {} {} {} {}  {}  {}\n",
-                left(&self.name(&account.username), width),
-                right(&number(c.auth_failed), 8),
-                right(&number(c.backend_fault), 7),
-                right(&number(account.clients() as u64), 7),
-                right(&number(c.auth_ok), 7),
-                right(&number(account.messages), 6),
-                left(&sparkline(&account.timeline.columns(from, to, SPARK)), SPARK),
-                self.word(ranking::account_verdict(self.tally, account))
-            );
+            let figures = [c.auth_failed, c.backend_fault, account.clients() as u64, c.auth_ok, account.messages].map(number);
+            out += &self.row(&name, width, figures.each_ref().map(String::as_str), &account.timeline, ranking::account_verdict(self.tally, account));
         }
         out + &self.more(failing.len(), "name", "names")
     }
@@ -317,7 +317,7 @@ impl Page<'_> {
     fn refused(&self, ip: Option<IpAddr>, row: &diagnose::Refused, why: &str) -> String {
         let address = |bytes: &Option<Box<[u8]>>| bytes.as_deref().map_or_else(|| "?".to_owned(), |b| format!("<{}>", self.name(b)));
         let who = ip.map_or_else(|| "unknown address".to_owned(), |ip| self.mask.ip(ip));
-        let text = format!("{}{}  {why}; e.g. to {} from {}", left(&who, self.address_width()), right(&number(row.count), 6), address(&row.to), address(&row.from));
+        let text = format!("{}{}  {why}; e.g. to {} from {}", left(&who, 17), right(&number(row.count), 6), address(&row.to), address(&row.from));
         format!("  {}\n", cut(&text, self.screen.width - 2))
     }
 

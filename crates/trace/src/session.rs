@@ -71,6 +71,11 @@ impl Session {
         self.refusals.is_empty() && self.tls_failure.is_none() && self.gone_after_auth.is_none()
     }
 
+    /// Whether a line that names this client cannot be of this session.
+    pub(crate) fn is_of_another(&self, client: &Client<'_>) -> bool {
+        !self.address.is_empty() && self.address != client.address
+    }
+
     /// Remembers who it is. The address becomes a value only when somebody asks.
     pub(crate) fn meet(&mut self, client: &Client<'_>) {
         if self.address.is_empty() || self.address == b"unknown" {

@@ -289,7 +289,8 @@ impl Tracer {
     fn smtpd(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         let key = self.key(line)?;
         let mut session = match self.sessions.remove(&key) {
-            Some(mut old) if matches!(line.event, Event::Connect(_)) => {
+            // A new connection, or somebody else's line: the end of the old session is not in the log.
+            Some(mut old) if matches!(line.event, Event::Connect(_)) || client_of(&line.event).is_some_and(|client| old.is_of_another(client)) => {
                 self.end(key, &mut old, None, sink);
                 self.spare.push(old);
                 self.begin(key, line, sink)
