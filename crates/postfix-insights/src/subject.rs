@@ -74,8 +74,11 @@ pub(crate) struct Story {
     pub(crate) others_ok: u64,
     /// Where lines stand that the story points to: id to (source, line, text).
     pub(crate) places: BTreeMap<u64, (usize, u64, String)>,
-    recent: VecDeque<(u64, usize, u64, Box<[u8]>, usize)>,
+    recent: VecDeque<Recent>,
 }
+
+/// A line that has just passed: id, source, number, bytes, and where in them the message starts.
+type Recent = (u64, usize, u64, Box<[u8]>, usize);
 
 /// Lines remembered for a moment.
 const RECENT: usize = 4_096;

@@ -122,8 +122,11 @@ impl Page<'_> {
         let kind = finding.kind.name().replace('_', " ");
         let advice = if finding.ban { " [ban]" } else { "" };
         let when = if finding.from == 0 { String::new() } else { format!(", {}", self.period(finding.from, finding.to)) };
-        let lines = wrap(&format!("{text} ({kind}, {:.0} %{when}){advice}", finding.confidence * 100.0), self.screen.width - 5);
-        lines.iter().enumerate().map(|(n, line)| format!("  {} {}\n", if n == 0 { self.screen.ink(ink, mark) } else { "  ".to_owned() }, if n == 0 && ink != Ink::Plain { self.screen.ink(ink, line) } else { line.clone() })).collect()
+        let mut out = String::new();
+        for (n, line) in wrap(&format!("{text}{advice}"), self.screen.width - 5).iter().enumerate() {
+            out += &format!("  {} {}\n", self.screen.ink(ink, if n == 0 { mark } else { "  " }), self.screen.ink(ink, line));
+        }
+        out + &self.screen.ink(Ink::Dim, &format!("     {kind}, {:.0} % sure{when}", finding.confidence * 100.0)) + "\n"
     }
 
     fn period(&self, from: i64, to: i64) -> String {
