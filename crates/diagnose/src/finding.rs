@@ -1,11 +1,13 @@
 //! What a person should know now: each finding with who, since when, how sure, the lines that prove it, what to do and
 //! what not to do. Made from a [`Tally`]; the same log gives the same findings.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
-use crate::cause::Cause;
+use crate::cause::{Cause, Check};
 use crate::causes::by_id;
-use crate::tally::{ClientTally, Incident, Proof, RelayWhy, Tally};
+use crate::tally::{AccountTally, ClientTally, Incident, Proof, RelayWhy, Tally};
 use crate::verdict::{MANY_CLIENTS, MANY_FAILURES, MANY_NAMES, Verdict, client_verdict};
 
 /// What a finding is about.
@@ -87,9 +89,9 @@ pub struct Finding {
     /// Lines that prove it.
     pub evidence: Vec<Proof>,
     /// What to do next.
-    pub next: Vec<String>,
+    pub next: Vec<Cow<'static, str>>,
     /// What not to do.
-    pub avoid: Vec<String>,
+    pub avoid: Vec<Cow<'static, str>>,
 }
 
 /// All findings, the gravest first.
@@ -98,7 +100,8 @@ pub fn findings(tally: &Tally) -> Vec<Finding> {
     let mut found: Vec<Finding> = tally.incidents.iter().enumerate().filter_map(|(n, incident)| outage(n, incident)).collect();
     let mut clients: Vec<(&IpAddr, &ClientTally)> = tally.clients.iter().collect();
     clients.sort_unstable_by_key(|(ip, client)| (std::cmp::Reverse(client.counts.failures()), **ip));
-    found.extend(clients.iter().filter_map(|(ip, client)| of_client(tally, **ip, client)));
+    let users = addresses_of_users(tally);
+    found.extend(clients.iter().filter_map(|(ip, client)| of_client(&users, **ip, client)));
     found.extend(distributed(tally));
     found.extend(mechanisms(&clients));
     found.extend(tls_before_auth(tally, &clients));
@@ -111,12 +114,16 @@ pub fn findings(tally: &Tally) -> Vec<Finding> {
 }
 
 /// The next steps of a cause, as lines of text.
-fn steps(cause: Option<&'static Cause>) -> Vec<String> {
-    cause.map(|cause| cause.next.iter().map(|check| format!("{}: {}{}{}", check.with.name(), check.command, if check.why.is_empty() { "" } else { " (" }, if check.why.is_empty() { String::new() } else { format!("{})", check.why) })).collect()).unwrap_or_default()
+fn steps(cause: Option<&'static Cause>) -> Vec<Cow<'static, str>> {
+    let line = |check: &Check| {
+        let why = if check.why.is_empty() { String::new() } else { format!(" ({})", check.why) };
+        Cow::Owned(format!("{}: {}{why}", check.with.name(), check.command))
+    };
+    cause.map(|cause| cause.next.iter().map(line).collect()).unwrap_or_default()
 }
 
-fn owned(lines: &[&str]) -> Vec<String> {
-    lines.iter().map(|line| (*line).to_owned()).collect()
+fn owned(lines: &[&'static str]) -> Vec<Cow<'static, str>> {
+    lines.iter().map(|line| Cow::Borrowed(*line)).collect()
 }
 
 /// One client's odd line is no outage: either sessions died, or several clients were hit, or nobody got in meanwhile.
@@ -151,14 +158,20 @@ fn outage(number: usize, incident: &Incident) -> Option<Finding> {
     })
 }
 
+/// Addresses that fail with an account that logs in, here or elsewhere.
+fn addresses_of_users(tally: &Tally) -> HashSet<IpAddr> {
+    let in_use = tally.accounts.values().filter(|account| account.counts.auth_ok > 0);
+    in_use.flat_map(|account| account.failing_clients().into_iter().map(|(ip, _)| ip)).collect()
+}
+
 /// What one client's behaviour amounts to.
-fn of_client(tally: &Tally, ip: IpAddr, client: &ClientTally) -> Option<Finding> {
+fn of_client(users: &HashSet<IpAddr>, ip: IpAddr, client: &ClientTally) -> Option<Finding> {
     let many_names = client.usernames() >= MANY_NAMES;
     match client_verdict(client) {
         Verdict::TakenOver => Some(takeover(ip, client)),
         Verdict::Attack if many_names => Some(attack(ip, client, Kind::Spraying)),
         Verdict::Attack => Some(attack(ip, client, Kind::Guessing)),
-        Verdict::StaleClient => Some(stale(tally, ip, client)),
+        Verdict::StaleClient => Some(stale(users, ip, client)),
         Verdict::Office if client.counts.auth_failed > 0 => Some(office(ip, client)),
         _ => None,
     }
@@ -207,12 +220,11 @@ fn attack(ip: IpAddr, client: &ClientTally, kind: Kind) -> Finding {
     Finding { ban, next, avoid, ..base(kind, ip, client, sure, summary) }
 }
 
-fn stale(tally: &Tally, ip: IpAddr, client: &ClientTally) -> Finding {
-    let known = tally.accounts.values().any(|account| account.counts.auth_ok > 0 && account.failing_clients().iter().any(|(failing, _)| *failing == ip));
+fn stale(users: &HashSet<IpAddr>, ip: IpAddr, client: &ClientTally) -> Finding {
     let every = client.cadence.period().map_or(String::new(), |period| format!(", about every {}", minutes(period)));
     let summary = format!("{ip} fails again and again with the same name ({}{every}): probably a device with an old password", plural(client.counts.auth_failed, "time", "times"));
     let next = owned(&["ask the user to enter the new password on every device: phone, tablet, printer, old laptop"]);
-    Finding { next, avoid: owned(&["do not ban the address: a real user is behind it"]), ..base(Kind::StaleClient, ip, client, if known || client.counts.auth_ok > 0 { 0.85 } else { 0.6 }, summary) }
+    Finding { next, avoid: owned(&["do not ban the address: a real user is behind it"]), ..base(Kind::StaleClient, ip, client, if users.contains(&ip) || client.counts.auth_ok > 0 { 0.85 } else { 0.6 }, summary) }
 }
 
 fn office(ip: IpAddr, client: &ClientTally) -> Finding {
@@ -223,9 +235,9 @@ fn office(ip: IpAddr, client: &ClientTally) -> Finding {
 
 /// One account, failing from many addresses none of which ever got in.
 fn distributed(tally: &Tally) -> Vec<Finding> {
-    let mut accounts: Vec<_> = tally.accounts.values().filter(|account| account.hostile_clients() >= MANY_CLIENTS).collect();
-    accounts.sort_unstable_by(|a, b| b.hostile_clients().cmp(&a.hostile_clients()).then_with(|| a.username.cmp(&b.username)));
-    let finding = |account: &crate::tally::AccountTally| {
+    let mut accounts: Vec<_> = tally.accounts.values().map(|account| (account.hostile_clients(), account)).filter(|(hostile, _)| *hostile >= MANY_CLIENTS).collect();
+    accounts.sort_unstable_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.username.cmp(&y.username)));
+    let finding = |(hostile, account): (usize, &AccountTally)| {
         let failing = account.failing_clients();
         let clients: Vec<IpAddr> = failing.iter().map(|(ip, _)| *ip).collect();
         let evidence: Vec<Proof> = clients.iter().filter_map(|ip| tally.clients.get(ip)?.proofs.first().cloned()).take(3).collect();
@@ -238,7 +250,7 @@ fn distributed(tally: &Tally) -> Vec<Finding> {
             counts: vec![("auth_failed", account.counts.auth_failed), ("clients", clients.len() as u64), ("auth_ok", account.counts.auth_ok)],
             clients,
             accounts: vec![account.username.clone()],
-            summary: format!("one account failed from {}, none of which ever got in", plural(account.hostile_clients() as u64, "address", "addresses")),
+            summary: format!("one account failed from {}, none of which ever got in", plural(hostile as u64, "address", "addresses")),
             ban: false,
             evidence,
             next: owned(&["make sure the password is strong and used nowhere else; look for successes from new places", "limits per address do not help here: consider smtpd_client_auth_rate_limit, and a second factor or app passwords"]),

@@ -1,5 +1,6 @@
 //! The JSON shapes of CONTRACT.
 
+use std::io::{self, Write};
 use std::net::IpAddr;
 
 use diagnose::{AccountTally, Class, ClientTally, Counts, Finding, Proof, Recovered, Refused, RelayWhy, Tally};
@@ -91,30 +92,67 @@ pub(crate) fn coverage(read: &Read) -> Value {
     })
 }
 
-/// The whole of `triage --json`. `top` bounds the lists; 0 is all.
-pub(crate) fn triage(tally: &Tally, read: &Read, findings: &[Finding], top: usize, mask: Mask) -> Value {
+/// Writes the whole of `triage --json`, row by row: with `--top 0` it is longer than fits in memory twice. `top` bounds
+/// the lists; 0 is all.
+pub(crate) fn write_triage(out: &mut impl Write, tally: &Tally, read: &Read, findings: &[Finding], top: usize, mask: Mask) -> io::Result<()> {
     let limit = if top == 0 { usize::MAX } else { top };
     let classes: Map<String, Value> = Class::ALL.iter().map(|class| (class.name().to_owned(), tally.class(*class).into())).collect();
-    let clients = crate::ranking::clients(tally);
-    let accounts = crate::ranking::accounts(tally);
-    json!({
-        "coverage": coverage(read),
-        "classes": classes,
-        "sessions_killed": tally.sessions_killed,
-        "causes": tally.causes,
-        "client_causes": tally.client_causes,
-        "sessions_killed_causes": tally.killed_causes,
-        "mechanisms": named_counts(&tally.mechanisms),
-        "services": named_counts(&tally.services),
-        "unnamed_failures": tally.unnamed_failures,
-        "clients": clients.iter().take(limit).map(|(ip, client)| client_row(**ip, client, mask)).collect::<Vec<_>>(),
-        "accounts": accounts.iter().take(limit).map(|account| account_row(tally, account, mask)).collect::<Vec<_>>(),
-        "recovered": tally.recovered.iter().take(limit).map(|row| recovered(row, mask)).collect::<Vec<_>>(),
-        "relay_denied": crate::ranking::relay_denied(tally).into_iter().take(limit).map(|(ip, why, row)| relay_denied(ip, why, row, mask)).collect::<Vec<_>>(),
-        "not_logged_in": tally.not_logged_in.iter().take(limit).map(|(ip, row)| refused(*ip, row, mask)).collect::<Vec<_>>(),
-        "findings": findings.iter().take(limit).map(|found| finding(found, read, limit, mask)).collect::<Vec<_>>(),
-        "beyond_bounds": tally.beyond,
-    })
+    let mut object = Object::begin(out)?;
+    object.value("coverage", &coverage(read))?;
+    object.value("classes", &classes.into())?;
+    object.value("sessions_killed", &tally.sessions_killed.into())?;
+    object.value("causes", &json!(tally.causes))?;
+    object.value("client_causes", &json!(tally.client_causes))?;
+    object.value("sessions_killed_causes", &json!(tally.killed_causes))?;
+    object.value("mechanisms", &named_counts(&tally.mechanisms).into())?;
+    object.value("services", &named_counts(&tally.services).into())?;
+    object.value("unnamed_failures", &tally.unnamed_failures.into())?;
+    object.list("clients", crate::ranking::clients(tally).into_iter().take(limit).map(|(ip, client)| client_row(*ip, client, mask)))?;
+    object.list("accounts", crate::ranking::accounts(tally).into_iter().take(limit).map(|account| account_row(tally, account, mask)))?;
+    object.list("recovered", tally.recovered.iter().take(limit).map(|row| recovered(row, mask)))?;
+    object.list("relay_denied", crate::ranking::relay_denied(tally).into_iter().take(limit).map(|(ip, why, row)| relay_denied(ip, why, row, mask)))?;
+    object.list("not_logged_in", tally.not_logged_in.iter().take(limit).map(|(ip, row)| refused(*ip, row, mask)))?;
+    object.list("findings", findings.iter().take(limit).map(|found| finding(found, read, limit, mask)))?;
+    object.value("beyond_bounds", &tally.beyond.into())?;
+    object.end()
+}
+
+/// An object written member by member, each on its own line.
+struct Object<'w, W: Write> {
+    out: &'w mut W,
+    first: bool,
+}
+
+impl<'w, W: Write> Object<'w, W> {
+    fn begin(out: &'w mut W) -> io::Result<Self> {
+        out.write_all(b"{")?;
+        Ok(Self { out, first: true })
+    }
+
+    fn key(&mut self, key: &str) -> io::Result<()> {
+        self.out.write_all(if std::mem::replace(&mut self.first, false) { b"\n  " } else { b",\n  " })?;
+        serde_json::to_writer(&mut *self.out, key)?;
+        self.out.write_all(b": ")
+    }
+
+    fn value(&mut self, key: &str, value: &Value) -> io::Result<()> {
+        self.key(key)?;
+        Ok(serde_json::to_writer(&mut *self.out, value)?)
+    }
+
+    fn list(&mut self, key: &str, rows: impl Iterator<Item = Value>) -> io::Result<()> {
+        self.key(key)?;
+        self.out.write_all(b"[")?;
+        for (n, row) in rows.enumerate() {
+            self.out.write_all(if n == 0 { b"\n    " } else { b",\n    " })?;
+            serde_json::to_writer(&mut *self.out, &row)?;
+        }
+        self.out.write_all(b"]")
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.out.write_all(b"\n}\n")
+    }
 }
 
 fn named_counts<'a>(counts: impl IntoIterator<Item = (&'a Box<[u8]>, &'a u64)>) -> Map<String, Value> {

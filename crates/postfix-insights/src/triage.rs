@@ -1,5 +1,7 @@
 //! `triage`: reads, counts, and hands over to JSON or to the screen.
 
+use std::io::{self, BufWriter, Write as _};
+
 use diagnose::{Class, Tally};
 use input::Line;
 use maillog::Event;
@@ -100,7 +102,9 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
     let findings = diagnose::findings(&counter.tally);
     let mask = Mask(args.output.mask);
     if args.json {
-        print::json(&json::triage(&counter.tally, &read, &findings, args.top.unwrap_or(100), mask))?;
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        json::write_triage(&mut out, &counter.tally, &read, &findings, args.top.unwrap_or(100), mask)?;
+        out.flush()?;
     } else {
         let screen = Screen::of_stdout(args.output.color);
         let page = triage_text::Page { tally: &counter.tally, read: &read, findings: &findings, top: args.top.unwrap_or(10), mask, screen, clock: &clock, verbose: args.output.verbose > 0 };

@@ -371,8 +371,8 @@ impl Page<'_> {
         let mut steps: Vec<String> = Vec::new();
         for finding in self.findings.iter().take(3) {
             for step in finding.next.iter().take(2).chain(finding.avoid.iter().take(1)) {
-                if !steps.contains(step) {
-                    steps.push(step.clone());
+                if !steps.iter().any(|known| known == step) {
+                    steps.push(step.clone().into_owned());
                 }
             }
         }
