@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::cause::{Cause, Check};
 use crate::causes::by_id;
@@ -87,7 +88,7 @@ pub struct Finding {
     /// Banning `clients` is advised.
     pub ban: bool,
     /// Lines that prove it.
-    pub evidence: Vec<Proof>,
+    pub evidence: Vec<Rc<Proof>>,
     /// What to do next.
     pub next: Vec<Cow<'static, str>>,
     /// What not to do.
@@ -98,7 +99,7 @@ pub struct Finding {
 #[must_use]
 pub fn findings(tally: &Tally) -> Vec<Finding> {
     let mut found: Vec<Finding> = tally.incidents.iter().enumerate().filter_map(|(n, incident)| outage(n, incident)).collect();
-    let mut clients: Vec<(&IpAddr, &ClientTally)> = tally.clients.iter().collect();
+    let mut clients: Vec<(&IpAddr, &ClientTally)> = tally.clients.iter().map(|(ip, client)| (ip, &**client)).collect();
     clients.sort_unstable_by_key(|(ip, client)| (std::cmp::Reverse(client.counts.failures()), **ip));
     let users = addresses_of_users(tally);
     found.extend(clients.iter().filter_map(|(ip, client)| of_client(&users, **ip, client)));
@@ -240,7 +241,7 @@ fn distributed(tally: &Tally) -> Vec<Finding> {
     let finding = |(hostile, account): (usize, &AccountTally)| {
         let failing = account.failing_clients();
         let clients: Vec<IpAddr> = failing.iter().map(|(ip, _)| *ip).collect();
-        let evidence: Vec<Proof> = clients.iter().filter_map(|ip| tally.clients.get(ip)?.proofs.first().cloned()).take(3).collect();
+        let evidence: Vec<Rc<Proof>> = clients.iter().filter_map(|ip| tally.clients.get(ip)?.proofs.first().cloned()).take(3).collect();
         Finding {
             id: format!("distributed_attack-{:016x}", stable_hash(&account.username)),
             kind: Kind::DistributedAttack,

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use foldhash::HashMapExt as _;
 use trace::{Attempt, AttemptKind, Fate, Login, Map, Message, Refusal, Sink, Where};
@@ -22,7 +23,7 @@ const PER_ROW: usize = 20_000;
 const MESSAGES_LISTED: usize = 1_000;
 /// Evidence lines kept per client, and in all.
 const PROOFS_PER_ROW: usize = 3;
-const PROOFS: usize = 20_000;
+const PROOFS: usize = 10_000;
 /// Lines remembered for a moment, in case one of them becomes evidence.
 const RECENT_LINES: usize = 4_096;
 /// Rows of refused clients at most.
@@ -225,7 +226,7 @@ pub struct ClientTally {
     /// Its failures over time.
     pub timeline: Timeline,
     /// The first lines about it.
-    pub proofs: Vec<Proof>,
+    pub proofs: Vec<Rc<Proof>>,
     /// Failures by name (hashed, without case).
     names: Map<u64, u32>,
     /// Accounts whose first login after a failure has been told.
@@ -383,7 +384,7 @@ pub struct Refused {
     /// The program tag.
     pub tag: Box<[u8]>,
     /// The line.
-    pub proof: Option<Proof>,
+    pub proof: Option<Rc<Proof>>,
 }
 
 /// A time in which the backend was at fault.
@@ -404,7 +405,7 @@ pub struct Incident {
     /// Causes with counts.
     pub causes: BTreeMap<&'static str, u64>,
     /// The first lines.
-    pub proofs: Vec<Proof>,
+    pub proofs: Vec<Rc<Proof>>,
     ok_since: u64,
 }
 
@@ -427,8 +428,8 @@ pub struct Tally {
     pub services: BTreeMap<Box<[u8]>, u64>,
     /// Failures over time.
     pub timeline: Timeline,
-    /// By client.
-    pub clients: Map<IpAddr, ClientTally>,
+    /// By client. Boxed: a table that grows moves its rows.
+    pub clients: Map<IpAddr, Box<ClientTally>>,
     /// By account, keyed without case.
     pub accounts: Map<Box<[u8]>, AccountTally>,
     /// Logins after failures, in order.
@@ -440,7 +441,7 @@ pub struct Tally {
     /// Times of backend trouble.
     pub incidents: Vec<Incident>,
     /// Lines of credentials in the log: how many, and the first of them (redacted).
-    pub secrets: (u64, Vec<Proof>),
+    pub secrets: (u64, Vec<Rc<Proof>>),
     /// Failures without a known name.
     pub unnamed_failures: u64,
     /// Outcomes of clients and names beyond the tables' bounds.
@@ -608,18 +609,18 @@ impl Tally {
     }
 
     /// The line that says most about a backend's fault: its own evidence before the failure line.
-    fn proof_of(&mut self, attempt: &Attempt) -> Option<Proof> {
+    fn proof_of(&mut self, attempt: &Attempt) -> Option<Rc<Proof>> {
         let own = attempt.evidence.first().map(|e| e.line);
         own.and_then(|line| self.proof(line)).or_else(|| self.proof(attempt.at.line))
     }
 
-    fn proof(&mut self, line: u64) -> Option<Proof> {
+    fn proof(&mut self, line: u64) -> Option<Rc<Proof>> {
         if self.proofs >= PROOFS {
             return None;
         }
         let found = self.recent.iter().rev().find(|passing| passing.id == line)?.proof();
         self.proofs += 1;
-        Some(found)
+        Some(Rc::new(found))
     }
 
     fn name_key(&self, name: &[u8]) -> u64 {
@@ -803,7 +804,7 @@ fn account<'a>(accounts: &'a mut Map<Box<[u8]>, AccountTally>, name: &[u8], time
     Some(account)
 }
 
-fn add_refused<K: Ord>(table: &mut BTreeMap<K, Refused>, key: K, refusal: &Refusal, proof: Option<Proof>) {
+fn add_refused<K: Ord>(table: &mut BTreeMap<K, Refused>, key: K, refusal: &Refusal, proof: Option<Rc<Proof>>) {
     if table.len() >= REFUSED && !table.contains_key(&key) {
         return;
     }

@@ -7,7 +7,7 @@ use diagnose::{AccountTally, ClientTally, Refused, RelayWhy, Tally, Verdict, cli
 
 /// Clients with most failures first; then by address, so that the order is the same every time.
 pub(crate) fn clients(tally: &Tally) -> Vec<(&IpAddr, &ClientTally)> {
-    let mut rows: Vec<_> = tally.clients.iter().collect();
+    let mut rows: Vec<(&IpAddr, &ClientTally)> = tally.clients.iter().map(|(ip, client)| (ip, &**client)).collect();
     rows.sort_unstable_by_key(|(ip, client)| (Reverse(client.counts.failures()), Reverse(client.counts.sessions_killed), Reverse(client.counts.auth_ok), **ip));
     rows
 }

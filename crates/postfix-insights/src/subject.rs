@@ -130,11 +130,11 @@ impl Story {
     pub(crate) fn clients(&self) -> Vec<(IpAddr, &ClientTally)> {
         let tally = &self.counter.tally;
         let mut rows: Vec<(IpAddr, &ClientTally)> = match &self.subject {
-            Subject::Client(net) => tally.clients.iter().filter(|(ip, _)| net.contains(*ip)).map(|(ip, row)| (*ip, row)).collect(),
+            Subject::Client(net) => tally.clients.iter().filter(|(ip, _)| net.contains(*ip)).map(|(ip, row)| (*ip, &**row)).collect(),
             Subject::Account(name) => {
                 let account = tally.accounts.get(name.to_ascii_lowercase().as_slice());
                 let ips = account.map(|account| account.failing_clients().into_iter().map(|(ip, _)| ip).chain(account.good_clients()).collect::<std::collections::BTreeSet<_>>()).unwrap_or_default();
-                ips.into_iter().filter_map(|ip| Some((ip, tally.clients.get(&ip)?))).collect()
+                ips.into_iter().filter_map(|ip| Some((ip, &**tally.clients.get(&ip)?))).collect()
             }
         };
         rows.sort_by_key(|(ip, row)| (std::cmp::Reverse(row.counts.failures()), *ip));
