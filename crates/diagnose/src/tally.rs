@@ -23,7 +23,7 @@ const PER_ROW: usize = 20_000;
 const MESSAGES_LISTED: usize = 1_000;
 /// Evidence lines kept per client, and in all.
 const PROOFS_PER_ROW: usize = 3;
-const PROOFS: usize = 10_000;
+const PROOFS: usize = 5_000;
 /// Lines remembered for a moment, in case one of them becomes evidence.
 const RECENT_LINES: usize = 4_096;
 /// Rows of refused clients at most.
@@ -108,7 +108,8 @@ impl Counts {
 pub struct Timeline {
     start: i64,
     width: i64,
-    bins: [u32; Self::BINS],
+    /// For the picture only: a bin that is full stays full.
+    bins: [u16; Self::BINS],
 }
 
 impl Timeline {
@@ -127,7 +128,7 @@ impl Timeline {
         }
         let at = usize::try_from((time - self.start) / self.width).unwrap_or_default();
         if let Some(bin) = self.bins.get_mut(at) {
-            *bin = bin.saturating_add(count);
+            *bin = bin.saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
         }
     }
 
@@ -162,22 +163,22 @@ impl Timeline {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cadence {
     gaps: u32,
-    mean: f64,
-    spread: f64,
+    mean: f32,
+    spread: f32,
     last: Option<i64>,
 }
 
 impl Cadence {
     fn add(&mut self, time: i64) {
         if let Some(last) = self.last.replace(time) {
-            let gap = (time - last) as f64 / 1e6;
+            let gap = (time - last) as f32 / 1e6;
             // Tries of one burst are one visit: what matters is how often it comes back.
             if gap < 30.0 {
                 return;
             }
             self.gaps += 1;
             let delta = gap - self.mean;
-            self.mean += delta / f64::from(self.gaps);
+            self.mean += delta / self.gaps as f32;
             self.spread += delta * (gap - self.mean);
         }
     }
@@ -185,8 +186,8 @@ impl Cadence {
     /// The period in seconds, if failures come back regularly: at least four visits, spread under a quarter.
     #[must_use]
     pub fn period(&self) -> Option<f64> {
-        let deviation = (self.spread / f64::from(self.gaps.max(1))).sqrt();
-        (self.gaps >= 3 && self.mean > 0.0 && deviation / self.mean < 0.25).then_some(self.mean)
+        let deviation = (self.spread / self.gaps.max(1) as f32).sqrt();
+        (self.gaps >= 3 && self.mean > 0.0 && deviation / self.mean < 0.25).then_some(f64::from(self.mean))
     }
 }
 
