@@ -54,25 +54,17 @@ pub(crate) struct Options {
 
 /// Runs the measurements, prints a table, and compares the program's counts with the truth.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let folder = options
-        .keep
-        .clone()
-        .unwrap_or_else(|| target().join("bench"));
+    let folder = options.keep.clone().unwrap_or_else(|| target().join("bench"));
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let result = bench(options, &folder);
     if options.keep.is_none() {
-        fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     result
 }
 
 fn bench(options: &Options, folder: &Path) -> anyhow::Result<()> {
-    let (size, runs) = if options.quick {
-        (options.size.min(QUICK), 1)
-    } else {
-        (options.size, options.runs)
-    };
+    let (size, runs) = if options.quick { (options.size.min(QUICK), 1) } else { (options.size, options.runs) };
     let program = match &options.program {
         Some(program) => program.clone(),
         None => build()?,
@@ -81,11 +73,7 @@ fn bench(options: &Options, folder: &Path) -> anyhow::Result<()> {
         tools::install();
     }
     let log = make_log(options, folder, size)?;
-    let piece = if size > PIECE {
-        make_log(options, folder, PIECE)?
-    } else {
-        log.clone()
-    };
+    let piece = if size > PIECE { make_log(options, folder, PIECE)? } else { log.clone() };
     let mut table = Table::new();
     table.quick_tools(&log, &program, runs)?;
     table.slow_tools(&log, &piece, options.quick)?;
@@ -120,27 +108,15 @@ fn check(program: &Path, log: &Path) -> anyhow::Result<()> {
 
 /// Makes a log by a process of its own, so that its memory does not show in what is measured later.
 fn make_log(options: &Options, folder: &Path, size: u64) -> anyhow::Result<PathBuf> {
-    let stamp = if options.stamp == loggen::Stamp::Rfc3339 {
-        "rfc3339"
-    } else {
-        "rfc3164"
-    };
+    let stamp = if options.stamp == loggen::Stamp::Rfc3339 { "rfc3339" } else { "rfc3164" };
     let folded = if options.folded { "-folded" } else { "" };
     let log = folder.join(format!("{stamp}{folded}-{}-{size}.log", options.seed));
     if log.exists() && loggen::truth_path(&log).exists() {
         return Ok(log);
     }
-    let mut command =
-        Command::new(std::env::current_exe().context("this program cannot find itself")?);
+    let mut command = Command::new(std::env::current_exe().context("this program cannot find itself")?);
     command.arg("generate").arg("--out").arg(&log);
-    command.args([
-        "--bytes",
-        &size.to_string(),
-        "--stamp",
-        stamp,
-        "--seed",
-        &options.seed.to_string(),
-    ]);
+    command.args(["--bytes", &size.to_string(), "--stamp", stamp, "--seed", &options.seed.to_string()]);
     if options.folded {
         command.arg("--folded");
     }
@@ -153,13 +129,7 @@ fn make_log(options: &Options, folder: &Path, size: u64) -> anyhow::Result<PathB
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "postfix-insights",
-        ])
+        .args(["build", "--quiet", "--release", "--package", "postfix-insights"])
         .current_dir(root())
         .status()
         .context("cannot start cargo")?;
@@ -170,15 +140,11 @@ fn build() -> anyhow::Result<PathBuf> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
-        .to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), |dir| root().join(dir))
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
 /// One line of the table.
@@ -205,21 +171,14 @@ struct Table {
 
 impl Table {
     fn new() -> Self {
-        Self {
-            rows: Vec::new(),
-            notes: Vec::new(),
-        }
+        Self { rows: Vec::new(), notes: Vec::new() }
     }
 
     /// The commands that take seconds, in turn, so that a disturbance meets them all.
     fn quick_tools(&mut self, log: &Path, program: &Path, runs: u32) -> anyhow::Result<()> {
         let tools = [Tool::lines(), Tool::ripgrep(), Tool::triage(program)];
         let (present, missing): (Vec<_>, Vec<_>) = tools.into_iter().partition(Tool::present);
-        self.notes.extend(
-            missing
-                .iter()
-                .map(|tool| format!("{}: not installed, not measured", tool.name)),
-        );
+        self.notes.extend(missing.iter().map(|tool| format!("{}: not installed, not measured", tool.name)));
         // Once for the page cache.
         measure(&Tool::lines(), log)?;
         let mut usages: Vec<Vec<Usage>> = present.iter().map(|_| Vec::new()).collect();
@@ -238,17 +197,13 @@ impl Table {
     fn slow_tools(&mut self, log: &Path, piece: &Path, quick: bool) -> anyhow::Result<()> {
         for (tool, file) in [(Tool::pflogsumm(), log), (Tool::fail2ban(), piece)] {
             if !tool.present() {
-                self.notes
-                    .push(format!("{}: not installed, not measured", tool.name));
+                self.notes.push(format!("{}: not installed, not measured", tool.name));
                 continue;
             }
             self.add(&tool, file, 1)?;
         }
         if !quick && piece != log {
-            self.notes.push(
-                "pflogsumm and fail2ban-regex ran once; fail2ban-regex on the smaller file"
-                    .to_owned(),
-            );
+            self.notes.push("pflogsumm and fail2ban-regex ran once; fail2ban-regex on the smaller file".to_owned());
         }
         Ok(())
     }
@@ -259,58 +214,35 @@ impl Table {
         name.push(".gz");
         let packed = PathBuf::from(name);
         if !packed.exists() {
-            match Command::new("gzip")
-                .args(["--keep", "-6"])
-                .arg(piece)
-                .status()
-            {
+            match Command::new("gzip").args(["--keep", "-6"]).arg(piece).status() {
                 Ok(status) if status.success() => {}
                 _ => {
-                    self.notes
-                        .push("gzip: not installed, no compressed log measured".to_owned());
+                    self.notes.push("gzip: not installed, no compressed log measured".to_owned());
                     return Ok(());
                 }
             }
         }
         let tool = Tool::triage(program);
-        let usages = (0..runs)
-            .map(|_| measure(&tool, &packed))
-            .collect::<anyhow::Result<_>>()?;
+        let usages = (0..runs).map(|_| measure(&tool, &packed)).collect::<anyhow::Result<_>>()?;
         let usage = median(usages);
         let bytes = size_of(piece)?;
         let seconds = usage.cpu() / (bytes as f64 / 1e8);
-        self.notes
-            .push(format!("compressed: {seconds:.2} CPU s for 100 MB of text"));
-        self.rows.push(Row {
-            tool: tool.name,
-            file: format!("{} of text, .gz", megabytes(bytes)),
-            runs,
-            usage,
-            bytes,
-        });
+        self.notes.push(format!("compressed: {seconds:.2} CPU s for 100 MB of text"));
+        self.rows.push(Row { tool: tool.name, file: format!("{} of text, .gz", megabytes(bytes)), runs, usage, bytes });
         Ok(())
     }
 
     fn add(&mut self, tool: &Tool, file: &Path, runs: u32) -> anyhow::Result<()> {
-        let usages = (0..runs)
-            .map(|_| measure(tool, file))
-            .collect::<anyhow::Result<_>>()?;
+        let usages = (0..runs).map(|_| measure(tool, file)).collect::<anyhow::Result<_>>()?;
         self.push(tool, file, runs, median(usages))
     }
 
     fn push(&mut self, tool: &Tool, file: &Path, runs: u32, usage: Usage) -> anyhow::Result<()> {
         if !usage.success {
-            self.notes
-                .push(format!("{}: ended with an error", tool.name));
+            self.notes.push(format!("{}: ended with an error", tool.name));
         }
         let bytes = size_of(file)?;
-        self.rows.push(Row {
-            tool: tool.name.clone(),
-            file: megabytes(bytes),
-            runs,
-            usage,
-            bytes,
-        });
+        self.rows.push(Row { tool: tool.name.clone(), file: megabytes(bytes), runs, usage, bytes });
         Ok(())
     }
 
@@ -324,25 +256,10 @@ impl Table {
         let (lines, search) = (floor(&Tool::lines().name), floor(&Tool::ripgrep().name));
         println!(
             "\n{:<24} {:<20} {:>4} {:>8} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
-            "tool",
-            "file",
-            "runs",
-            "user s",
-            "sys s",
-            "wall s",
-            "peak MB",
-            "CPU s/GB",
-            "x wc -l",
-            "x rg -c"
+            "tool", "file", "runs", "user s", "sys s", "wall s", "peak MB", "CPU s/GB", "x wc -l", "x rg -c"
         );
         for row in &self.rows {
-            let Usage {
-                user,
-                system,
-                wall,
-                peak_bytes,
-                ..
-            } = row.usage;
+            let Usage { user, system, wall, peak_bytes, .. } = row.usage;
             println!(
                 "{:<24} {:<20} {:>4} {user:>8.2} {system:>8.2} {wall:>8.2} {:>8.0} {:>9.2} {:>7} {:>7}",
                 row.tool,
@@ -354,13 +271,8 @@ impl Table {
                 times(row.per_gb(), search),
             );
         }
-        if let (Some(ours), Some(theirs)) =
-            (self.of(tools::TRIAGE), self.of(&Tool::pflogsumm().name))
-        {
-            println!(
-                "pflogsumm costs {:.1} times as much as triage.",
-                theirs.per_gb() / ours.per_gb()
-            );
+        if let (Some(ours), Some(theirs)) = (self.of(tools::TRIAGE), self.of(&Tool::pflogsumm().name)) {
+            println!("pflogsumm costs {:.1} times as much as triage.", theirs.per_gb() / ours.per_gb());
         }
         for note in &self.notes {
             println!("note: {note}");
@@ -369,15 +281,11 @@ impl Table {
 }
 
 fn times(cost: f64, floor: Option<f64>) -> String {
-    floor
-        .filter(|floor| *floor > 0.0)
-        .map_or_else(|| "-".to_owned(), |floor| format!("{:.1}", cost / floor))
+    floor.filter(|floor| *floor > 0.0).map_or_else(|| "-".to_owned(), |floor| format!("{:.1}", cost / floor))
 }
 
 fn size_of(file: &Path) -> anyhow::Result<u64> {
-    Ok(fs::metadata(file)
-        .with_context(|| format!("cannot read {}", file.display()))?
-        .len())
+    Ok(fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len())
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -25,7 +25,13 @@ impl Options {
 }
 
 /// The targets, and what their seeds are made of.
-const TARGETS: [(&str, Seed); 5] = [("record", Seed::Line), ("event", Seed::Message), ("redact", Seed::Text), ("unwrap", Seed::Line), ("tracer", Seed::Log)];
+const TARGETS: [(&str, Seed); 5] = [
+    ("record", Seed::Line),
+    ("event", Seed::Message),
+    ("redact", Seed::Text),
+    ("unwrap", Seed::Line),
+    ("tracer", Seed::Log),
+];
 
 /// Seeds per target at most: enough to hold each form of line once, few enough to be read in a moment.
 const SEEDS_MAX: usize = 500;
@@ -51,7 +57,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let logs = recordings(&root.join("corpus"))?;
     for (target, seed) in TARGETS {
         let folder = root.join("fuzz/corpus").join(target);
-        write_seeds(&folder, &seeds(&logs, seed)).with_context(|| format!("cannot write seeds to {}", folder.display()))?;
+        write_seeds(&folder, &seeds(&logs, seed))
+            .with_context(|| format!("cannot write seeds to {}", folder.display()))?;
     }
     build(root)?;
     let mut crashed = Vec::new();
@@ -78,15 +85,19 @@ fn have_cargo_fuzz(root: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("cargo-fuzz is not installed: installing it");
-    let installed = cargo(root).args(["install", "cargo-fuzz", "--locked"]).status().is_ok_and(|status| status.success());
+    let installed =
+        cargo(root).args(["install", "cargo-fuzz", "--locked"]).status().is_ok_and(|status| status.success());
     if !installed {
-        bail!("cannot install cargo-fuzz: run `cargo install cargo-fuzz --locked` where there is a network; until then `cargo test -p maillog -p trace` checks the same properties, with less patience");
+        bail!(
+            "cannot install cargo-fuzz: run `cargo install cargo-fuzz --locked` where there is a network; until then `cargo test -p maillog -p trace` checks the same properties, with less patience"
+        );
     }
     Ok(())
 }
 
 fn build(root: &Path) -> anyhow::Result<()> {
-    let status = cargo(root).args(["fuzz", "build", "--sanitizer", "none"]).status().context("cannot run cargo fuzz")?;
+    let status =
+        cargo(root).args(["fuzz", "build", "--sanitizer", "none"]).status().context("cannot run cargo fuzz")?;
     if !status.success() {
         bail!("the fuzz targets do not build; libFuzzer itself needs a C++ compiler (`c++`)");
     }
@@ -96,7 +107,11 @@ fn build(root: &Path) -> anyhow::Result<()> {
 /// Runs one target. Output: whether nothing was found.
 fn runs_clean(root: &Path, target: &str, seconds: u32) -> anyhow::Result<bool> {
     let limits = [format!("-max_total_time={seconds}"), "-timeout=10".to_owned(), "-rss_limit_mb=2048".to_owned()];
-    let output = cargo(root).args(["fuzz", "run", "--sanitizer", "none", target, "--"]).args(limits).output().context("cannot run cargo fuzz")?;
+    let output = cargo(root)
+        .args(["fuzz", "run", "--sanitizer", "none", target, "--"])
+        .args(limits)
+        .output()
+        .context("cannot run cargo fuzz")?;
     let told = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = told.lines().collect();
     if output.status.success() {
@@ -110,7 +125,8 @@ fn runs_clean(root: &Path, target: &str, seconds: u32) -> anyhow::Result<bool> {
 /// Every recording's log.
 fn recordings(corpus: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     let folders = std::fs::read_dir(corpus).with_context(|| format!("cannot read {}", corpus.display()))?;
-    let mut paths: Vec<PathBuf> = folders.filter_map(|folder| Some(folder.ok()?.path().join("mail.log"))).filter(|log| log.is_file()).collect();
+    let mut paths: Vec<PathBuf> =
+        folders.filter_map(|folder| Some(folder.ok()?.path().join("mail.log"))).filter(|log| log.is_file()).collect();
     paths.sort();
     paths.iter().map(|path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))).collect()
 }

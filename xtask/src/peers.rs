@@ -43,18 +43,26 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 fn rows(path: &Path) -> anyhow::Result<Vec<Value>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("{}: no JSON", path.display()))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).with_context(|| format!("{}: no JSON", path.display())))
+        .collect()
 }
 
 /// Runs a command of the program over lines; one JSON object per line comes back.
 fn ask(command: &[&str], lines: &[&str]) -> anyhow::Result<Vec<Value>> {
-    let mut child = Command::new(crate::program::release()?).args(command).env("TZ", "UTC").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut child = Command::new(crate::program::release()?)
+        .args(command)
+        .env("TZ", "UTC")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let mut stdin = child.stdin.take().context("no pipe")?;
     let input = lines.join("\n") + "\n";
     let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = child.wait_with_output()?;
     writer.join().map_err(|_| anyhow::anyhow!("the writer stopped"))??;
-    let answers: Vec<Value> = String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let answers: Vec<Value> =
+        String::from_utf8(output.stdout)?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     ensure!(answers.len() == lines.len(), "{} lines asked, {} answered", lines.len(), answers.len());
     Ok(answers)
 }
@@ -77,12 +85,18 @@ fn auth_cases(rows: &[Value]) -> anyhow::Result<Vec<String>> {
         let expected = row.get("is_auth_failure") == Some(&Value::Bool(true));
         let certain = row.get("ambiguous") == Some(&Value::Bool(false)) && matches!(family, "postfix" | "dovecot");
         if certain && told != expected {
-            wrong.push(format!("{id}: failure expected {expected}, told {:?}: {}", text(answer, "class"), text(row, "line").unwrap_or_default()));
+            wrong.push(format!(
+                "{id}: failure expected {expected}, told {:?}: {}",
+                text(answer, "class"),
+                text(row, "line").unwrap_or_default()
+            ));
         }
         for field in ["client_ip", "username"] {
             let (theirs, ours) = (text(row, field), text(answer, field));
             let missing = field == "client_ip" && ours.is_none() && family == "postfix";
-            if (ours.is_some() || missing) && theirs.is_some() && ours != theirs || field == "username" && theirs.is_none() && ours.is_some() {
+            if (ours.is_some() || missing) && theirs.is_some() && ours != theirs
+                || field == "username" && theirs.is_none() && ours.is_some()
+            {
                 wrong.push(format!("{id}: {field} expected {theirs:?}, told {ours:?}"));
             }
         }
@@ -94,9 +108,26 @@ fn auth_cases(rows: &[Value]) -> anyhow::Result<Vec<String>> {
 
 /// Field names there and here, where both mean the same.
 const SAME: [(&str, &str); 20] = [
-    ("queue_id", "queue_id"), ("client_ip", "client_ip"), ("client_host", "client_host"), ("client_port", "client_port"), ("log_host", "host"), ("program", "tag"), ("pid", "pid"),
-    ("to", "to"), ("from", "from"), ("orig_to", "orig_to"), ("dsn", "dsn"), ("status", "status"), ("username", "username"), ("relay_host", "relay_host"), ("relay_ip", "relay_ip"),
-    ("relay_port", "relay_port"), ("message_id", "message_id"), ("size", "size"), ("nrcpt", "nrcpt"), ("smtp_stage", "stage"),
+    ("queue_id", "queue_id"),
+    ("client_ip", "client_ip"),
+    ("client_host", "client_host"),
+    ("client_port", "client_port"),
+    ("log_host", "host"),
+    ("program", "tag"),
+    ("pid", "pid"),
+    ("to", "to"),
+    ("from", "from"),
+    ("orig_to", "orig_to"),
+    ("dsn", "dsn"),
+    ("status", "status"),
+    ("username", "username"),
+    ("relay_host", "relay_host"),
+    ("relay_ip", "relay_ip"),
+    ("relay_port", "relay_port"),
+    ("message_id", "message_id"),
+    ("size", "size"),
+    ("nrcpt", "nrcpt"),
+    ("smtp_stage", "stage"),
 ];
 
 /// Fields that both have must be the same. What we do not take apart yet is counted, not wrong.
@@ -109,7 +140,9 @@ fn parse_cases(rows: &[Value]) -> anyhow::Result<Vec<String>> {
         for (theirs, ours) in SAME {
             match (row.pointer(&format!("/fields/{theirs}")), answer.get(ours)) {
                 (Some(expected), Some(told)) if shown(expected).trim_matches(['<', '>']) == shown(told) => same += 1,
-                (Some(expected), Some(told)) => wrong.push(format!("{}: {ours} expected {expected}, told {told}", text(row, "id").unwrap_or("?"))),
+                (Some(expected), Some(told)) => {
+                    wrong.push(format!("{}: {ours} expected {expected}, told {told}", text(row, "id").unwrap_or("?")))
+                }
                 (Some(_), None) => absent += 1,
                 (None, _) => {}
             }
@@ -128,7 +161,12 @@ fn group_cases(rows: &[Value]) -> anyhow::Result<Vec<String>> {
         let answers = ask(&["entries", "--quiet", "--format", "ndjson", "--timezone", "UTC", "-"], &lines)?;
         let count = |key: &str, value: &str| answers.iter().filter(|a| text(a, key) == Some(value)).count() as u64;
         let failures = count("class", "auth_failed") + count("class", "backend_fault");
-        for (theirs, ours) in [("saslFailedCount", failures), ("removedCount", count("event", "removed")), ("expiredCount", count("event", "expired")), ("bounceNonDelivery", count("event", "notification"))] {
+        for (theirs, ours) in [
+            ("saslFailedCount", failures),
+            ("removedCount", count("event", "removed")),
+            ("expiredCount", count("event", "expired")),
+            ("bounceNonDelivery", count("event", "notification")),
+        ] {
             let expected = row.pointer(&format!("/expected/{theirs}")).and_then(Value::as_u64);
             // The peer's own check passes where it expects 0.
             if expected.is_some_and(|expected| expected > 0 && expected != ours) {

@@ -14,9 +14,17 @@ const ROW: f64 = 17.0;
 
 /// Runs the triage of the recordings in colour and draws its first lines as SVG.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let mut logs: Vec<_> = std::fs::read_dir("corpus")?.filter_map(|entry| Some(entry.ok()?.path().join("mail.log"))).filter(|log| log.exists()).collect();
+    let mut logs: Vec<_> = std::fs::read_dir("corpus")?
+        .filter_map(|entry| Some(entry.ok()?.path().join("mail.log")))
+        .filter(|log| log.exists())
+        .collect();
     logs.sort();
-    let output = Command::new(crate::program::release()?).args(["triage", "--color", "always", "--timezone", "UTC"]).args(logs).env("COLUMNS", "104").output().context("cannot run the program")?;
+    let output = Command::new(crate::program::release()?)
+        .args(["triage", "--color", "always", "--timezone", "UTC"])
+        .args(logs)
+        .env("COLUMNS", "104")
+        .output()
+        .context("cannot run the program")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     std::fs::write(FILE, svg(&String::from_utf8(output.stdout)?))?;
     println!("{FILE}");
@@ -24,9 +32,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 fn svg(text: &str) -> String {
-    let lines: Vec<&str> = std::iter::once("$ postfix-insights corpus/*/mail.log").chain(text.lines()).take(LINES).collect();
+    let lines: Vec<&str> =
+        std::iter::once("$ postfix-insights corpus/*/mail.log").chain(text.lines()).take(LINES).collect();
     let (width, height) = (104.0 * COLUMN + 32.0, lines.len() as f64 * ROW + 32.0);
-    let mut out = format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\" aria-label=\"postfix-insights on a terminal\">\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#14171c\"/>\n<g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"13\" fill=\"#d5d9e0\" xml:space=\"preserve\">\n");
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\" aria-label=\"postfix-insights on a terminal\">\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#14171c\"/>\n<g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"13\" fill=\"#d5d9e0\" xml:space=\"preserve\">\n"
+    );
     for (n, line) in lines.iter().enumerate() {
         let y = 16.0 + ROW * (n as f64 + 0.8);
         // Writing to a string cannot fail.

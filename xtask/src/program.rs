@@ -8,7 +8,10 @@ use anyhow::{Context as _, ensure};
 /// Builds the program and says where it is.
 pub(crate) fn release() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(["build", "--quiet", "--release", "--package", "postfix-insights"]).status().context("cannot run cargo")?;
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--package", "postfix-insights"])
+        .status()
+        .context("cannot run cargo")?;
     ensure!(status.success(), "the program does not build");
     // This very program was built into the same folder.
     let own = std::env::current_exe()?;

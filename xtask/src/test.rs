@@ -62,7 +62,9 @@ fn lab_logs(score: &mut Score) -> anyhow::Result<()> {
         return Ok(());
     }
     let played = lab::play(&lab::Options::default()).context("the lab")?;
-    let Some(folder) = played.first().and_then(|recording| recording.dir.parent()) else { bail!("the lab played nothing") };
+    let Some(folder) = played.first().and_then(|recording| recording.dir.parent()) else {
+        bail!("the lab played nothing")
+    };
     println!("{} scenarios played afresh", played.len());
     score.cargo_test(&["--package", "postfix-insights", "--test", "corpus"], Some(folder))
 }

@@ -123,7 +123,9 @@ impl Pattern {
     pub fn matches(self, text: &[u8]) -> bool {
         match self {
             Self::Is(wanted) => text.eq_ignore_ascii_case(wanted.as_bytes()),
-            Self::Starts(wanted) => text.get(..wanted.len()).is_some_and(|head| head.eq_ignore_ascii_case(wanted.as_bytes())),
+            Self::Starts(wanted) => {
+                text.get(..wanted.len()).is_some_and(|head| head.eq_ignore_ascii_case(wanted.as_bytes()))
+            }
             Self::Has(wanted) => has(text, wanted),
             Self::HasBoth(one, other) => has(text, one) && has(text, other),
             Self::Challenge => is_challenge(text),
@@ -134,7 +136,8 @@ impl Pattern {
 /// An empty wording is any: what the more exact ones leave over.
 fn has(text: &[u8], wanted: &str) -> bool {
     let Some(first) = wanted.as_bytes().first() else { return true };
-    let starts = |at: usize| text.get(at..at + wanted.len()).is_some_and(|part| part.eq_ignore_ascii_case(wanted.as_bytes()));
+    let starts =
+        |at: usize| text.get(at..at + wanted.len()).is_some_and(|part| part.eq_ignore_ascii_case(wanted.as_bytes()));
     memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text).any(starts)
 }
 

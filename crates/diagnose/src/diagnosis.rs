@@ -89,42 +89,68 @@ impl Diagnoser {
         let lost = by_reason.is_some_and(|(cause, _)| cause.id == "backend.connection_lost");
         let diagnosis = match (by_evidence, by_reason) {
             // Whatever was found out about the password, the answer never came.
-            (evidence, _) if lost && evidence.is_none_or(|(cause, _)| cause.class != Some(Class::BackendFault)) => connection_lost(attempt),
+            (evidence, _) if lost && evidence.is_none_or(|(cause, _)| cause.class != Some(Class::BackendFault)) => {
+                connection_lost(attempt)
+            }
             (Some((cause, confidence)), _) if cause.id != "cred.undifferentiated" => {
                 let joined = attempt.context.join_confidence;
                 let confidence = if joined > 0.0 { confidence.min(joined) } else { confidence };
                 Diagnosis::of(cause, confidence, "another line about the same login names the cause")
             }
             (_, Some((cause, confidence))) => Diagnosis::of(cause, confidence, ""),
-            (_, None) => Diagnosis::new(Some(Class::AuthFailed), "cred.undifferentiated", Some(0.4), "the reason is in words this program does not know"),
+            (_, None) => Diagnosis::new(
+                Some(Class::AuthFailed),
+                "cred.undifferentiated",
+                Some(0.4),
+                "the reason is in words this program does not know",
+            ),
         };
         self.with_known_names(attempt, Diagnosis { class: Some(counted_as(diagnosis.class)), ..diagnosis })
     }
 
     /// The surest of what other lines say.
     fn by_evidence(&mut self, evidence: &[Evidence]) -> Option<(&'static Cause, f32)> {
-        let found: Vec<(&'static Cause, f32)> = evidence.iter().filter_map(|e| self.look_up(place(e.source), &e.text)).collect();
+        let found: Vec<(&'static Cause, f32)> =
+            evidence.iter().filter_map(|e| self.look_up(place(e.source), &e.text)).collect();
         found.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b))
     }
 
     /// No such user, but the same name is known with a domain (or without): a setting of the client, not a stranger.
     fn with_known_names(&self, attempt: &Attempt, diagnosis: Diagnosis) -> Diagnosis {
-        let Some(name) = attempt.username.as_deref().filter(|_| diagnosis.id() == "cred.unknown_user") else { return diagnosis };
+        let Some(name) = attempt.username.as_deref().filter(|_| diagnosis.id() == "cred.unknown_user") else {
+            return diagnosis;
+        };
         let (local, domain) = split_name(name);
         let key = self.key(local);
-        let other_form = if domain.is_some() { self.short_names.contains_key(&key) && !self.full_names.contains_key(&key) } else { self.full_names.contains_key(&key) && !self.short_names.contains_key(&key) };
-        if other_form { Diagnosis::new(diagnosis.class, "cred.realm_missing", None, "the other form of the name logs in") } else { diagnosis }
+        let other_form = if domain.is_some() {
+            self.short_names.contains_key(&key) && !self.full_names.contains_key(&key)
+        } else {
+            self.full_names.contains_key(&key) && !self.short_names.contains_key(&key)
+        };
+        if other_form {
+            Diagnosis::new(diagnosis.class, "cred.realm_missing", None, "the other form of the name logs in")
+        } else {
+            diagnosis
+        }
     }
 
     fn killed(&mut self, attempt: &Attempt) -> Diagnosis {
         let connect = attempt.evidence.iter().filter(|e| e.source != EvidenceSource::Fatal);
         let connect: Vec<Evidence> = connect.cloned().collect();
         if let Some((cause, confidence)) = self.by_evidence(&connect) {
-            return Diagnosis { class: None, ..Diagnosis::of(cause, confidence, "the same process said so before it died") };
+            return Diagnosis {
+                class: None,
+                ..Diagnosis::of(cause, confidence, "the same process said so before it died")
+            };
         }
         let stalled = attempt.context.waited.is_some_and(|waited| (8_000_000..60_000_000).contains(&waited));
         if stalled {
-            return Diagnosis::new(None, "backend.handshake_stall", None, "the process waited about ten seconds and had no connect error");
+            return Diagnosis::new(
+                None,
+                "backend.handshake_stall",
+                None,
+                "the process waited about ten seconds and had no connect error",
+            );
         }
         Diagnosis::new(None, "config.no_mechanisms", None, "no connect error before it")
     }
@@ -194,19 +220,39 @@ fn connection_lost(attempt: &Attempt) -> Diagnosis {
     let backend = Some(Class::BackendFault);
     let waited = c.waited.is_none_or(|waited| waited >= 8_000_000);
     if c.since_dovecot_change.is_some_and(|since| (-2_000_000..=3_000_000).contains(&since)) {
-        return Diagnosis::new(backend, "backend.crash_or_restart", None, "Dovecot crashed, stopped or started at that moment");
+        return Diagnosis::new(
+            backend,
+            "backend.crash_or_restart",
+            None,
+            "Dovecot crashed, stopped or started at that moment",
+        );
     }
     if c.since_dovecot_limit.is_some_and(|since| (0..=60_000_000).contains(&since)) {
         return Diagnosis::new(backend, "backend.overload", None, "Dovecot says it is at a limit");
     }
     if c.network_failures >= PENALTY_AFTER && waited && c.other_networks_lost < OVERLOAD_NETWORKS {
-        return Diagnosis::new(backend, "backend.penalty", None, "this network failed several times shortly before, others are unharmed");
+        return Diagnosis::new(
+            backend,
+            "backend.penalty",
+            None,
+            "this network failed several times shortly before, others are unharmed",
+        );
     }
     if c.other_networks_lost >= OVERLOAD_NETWORKS && waited {
-        return Diagnosis::new(backend, "backend.overload", Some(0.7), "several networks lost the backend in the same minute");
+        return Diagnosis::new(
+            backend,
+            "backend.overload",
+            Some(0.7),
+            "several networks lost the backend in the same minute",
+        );
     }
     if c.network_failures + 1 == PENALTY_AFTER && waited {
-        return Diagnosis::new(backend, "backend.penalty", Some(0.6), "the third attempt in a row is a borderline case of Dovecot's delay");
+        return Diagnosis::new(
+            backend,
+            "backend.penalty",
+            Some(0.6),
+            "the third attempt in a row is a borderline case of Dovecot's delay",
+        );
     }
     Diagnosis::new(backend, "backend.connection_lost", None, "nothing else in the log explains it")
 }
@@ -220,13 +266,28 @@ fn silent(attempt: &Attempt) -> Diagnosis {
         return Diagnosis::new(refused, "client.double_auth", None, "the session was logged in");
     }
     if c.tls {
-        return Diagnosis::new(refused, "config.auth_not_enabled", Some(0.5), "TLS was on, so that was not what it lacked");
+        return Diagnosis::new(
+            refused,
+            "config.auth_not_enabled",
+            Some(0.5),
+            "TLS was on, so that was not what it lacked",
+        );
     }
     if tag.is_submission() {
-        return Diagnosis::new(refused, "tls.auth_before_starttls", None, "a service for mail users, and no STARTTLS in the session");
+        return Diagnosis::new(
+            refused,
+            "tls.auth_before_starttls",
+            None,
+            "a service for mail users, and no STARTTLS in the session",
+        );
     }
     if c.service_has_auth {
-        return Diagnosis::new(refused, "tls.auth_before_starttls", Some(0.7), "the service answers other logins; this session had no STARTTLS");
+        return Diagnosis::new(
+            refused,
+            "tls.auth_before_starttls",
+            Some(0.7),
+            "the service answers other logins; this session had no STARTTLS",
+        );
     }
     Diagnosis::new(refused, "config.auth_not_enabled", None, "the service has never answered a login")
 }
@@ -264,10 +325,18 @@ pub fn refusal(refusal: &Refusal) -> Diagnosis {
 #[must_use]
 pub fn line(event: &Event<'_>, tag: Tag<'_>) -> Diagnosis {
     match event {
-        Event::Delivery(delivery) if delivery.relayhost_login_failed() => Diagnosis::new(Some(Class::RelayhostAuthFailed), "outbound.sasl_client", None, ""),
-        Event::RelayhostSaslFailed(..) => Diagnosis::new(Some(Class::RelayhostAuthFailed), "outbound.sasl_client", None, ""),
-        Event::Delivery(delivery) => Diagnosis { class: Class::of_delivery(delivery.status), confidence: 1.0, ..Diagnosis::default() },
-        Event::Accepted(accepted) if accepted.sasl_username.is_some() || accepted.sasl_method.is_some() => Diagnosis { class: Some(Class::AuthOk), confidence: 1.0, ..Diagnosis::default() },
+        Event::Delivery(delivery) if delivery.relayhost_login_failed() => {
+            Diagnosis::new(Some(Class::RelayhostAuthFailed), "outbound.sasl_client", None, "")
+        }
+        Event::RelayhostSaslFailed(..) => {
+            Diagnosis::new(Some(Class::RelayhostAuthFailed), "outbound.sasl_client", None, "")
+        }
+        Event::Delivery(delivery) => {
+            Diagnosis { class: Class::of_delivery(delivery.status), confidence: 1.0, ..Diagnosis::default() }
+        }
+        Event::Accepted(accepted) if accepted.sasl_username.is_some() || accepted.sasl_method.is_some() => {
+            Diagnosis { class: Some(Class::AuthOk), confidence: 1.0, ..Diagnosis::default() }
+        }
         Event::Backend(trouble) if matches!(program(tag), Program::Smtpd | Program::PostfixCut) => {
             let (source, text) = match trouble {
                 maillog::BackendTrouble::Connect { error, .. } => (Place::Connect, *error),
@@ -277,10 +346,25 @@ pub fn line(event: &Event<'_>, tag: Tag<'_>) -> Diagnosis {
             };
             evidence_line(of_words(source, text))
         }
-        Event::Fatal(words) if words.starts_with(b"no SASL authentication mechanisms") || words.starts_with(b"smtpd_sasl") || words.starts_with(b"SASL per-") => evidence_line(of_words(Place::Fatal, words)),
-        Event::TlsServerTrouble(None, text) => Diagnosis { class: None, ..of_words(Place::Tls, text).map_or(Diagnosis::default(), |(cause, confidence)| Diagnosis::of(cause, confidence, "")) },
+        Event::Fatal(words)
+            if words.starts_with(b"no SASL authentication mechanisms")
+                || words.starts_with(b"smtpd_sasl")
+                || words.starts_with(b"SASL per-") =>
+        {
+            evidence_line(of_words(Place::Fatal, words))
+        }
+        Event::TlsServerTrouble(None, text) => Diagnosis {
+            class: None,
+            ..of_words(Place::Tls, text)
+                .map_or(Diagnosis::default(), |(cause, confidence)| Diagnosis::of(cause, confidence, ""))
+        },
         // A TLS record where a greeting was awaited.
-        Event::Pipelining(_, stage, junk) if *stage == b"CONNECT" && junk.starts_with(b"\\026\\003") => Diagnosis::new(None, "tls.wrapper_client_on_starttls_port", Some(0.95), "a TLS record came before any command"),
+        Event::Pipelining(_, stage, junk) if *stage == b"CONNECT" && junk.starts_with(b"\\026\\003") => Diagnosis::new(
+            None,
+            "tls.wrapper_client_on_starttls_port",
+            Some(0.95),
+            "a TLS record came before any command",
+        ),
         Event::Pipelining(..) => Diagnosis::new(None, "client.pipelining", None, ""),
         Event::DovecotLogin(login) => dovecot_login(login.outcome, login.message),
         _ => Diagnosis::default(),
@@ -289,7 +373,10 @@ pub fn line(event: &Event<'_>, tag: Tag<'_>) -> Diagnosis {
 
 fn evidence_line(found: Option<(&'static Cause, f32)>) -> Diagnosis {
     let class = Some(Class::BackendEvidence);
-    found.map_or(Diagnosis { class, ..Diagnosis::default() }, |(cause, confidence)| Diagnosis { class, ..Diagnosis::of(cause, confidence, "") })
+    found.map_or(Diagnosis { class, ..Diagnosis::default() }, |(cause, confidence)| Diagnosis {
+        class,
+        ..Diagnosis::of(cause, confidence, "")
+    })
 }
 
 /// Dovecot's own IMAP and POP3 logins.
@@ -297,7 +384,9 @@ fn dovecot_login(outcome: LoginOutcome, message: &[u8]) -> Diagnosis {
     match outcome {
         LoginOutcome::Ok => Diagnosis { class: Some(Class::AuthOk), confidence: 1.0, ..Diagnosis::default() },
         LoginOutcome::Failed => match of_words(Place::Dovecot, message) {
-            Some((cause, confidence)) => Diagnosis { class: Some(Class::AuthFailed), ..Diagnosis::of(cause, confidence, "") },
+            Some((cause, confidence)) => {
+                Diagnosis { class: Some(Class::AuthFailed), ..Diagnosis::of(cause, confidence, "") }
+            }
             None => Diagnosis::new(Some(Class::AuthFailed), "cred.undifferentiated", None, ""),
         },
         LoginOutcome::Refused => Diagnosis::new(Some(Class::AuthRefused), "config.cleartext_policy", None, ""),

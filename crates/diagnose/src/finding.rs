@@ -98,7 +98,8 @@ pub struct Finding {
 /// All findings, the gravest first.
 #[must_use]
 pub fn findings(tally: &Tally) -> Vec<Finding> {
-    let mut found: Vec<Finding> = tally.incidents.iter().enumerate().filter_map(|(n, incident)| outage(n, incident)).collect();
+    let mut found: Vec<Finding> =
+        tally.incidents.iter().enumerate().filter_map(|(n, incident)| outage(n, incident)).collect();
     let mut clients: Vec<(&IpAddr, &ClientTally)> = tally.clients.iter().map(|(ip, client)| (ip, &**client)).collect();
     clients.sort_unstable_by_key(|(ip, client)| (std::cmp::Reverse(client.counts.failures()), **ip));
     let users = addresses_of_users(tally);
@@ -137,11 +138,33 @@ fn outage(number: usize, incident: &Incident) -> Option<Finding> {
     let (cause_id, _) = incident.causes.iter().max_by_key(|(_, count)| **count)?;
     let cause = by_id(cause_id);
     let kind = if cause_id.starts_with("config.") { Kind::ConfigFault } else { Kind::BackendOutage };
-    let confidence: f32 = if incident.ok_during == 0 { 0.95 } else if wide { 0.85 } else { 0.7 };
+    let confidence: f32 = if incident.ok_during == 0 {
+        0.95
+    } else if wide {
+        0.85
+    } else {
+        0.7
+    };
     let title = cause.map_or("SASL backend at fault", |cause| cause.title);
     let clients = incident.clients.len();
-    let hit: Vec<String> = [(incident.faults, "login failed", "logins failed"), (incident.killed, "session died", "sessions died"), (clients as u64, "client hit", "clients hit")].into_iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| plural(count, one, many)).collect();
-    let summary = format!("{title}: {}; {}", hit.join(", "), if incident.ok_during == 0 { "nobody got in meanwhile".to_owned() } else { format!("{} succeeded meanwhile", plural(incident.ok_during, "login", "logins")) });
+    let hit: Vec<String> = [
+        (incident.faults, "login failed", "logins failed"),
+        (incident.killed, "session died", "sessions died"),
+        (clients as u64, "client hit", "clients hit"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, many)| plural(count, one, many))
+    .collect();
+    let summary = format!(
+        "{title}: {}; {}",
+        hit.join(", "),
+        if incident.ok_during == 0 {
+            "nobody got in meanwhile".to_owned()
+        } else {
+            format!("{} succeeded meanwhile", plural(incident.ok_during, "login", "logins"))
+        }
+    );
     Some(Finding {
         id: format!("{}-{}", kind.name(), number + 1),
         kind,
@@ -150,7 +173,11 @@ fn outage(number: usize, incident: &Incident) -> Option<Finding> {
         to: incident.to,
         clients: incident.clients.clone(),
         accounts: Vec::new(),
-        counts: vec![("backend_fault", incident.faults), ("sessions_killed", incident.killed), ("auth_ok_meanwhile", incident.ok_during)],
+        counts: vec![
+            ("backend_fault", incident.faults),
+            ("sessions_killed", incident.killed),
+            ("auth_ok_meanwhile", incident.ok_during),
+        ],
         summary,
         ban: false,
         evidence: incident.proofs.clone(),
@@ -187,7 +214,12 @@ fn base(kind: Kind, ip: IpAddr, client: &ClientTally, confidence: f32, summary: 
         to: client.last,
         clients: vec![ip],
         accounts: client.ok_accounts.clone(),
-        counts: vec![("auth_failed", client.counts.auth_failed), ("auth_ok", client.counts.auth_ok), ("usernames", client.usernames() as u64), ("messages", client.messages)],
+        counts: vec![
+            ("auth_failed", client.counts.auth_failed),
+            ("auth_ok", client.counts.auth_ok),
+            ("usernames", client.usernames() as u64),
+            ("messages", client.messages),
+        ],
         summary,
         ban: false,
         evidence: client.proofs.clone(),
@@ -197,9 +229,21 @@ fn base(kind: Kind, ip: IpAddr, client: &ClientTally, confidence: f32, summary: 
 }
 
 fn takeover(ip: IpAddr, client: &ClientTally) -> Finding {
-    let summary = format!("{ip} failed {} and then got in; {} sent since", plural(client.failures_before_ok, "time", "times"), plural(client.messages, "message", "messages"));
-    let next = owned(&["look at the messages it sent (client view), stop what is still queued (postqueue -p)", "ask the owner whether the login was theirs; if not, change the password and end open sessions", "then ban the address"]);
-    Finding { next, avoid: owned(&["do not only ban the address: whoever has the password comes back from another"]), ..base(Kind::AccountTakeover, ip, client, 0.7, summary) }
+    let summary = format!(
+        "{ip} failed {} and then got in; {} sent since",
+        plural(client.failures_before_ok, "time", "times"),
+        plural(client.messages, "message", "messages")
+    );
+    let next = owned(&[
+        "look at the messages it sent (client view), stop what is still queued (postqueue -p)",
+        "ask the owner whether the login was theirs; if not, change the password and end open sessions",
+        "then ban the address",
+    ]);
+    Finding {
+        next,
+        avoid: owned(&["do not only ban the address: whoever has the password comes back from another"]),
+        ..base(Kind::AccountTakeover, ip, client, 0.7, summary)
+    }
 }
 
 /// Private and loopback addresses are ours, or a gateway in front of us: a ban would hit everybody behind it.
@@ -213,48 +257,94 @@ fn may_ban(ip: IpAddr) -> bool {
 fn attack(ip: IpAddr, client: &ClientTally, kind: Kind) -> Finding {
     let names = plural(client.usernames() as u64, "name", "names");
     let names = if client.usernames() == 0 { "names not logged".to_owned() } else { names };
-    let summary = format!("{ip} failed {} ({names}) and never got in", plural(client.counts.auth_failed, "time", "times"));
+    let summary =
+        format!("{ip} failed {} ({names}) and never got in", plural(client.counts.auth_failed, "time", "times"));
     let ban = may_ban(ip);
-    let next = if ban { owned(&["ban the address, or let fail2ban do it (jail postfix-sasl)"]) } else { owned(&["find out who is behind this private address: a gateway hides the real client"]) };
+    let next = if ban {
+        owned(&["ban the address, or let fail2ban do it (jail postfix-sasl)"])
+    } else {
+        owned(&["find out who is behind this private address: a gateway hides the real client"])
+    };
     let avoid = if ban { Vec::new() } else { owned(&["do not ban a private address: everybody behind it is cut off"]) };
-    let sure = if client.usernames() >= MANY_NAMES || client.counts.auth_failed >= 2 * MANY_FAILURES { 0.95 } else { 0.8 };
+    let sure =
+        if client.usernames() >= MANY_NAMES || client.counts.auth_failed >= 2 * MANY_FAILURES { 0.95 } else { 0.8 };
     Finding { ban, next, avoid, ..base(kind, ip, client, sure, summary) }
 }
 
 fn stale(users: &HashSet<IpAddr>, ip: IpAddr, client: &ClientTally) -> Finding {
     let every = client.cadence.period().map_or(String::new(), |period| format!(", about every {}", minutes(period)));
-    let summary = format!("{ip} fails again and again with the same name ({}{every}): probably a device with an old password", plural(client.counts.auth_failed, "time", "times"));
+    let summary = format!(
+        "{ip} fails again and again with the same name ({}{every}): probably a device with an old password",
+        plural(client.counts.auth_failed, "time", "times")
+    );
     let next = owned(&["ask the user to enter the new password on every device: phone, tablet, printer, old laptop"]);
-    Finding { next, avoid: owned(&["do not ban the address: a real user is behind it"]), ..base(Kind::StaleClient, ip, client, if users.contains(&ip) || client.counts.auth_ok > 0 { 0.85 } else { 0.6 }, summary) }
+    Finding {
+        next,
+        avoid: owned(&["do not ban the address: a real user is behind it"]),
+        ..base(
+            Kind::StaleClient,
+            ip,
+            client,
+            if users.contains(&ip) || client.counts.auth_ok > 0 { 0.85 } else { 0.6 },
+            summary,
+        )
+    }
 }
 
 fn office(ip: IpAddr, client: &ClientTally) -> Finding {
-    let summary = format!("{} log in from {ip}; {} failed", plural(client.ok_accounts.len() as u64, "account", "accounts"), plural(client.counts.auth_failed, "login", "logins"));
-    let next = owned(&["see which account fails (client view) and talk to that user", "put the address on fail2ban's ignoreip list if it is yours"]);
-    Finding { next, avoid: owned(&["do not ban the address: several people work behind it"]), ..base(Kind::SharedOffice, ip, client, 0.85, summary) }
+    let summary = format!(
+        "{} log in from {ip}; {} failed",
+        plural(client.ok_accounts.len() as u64, "account", "accounts"),
+        plural(client.counts.auth_failed, "login", "logins")
+    );
+    let next = owned(&[
+        "see which account fails (client view) and talk to that user",
+        "put the address on fail2ban's ignoreip list if it is yours",
+    ]);
+    Finding {
+        next,
+        avoid: owned(&["do not ban the address: several people work behind it"]),
+        ..base(Kind::SharedOffice, ip, client, 0.85, summary)
+    }
 }
 
 /// One account, failing from many addresses none of which ever got in.
 fn distributed(tally: &Tally) -> Vec<Finding> {
-    let mut accounts: Vec<_> = tally.accounts.values().map(|account| (account.hostile_clients(), account)).filter(|(hostile, _)| *hostile >= MANY_CLIENTS).collect();
+    let mut accounts: Vec<_> = tally
+        .accounts
+        .values()
+        .map(|account| (account.hostile_clients(), account))
+        .filter(|(hostile, _)| *hostile >= MANY_CLIENTS)
+        .collect();
     accounts.sort_unstable_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.username.cmp(&y.username)));
     let finding = |(hostile, account): (usize, &AccountTally)| {
         let failing = account.failing_clients();
         let clients: Vec<IpAddr> = failing.iter().map(|(ip, _)| *ip).collect();
-        let evidence: Vec<Rc<Proof>> = clients.iter().filter_map(|ip| tally.clients.get(ip)?.proofs.first().cloned()).take(3).collect();
+        let evidence: Vec<Rc<Proof>> =
+            clients.iter().filter_map(|ip| tally.clients.get(ip)?.proofs.first().cloned()).take(3).collect();
         Finding {
             id: format!("distributed_attack-{:016x}", stable_hash(&account.username)),
             kind: Kind::DistributedAttack,
             confidence: 0.85,
             from: account.first,
             to: account.last,
-            counts: vec![("auth_failed", account.counts.auth_failed), ("clients", clients.len() as u64), ("auth_ok", account.counts.auth_ok)],
+            counts: vec![
+                ("auth_failed", account.counts.auth_failed),
+                ("clients", clients.len() as u64),
+                ("auth_ok", account.counts.auth_ok),
+            ],
             clients,
             accounts: vec![account.username.clone()],
-            summary: format!("one account failed from {}, none of which ever got in", plural(hostile as u64, "address", "addresses")),
+            summary: format!(
+                "one account failed from {}, none of which ever got in",
+                plural(hostile as u64, "address", "addresses")
+            ),
             ban: false,
             evidence,
-            next: owned(&["make sure the password is strong and used nowhere else; look for successes from new places", "limits per address do not help here: consider smtpd_client_auth_rate_limit, and a second factor or app passwords"]),
+            next: owned(&[
+                "make sure the password is strong and used nowhere else; look for successes from new places",
+                "limits per address do not help here: consider smtpd_client_auth_rate_limit, and a second factor or app passwords",
+            ]),
             avoid: owned(&["do not lock the account: that is what the attacker would get for free"]),
         }
     };
@@ -262,7 +352,8 @@ fn distributed(tally: &Tally) -> Vec<Finding> {
 }
 
 fn mechanisms(clients: &[(&IpAddr, &ClientTally)]) -> Option<Finding> {
-    let hit: Vec<_> = clients.iter().filter(|(_, client)| client.mechanism_refused > 0 && client.usernames() < MANY_NAMES).collect();
+    let hit: Vec<_> =
+        clients.iter().filter(|(_, client)| client.mechanism_refused > 0 && client.usernames() < MANY_NAMES).collect();
     let total: u64 = hit.iter().map(|(_, client)| client.mechanism_refused).sum();
     let cause = by_id("client.mechanism_unsupported");
     let (from, to) = span(hit.iter().map(|(_, c)| (c.first, c.last)))?;
@@ -275,7 +366,11 @@ fn mechanisms(clients: &[(&IpAddr, &ClientTally)]) -> Option<Finding> {
         clients: hit.iter().map(|(ip, _)| **ip).collect(),
         accounts: Vec::new(),
         counts: vec![("auth_failed", total)],
-        summary: format!("{} asked for a mechanism that is not offered, {}", plural(hit.len() as u64, "client", "clients"), plural(total, "time", "times")),
+        summary: format!(
+            "{} asked for a mechanism that is not offered, {}",
+            plural(hit.len() as u64, "client", "clients"),
+            plural(total, "time", "times")
+        ),
         ban: false,
         evidence: hit.iter().filter_map(|(_, c)| c.proofs.first().cloned()).take(3).collect(),
         next: steps(cause),
@@ -296,7 +391,10 @@ fn tls_before_auth(tally: &Tally, clients: &[(&IpAddr, &ClientTally)]) -> Option
         clients: hit.iter().map(|(ip, _)| **ip).collect(),
         accounts: Vec::new(),
         counts: vec![("auth_refused", count)],
-        summary: format!("{} tried before TLS was on and refused without a line of their own (auth=0/1 at disconnect)", plural(count, "login was", "logins were")),
+        summary: format!(
+            "{} tried before TLS was on and refused without a line of their own (auth=0/1 at disconnect)",
+            plural(count, "login was", "logins were")
+        ),
         ban: false,
         evidence: hit.iter().filter_map(|(_, c)| c.proofs.first().cloned()).take(3).collect(),
         next: steps(by_id("tls.auth_before_starttls")),
@@ -317,7 +415,11 @@ fn not_logged_in(tally: &Tally) -> Option<Finding> {
         clients: rows.keys().copied().flatten().collect(),
         accounts: Vec::new(),
         counts: vec![("not_logged_in", count)],
-        summary: format!("{} tried to send on a service for mail users without logging in ({})", plural(rows.len() as u64, "client", "clients"), plural(count, "refusal", "refusals")),
+        summary: format!(
+            "{} tried to send on a service for mail users without logging in ({})",
+            plural(rows.len() as u64, "client", "clients"),
+            plural(count, "refusal", "refusals")
+        ),
         ban: false,
         evidence: rows.values().filter_map(|row| row.proof.clone()).take(3).collect(),
         next: steps(by_id("policy.not_authenticated")),
@@ -338,10 +440,15 @@ fn relay_while_logged_in(tally: &Tally) -> Option<Finding> {
         clients: rows.iter().filter_map(|((ip, _), _)| *ip).collect(),
         accounts: rows.iter().filter_map(|(_, row)| row.username.clone()).collect(),
         counts: vec![("relay_denied", count)],
-        summary: format!("{} refused to relay although the client was logged in: a rule comes before permit_sasl_authenticated", plural(count, "recipient was", "recipients were")),
+        summary: format!(
+            "{} refused to relay although the client was logged in: a rule comes before permit_sasl_authenticated",
+            plural(count, "recipient was", "recipients were")
+        ),
         ban: false,
         evidence: rows.iter().filter_map(|(_, row)| row.proof.clone()).take(3).collect(),
-        next: owned(&["Postfix: postconf smtpd_relay_restrictions smtpd_recipient_restrictions; postconf -P '*/inet/smtpd_*_restrictions' (permit_sasl_authenticated must stand before the rule that rejects, in each service)"]),
+        next: owned(&[
+            "Postfix: postconf smtpd_relay_restrictions smtpd_recipient_restrictions; postconf -P '*/inet/smtpd_*_restrictions' (permit_sasl_authenticated must stand before the rule that rejects, in each service)",
+        ]),
         avoid: owned(&["the login worked: do not reset the password"]),
     })
 }
@@ -357,10 +464,17 @@ fn secrets(tally: &Tally) -> Option<Finding> {
         clients: Vec::new(),
         accounts: Vec::new(),
         counts: vec![("lines", *count)],
-        summary: format!("{} credentials (shown here as [redacted])", plural(*count, "line of the log holds", "lines of the log hold")),
+        summary: format!(
+            "{} credentials (shown here as [redacted])",
+            plural(*count, "line of the log holds", "lines of the log hold")
+        ),
         ban: false,
         evidence: proofs.clone(),
-        next: owned(&["Dovecot: doveconf auth_verbose_passwords auth_debug_passwords; set both to no", "Postfix: no -v in master.cf, empty debug_peer_list; smtpd_forbid_unauth_pipelining = yes", "restrict who may read the log, and shred old copies"]),
+        next: owned(&[
+            "Dovecot: doveconf auth_verbose_passwords auth_debug_passwords; set both to no",
+            "Postfix: no -v in master.cf, empty debug_peer_list; smtpd_forbid_unauth_pipelining = yes",
+            "restrict who may read the log, and shred old copies",
+        ]),
         avoid: owned(&["do not post these lines anywhere"]),
     })
 }
@@ -375,7 +489,13 @@ fn plural(count: u64, one: &str, many: &str) -> String {
 }
 
 fn minutes(seconds: f64) -> String {
-    if seconds < 90.0 { format!("{seconds:.0} s") } else if seconds < 5_400.0 { format!("{:.0} min", seconds / 60.0) } else { format!("{:.1} h", seconds / 3600.0) }
+    if seconds < 90.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 5_400.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3600.0)
+    }
 }
 
 /// The same in every run: names findings about accounts without showing the name.
@@ -383,4 +503,3 @@ fn stable_hash(text: &[u8]) -> u64 {
     use std::hash::BuildHasher as _;
     foldhash::fast::FixedState::default().hash_one(text.to_ascii_lowercase())
 }
-

@@ -16,5 +16,7 @@ pub use causes::{all, by_id, of_words};
 pub use class::Class;
 pub use diagnosis::{Diagnoser, Diagnosis, line, refusal};
 pub use finding::{Finding, Kind, findings};
-pub use tally::{AccountTally, ClientTally, Counts, Incident, Proof, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline};
+pub use tally::{
+    AccountTally, ClientTally, Counts, Incident, Proof, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline,
+};
 pub use verdict::{Verdict, account_verdict, client_verdict};

@@ -296,7 +296,8 @@ impl AccountTally {
     /// Addresses that failed with it, most failures first.
     #[must_use]
     pub fn failing_clients(&self) -> Vec<(IpAddr, u32)> {
-        let mut failing: Vec<(IpAddr, u32)> = self.clients.iter().filter(|(_, seen)| seen.failed > 0).map(|(ip, seen)| (*ip, seen.failed)).collect();
+        let mut failing: Vec<(IpAddr, u32)> =
+            self.clients.iter().filter(|(_, seen)| seen.failed > 0).map(|(ip, seen)| (*ip, seen.failed)).collect();
         failing.sort_unstable_by_key(|(ip, failed)| (std::cmp::Reverse(*failed), *ip));
         failing
     }
@@ -488,7 +489,8 @@ impl Tally {
 
     /// The log is over: a login that only the counters tell of is dropped where the client's next one names the account.
     pub fn settle(&mut self) {
-        let named: std::collections::HashSet<IpAddr> = self.recovered.iter().filter(|row| row.username.is_some()).map(|row| row.client_ip).collect();
+        let named: std::collections::HashSet<IpAddr> =
+            self.recovered.iter().filter(|row| row.username.is_some()).map(|row| row.client_ip).collect();
         self.recovered.retain(|row| row.username.is_some() || !named.contains(&row.client_ip));
         for row in &mut self.recovered {
             row.messages.sort_by_key(|message| message.time);
@@ -508,7 +510,8 @@ impl Tally {
             self.sessions_killed += count;
             *self.killed_causes.entry(diagnosis.id()).or_default() += count;
         } else if let Some(cause) = diagnosis.cause {
-            let given_up = matches!(attempt.kind, AttemptKind::Aborted | AttemptKind::Unanswered | AttemptKind::TooLong);
+            let given_up =
+                matches!(attempt.kind, AttemptKind::Aborted | AttemptKind::Unanswered | AttemptKind::TooLong);
             let causes = if given_up { &mut self.client_causes } else { &mut self.causes };
             *causes.entry(cause.id).or_default() += count;
         }
@@ -516,12 +519,13 @@ impl Tally {
             self.count_line(class, count);
         }
         if attempt.kind == AttemptKind::Failed {
-            *self.mechanisms.entry(attempt.mechanism.to_ascii_uppercase().into()).or_default() += count;
-            *self.services.entry(service_name(&attempt.at.tag)).or_default() += count;
+            add_to(&mut self.mechanisms, &attempt.mechanism.to_ascii_uppercase(), count);
+            add_to(&mut self.services, service_name(&attempt.at.tag), count);
         }
         if is_failure(diagnosis.class) {
             self.timeline.add(attempt.at.time, attempt.count);
-            self.unnamed_failures += if attempt.username.is_none() && attempt.kind == AttemptKind::Failed { count } else { 0 };
+            self.unnamed_failures +=
+                if attempt.username.is_none() && attempt.kind == AttemptKind::Failed { count } else { 0 };
         }
         self.incident(attempt, diagnosis);
         self.client_attempt(attempt, diagnosis);
@@ -556,7 +560,9 @@ impl Tally {
         client.cadence.add(time);
         client.timeline.add(time, attempt.count);
         match name {
-            Some(name) if client.names.len() < PER_ROW || client.names.contains_key(&name) => *client.names.entry(name).or_default() += attempt.count,
+            Some(name) if client.names.len() < PER_ROW || client.names.contains_key(&name) => {
+                *client.names.entry(name).or_default() += attempt.count
+            }
             Some(_) => {}
             None => client.unnamed_failures += u64::from(attempt.count),
         }
@@ -584,7 +590,12 @@ impl Tally {
             return;
         }
         let time = attempt.at.time;
-        let proof = if self.incidents.last().is_none_or(|i| time - i.to > SAME_INCIDENT || i.proofs.len() < PROOFS_PER_ROW) { self.proof_of(attempt) } else { None };
+        let proof =
+            if self.incidents.last().is_none_or(|i| time - i.to > SAME_INCIDENT || i.proofs.len() < PROOFS_PER_ROW) {
+                self.proof_of(attempt)
+            } else {
+                None
+            };
         if self.incidents.last().is_none_or(|last| time - last.to > SAME_INCIDENT) {
             if self.incidents.len() >= INCIDENTS {
                 return;
@@ -619,7 +630,8 @@ impl Tally {
         if self.proofs >= PROOFS {
             return None;
         }
-        let found = self.recent.iter().rev().find(|passing| passing.id == line)?.proof();
+        let at = self.recent.binary_search_by_key(&line, |passing| passing.id).ok()?;
+        let found = self.recent.get(at)?.proof();
         self.proofs += 1;
         Some(Rc::new(found))
     }
@@ -738,7 +750,8 @@ impl Sink for Tally {
                 _ => {}
             }
         }
-        let proof = if matches!(class, Class::RelayDenied | Class::NotLoggedIn) { self.proof(refusal.at.line) } else { None };
+        let proof =
+            if matches!(class, Class::RelayDenied | Class::NotLoggedIn) { self.proof(refusal.at.line) } else { None };
         match class {
             Class::RelayDenied => {
                 let why = match refusal {
@@ -827,7 +840,15 @@ fn add_refused<K: Ord>(table: &mut BTreeMap<K, Refused>, key: K, refusal: &Refus
 }
 
 /// The service a tag names; a bare `postfix/smtpd` is `smtpd`.
-fn service_name(tag: &[u8]) -> Box<[u8]> {
+fn service_name(tag: &[u8]) -> &[u8] {
     let tag = maillog::Tag(tag);
-    tag.service().unwrap_or(tag.daemon()).into()
+    tag.service().unwrap_or(tag.daemon())
+}
+
+/// Adds to a count; its name is copied only the first time.
+fn add_to(counts: &mut BTreeMap<Box<[u8]>, u64>, name: &[u8], count: u64) {
+    match counts.get_mut(name) {
+        Some(sum) => *sum += count,
+        None => drop(counts.insert(name.into(), count)),
+    }
 }

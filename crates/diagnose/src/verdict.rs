@@ -114,10 +114,17 @@ fn client_with_success(client: &ClientTally) -> Verdict {
         };
     }
     // Many names before the first success: it guessed until one fitted.
-    let guessed = client.failures_before_ok >= 10 && client.usernames() >= MANY_NAMES && client.usernames() > 2 * client.ok_accounts.len();
-    let forced = client.failures_before_ok >= MANY_FAILURES && !comes_back_like_a_device(client) && client.ok_accounts.len() <= 1;
+    let guessed = client.failures_before_ok >= 10
+        && client.usernames() >= MANY_NAMES
+        && client.usernames() > 2 * client.ok_accounts.len();
+    let forced = client.failures_before_ok >= MANY_FAILURES
+        && !comes_back_like_a_device(client)
+        && client.ok_accounts.len() <= 1;
     // A handful of tries at one name within a minute, then in, then a flood of mail: nobody types that fast and writes that much.
-    let burst = client.failures_before_ok >= SOME_FAILURES && client.ok_accounts.len() == 1 && client.messages >= BURST_MESSAGES && client.first_failure.zip(client.last_failure).is_some_and(|(first, last)| last - first < 120 * 1_000_000);
+    let burst = client.failures_before_ok >= SOME_FAILURES
+        && client.ok_accounts.len() == 1
+        && client.messages >= BURST_MESSAGES
+        && client.first_failure.zip(client.last_failure).is_some_and(|(first, last)| last - first < 120 * 1_000_000);
     if guessed || forced || burst {
         return Verdict::TakenOver;
     }
@@ -164,7 +171,13 @@ pub fn account_verdict(account: &AccountTally, takeover: impl Fn(IpAddr) -> bool
     match (counts.auth_failed, counts.auth_ok) {
         (0, 0) if counts.backend_fault > 0 => Verdict::Outage,
         (0, 0) => Verdict::Unclear,
-        (0, _) => if counts.backend_fault > 0 { Verdict::Outage } else { Verdict::Fine },
+        (0, _) => {
+            if counts.backend_fault > 0 {
+                Verdict::Outage
+            } else {
+                Verdict::Fine
+            }
+        }
         (failed, 0) if failed >= MANY_FAILURES => Verdict::Attack,
         (failed, 0) if failed >= SOME_FAILURES => Verdict::Suspicious,
         (1..=2, 0) => Verdict::Mistyped,

@@ -17,9 +17,16 @@ fn main() {
     let files: Vec<String> = std::env::args().skip(1).collect();
     let all = std::env::var_os("ALL").is_some();
     let threads = std::env::var("THREADS").ok().and_then(|t| t.parse().ok()).unwrap_or(2);
-    let options = Options { timezone: jiff::tz::TimeZone::system(), year: None, now: jiff::Timestamp::now(), threads, keep_all: false };
+    let options = Options {
+        timezone: jiff::tz::TimeZone::system(),
+        year: None,
+        now: jiff::Timestamp::now(),
+        threads,
+        keep_all: false,
+    };
     let (mut wanted, mut bytes) = (0u64, 0u64);
-    let worth = |record: &maillog::Record<'_>| if all || record.tag.0.ends_with(b"/smtpd") { Worth::Keep } else { Worth::Skip };
+    let worth =
+        |record: &maillog::Record<'_>| if all || record.tag.0.ends_with(b"/smtpd") { Worth::Keep } else { Worth::Skip };
     let start = Instant::now();
     let coverage = match input::feed(Sources::files(files), &options, worth, |line| {
         wanted += 1;
@@ -33,5 +40,11 @@ fn main() {
     let size = if all { bytes } else { read } as f64 / 1e9;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default();
-    println!("{} lines, {wanted} wanted, {:.3} GB: {:.3} CPU s/GB, {:.3} wall s/GB, {peak}", coverage.lines, size, cpu / size, wall / size);
+    println!(
+        "{} lines, {wanted} wanted, {:.3} GB: {:.3} CPU s/GB, {:.3} wall s/GB, {peak}",
+        coverage.lines,
+        size,
+        cpu / size,
+        wall / size
+    );
 }

@@ -9,6 +9,7 @@ use maillog::{Record, Stamp, Tag};
 
 use crate::line::Worth;
 use crate::pace::Pace;
+use crate::quiet::Quiet;
 use crate::repeated::{self, last_message_repeated};
 
 /// Longest line that is kept; a longer one is cut.
@@ -62,8 +63,8 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn count(&mut self, worth: Worth, bad_time: bool) {
         match worth {
-            Worth::Skip | Worth::Keep => self.understood += 1,
             Worth::Unknown => self.unknown += 1,
+            _ => self.understood += 1,
         }
         self.bad_time += u64::from(bad_time);
     }
@@ -107,7 +108,8 @@ impl Block {
     }
 
     fn bytes(&self, piece: Piece) -> &[u8] {
-        let (buffer, start) = if piece.start >= SIDE { (&self.side, piece.start - SIDE) } else { (&self.data, piece.start) };
+        let (buffer, start) =
+            if piece.start >= SIDE { (&self.side, piece.start - SIDE) } else { (&self.data, piece.start) };
         let start = start as usize;
         buffer.get(start..start + piece.len as usize).unwrap_or_default()
     }
@@ -118,7 +120,14 @@ impl Block {
 
     pub(crate) fn record(&self, span: &Span) -> Option<Record<'_>> {
         let stamp = span.stamp?;
-        Some(Record { stamp, host: self.bytes(span.host), tag: Tag(self.bytes(span.tag)), pid: span.pid, repeat: span.repeat, text: self.bytes(span.text) })
+        Some(Record {
+            stamp,
+            host: self.bytes(span.host),
+            tag: Tag(self.bytes(span.tag)),
+            pid: span.pid,
+            repeat: span.repeat,
+            text: self.bytes(span.text),
+        })
     }
 
     pub(crate) fn text(&self) -> &[u8] {
@@ -126,11 +135,28 @@ impl Block {
     }
 
     /// Finds and reads the lines.
-    pub(crate) fn parse(&mut self, detail: Detail, worth: &(impl Fn(&Record<'_>) -> Worth + ?Sized), hasher: &foldhash::quality::RandomState) {
+    pub(crate) fn parse(
+        &mut self,
+        detail: Detail,
+        worth: &(impl Fn(&Record<'_>) -> Worth + ?Sized),
+        hasher: &foldhash::quality::RandomState,
+    ) {
         self.clear();
         let (mut side, mut spans) = (std::mem::take(&mut self.side), std::mem::take(&mut self.spans));
         let text = self.data.get(..self.filled).unwrap_or_default();
-        let mut found = Finder { text, side: &mut side, spans: &mut spans, tally: Tally::default(), pace: Pace::default(), detail, worth, hasher, number: 0, stamps: maillog::Stamps::default() };
+        let mut found = Finder {
+            text,
+            side: &mut side,
+            spans: &mut spans,
+            tally: Tally::default(),
+            pace: Pace::default(),
+            quiet: Quiet::new(),
+            detail,
+            worth,
+            hasher,
+            number: 0,
+            stamps: maillog::Stamps::default(),
+        };
         let mut start = 0;
         for newline in memchr::memchr_iter(b'\n', text) {
             found.line(start, newline);
@@ -152,6 +178,7 @@ struct Finder<'b, W: ?Sized> {
     spans: &'b mut Vec<Span>,
     tally: Tally,
     pace: Pace,
+    quiet: Quiet<'b>,
     detail: Detail,
     worth: &'b W,
     hasher: &'b foldhash::quality::RandomState,
@@ -159,7 +186,7 @@ struct Finder<'b, W: ?Sized> {
     stamps: maillog::Stamps,
 }
 
-impl<W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'_, W> {
+impl<'b, W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'b, W> {
     fn line(&mut self, start: usize, end: usize) {
         let truncated = end - start > LINE_BYTES_MAX;
         let raw = self.text.get(start..end.min(start + LINE_BYTES_MAX)).unwrap_or_default();
@@ -172,7 +199,7 @@ impl<W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'_, W> {
     }
 
     #[inline]
-    fn plain(&mut self, raw: &[u8], record: &Record<'_>, truncated: bool) {
+    fn plain(&mut self, raw: &[u8], record: &Record<'b>, truncated: bool) {
         if record.text.first() == Some(&b'l')
             && let Some(times) = last_message_repeated(record.text)
         {
@@ -180,12 +207,25 @@ impl<W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'_, W> {
         }
         let worth = (self.worth)(record);
         self.tally.count(worth, false);
-        let wanted = worth != Worth::Skip || self.detail != Detail::Wanted;
-        self.pace.see(record.stamp, self.number, wanted, self.spans);
+        let wanted = self.detail != Detail::Wanted || worth != Worth::Skip && !self.ends_quietly(record, worth);
+        self.pace.see(&record.stamp, self.number, wanted, self.spans);
         if wanted {
-            let span = self.span(raw, record, Kind::Line(worth), truncated);
-            self.spans.push(span);
+            self.push(raw, record, Kind::Line(worth), truncated);
         }
+    }
+
+    /// Whether a line ends a session of which nothing is wanted. Its start is then left out as well.
+    #[inline]
+    fn ends_quietly(&mut self, record: &Record<'b>, worth: Worth) -> bool {
+        // A start is followed by its span, unless a mark comes in between: then it stays, which does no harm.
+        let next = self.spans.len();
+        let Some(passed) = self.quiet.see(record, worth, next) else { return false };
+        let Some(span) = self.spans.get_mut(passed.start).filter(|span| span.kind == Kind::Line(Worth::Opens)) else {
+            return false;
+        };
+        // Its time still tells the clock something.
+        span.kind = if passed.ends_another { Kind::Line(Worth::CameAndWent) } else { Kind::Mark };
+        true
     }
 
     /// The line meant is looked for in this block; if it is not here, whoever has the block before will find it.
@@ -200,10 +240,10 @@ impl<W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'_, W> {
             None => (*record, Kind::Orphan(times)),
         };
         let wanted = kind != Kind::Line(Worth::Skip) || self.detail != Detail::Wanted;
-        self.pace.see(record.stamp, self.number, wanted, self.spans);
+        self.pace.see(&record.stamp, self.number, wanted, self.spans);
+        self.quiet.forget();
         if wanted {
-            let span = self.span(raw, &record, kind, truncated);
-            self.spans.push(span);
+            self.push(raw, &record, kind, truncated);
         }
     }
 
@@ -221,8 +261,9 @@ impl<W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'_, W> {
         self.tally.count(worth, record.is_none() && has_text(raw));
         let wanted = worth != Worth::Skip || self.detail != Detail::Wanted;
         if let Some(record) = &record {
-            self.pace.see(record.stamp, self.number, wanted, self.spans);
+            self.pace.see(&record.stamp, self.number, wanted, self.spans);
         }
+        self.quiet.forget();
         let mut span = self.bare(raw, Kind::Line(worth), truncated);
         let mut constant: &[u8] = b"";
         if let Some(record) = &record {
@@ -250,13 +291,33 @@ impl<W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'_, W> {
     fn bare(&self, raw: &[u8], kind: Kind, truncated: bool) -> Span {
         let hash = if self.detail == Detail::Hashed { self.hasher.hash_one(raw) } else { 0 };
         let raw = inside(self.text, raw).unwrap_or_default();
-        Span { stamp: None, hash, raw, host: Piece::default(), tag: Piece::default(), text: Piece::default(), pid: None, repeat: 1, number: self.number, kind, truncated }
+        Span {
+            stamp: None,
+            hash,
+            raw,
+            host: Piece::default(),
+            tag: Piece::default(),
+            text: Piece::default(),
+            pid: None,
+            repeat: 1,
+            number: self.number,
+            kind,
+            truncated,
+        }
     }
 
     #[inline]
-    fn span(&mut self, raw: &[u8], record: &Record<'_>, kind: Kind, truncated: bool) -> Span {
+    fn push(&mut self, raw: &[u8], record: &Record<'_>, kind: Kind, truncated: bool) {
         let (host, tag, text) = (self.place(record.host), self.place(record.tag.0), self.place(record.text));
-        Span { stamp: Some(record.stamp), host, tag, text, pid: record.pid, repeat: record.repeat, ..self.bare(raw, kind, truncated) }
+        self.spans.push(Span {
+            stamp: Some(record.stamp),
+            host,
+            tag,
+            text,
+            pid: record.pid,
+            repeat: record.repeat,
+            ..self.bare(raw, kind, truncated)
+        });
     }
 
     /// Where a part of a record stands. A constant of the grammar stands nowhere in the text and is put aside.
@@ -282,7 +343,9 @@ fn is_possible(stamp: &Stamp) -> bool {
     match stamp {
         Stamp::Instant(_) => true,
         Stamp::Wall(wall) if wall.year.is_some() => wall.as_utc_micros().is_some(),
-        Stamp::Wall(wall) => wall.day <= 29 || wall.day == 30 && wall.month != 2 || matches!(wall.month, 1 | 3 | 5 | 7 | 8 | 10 | 12),
+        Stamp::Wall(wall) => {
+            wall.day <= 29 || wall.day == 30 && wall.month != 2 || matches!(wall.month, 1 | 3 | 5 | 7 | 8 | 10 | 12)
+        }
     }
 }
 
@@ -309,5 +372,17 @@ fn inside(whole: &[u8], part: &[u8]) -> Option<Piece> {
 /// A line nobody wants whose time matters.
 pub(crate) fn mark(stamp: Stamp, number: u32) -> Span {
     let none = Piece::default();
-    Span { stamp: Some(stamp), hash: 0, raw: none, host: none, tag: none, text: none, pid: None, repeat: 1, number, kind: Kind::Mark, truncated: false }
+    Span {
+        stamp: Some(stamp),
+        hash: 0,
+        raw: none,
+        host: none,
+        tag: none,
+        text: none,
+        pid: None,
+        repeat: 1,
+        number,
+        kind: Kind::Mark,
+        truncated: false,
+    }
 }

@@ -10,6 +10,8 @@ use maillog::{Stamp, WallTime};
 use crate::line::Inferred;
 use crate::years::{self, Walk};
 
+/// Days that every month has.
+const COMMON_DAYS: u8 = 28;
 /// No zone changes its offset at another place than a quarter of an hour.
 const QUARTER_US: i64 = 900_000_000;
 /// A step back within the doubled hour by more than this is its second coming.
@@ -20,6 +22,8 @@ const FOLD_STEP_US: i64 = 60_000_000;
 pub(crate) struct Clock {
     zone: TimeZone,
     walk: Walk,
+    /// The year last asked for and its start, as if local time were UTC.
+    start: Option<(i32, i64)>,
     quarter: i64,
     offset: Offset,
     fold: Fold,
@@ -51,7 +55,17 @@ impl Clock {
     /// A clock for a source whose first line without a year is of `year`, or, if that is not known, not later than `latest_us`.
     pub(crate) fn new(zone: TimeZone, year: Option<i32>, latest_us: i64) -> Self {
         let (latest_us, year) = if year.is_none() { (Some(latest_us), 1970) } else { (None, year.unwrap_or(1970)) };
-        Self { zone, walk: Walk::new(year), quarter: i64::MIN, offset: Offset::Plain(0), fold: Fold::default(), known_us: None, latest_us, has_guessed: false }
+        Self {
+            zone,
+            walk: Walk::new(year),
+            start: None,
+            quarter: i64::MIN,
+            offset: Offset::Plain(0),
+            fold: Fold::default(),
+            known_us: None,
+            latest_us,
+            has_guessed: false,
+        }
     }
 
     /// The year of the last line that did not name it.
@@ -99,9 +113,26 @@ impl Clock {
             self.walk = Walk::new((year - 9..=year).rev().find(fits).unwrap_or(year));
         }
         self.has_guessed = true;
-        let year = self.walk.next(years::key_us(wall));
+        let key_us = years::key_us(wall);
+        let year = self.walk.next(key_us);
+        if wall.day <= COMMON_DAYS {
+            return self.in_year(wall, key_us, year);
+        }
         // Feb 29 where no look ahead has found it: the last leap year before.
         years::in_year(wall, year).or_else(|| (1..=8).find_map(|back| years::in_year(wall, year - back)))
+    }
+
+    /// [`years::in_year`] for the days that every month has, with the year's start remembered.
+    #[inline]
+    fn in_year(&mut self, wall: &WallTime, key_us: i64, year: i32) -> Option<i64> {
+        if self.start.is_none_or(|(known, _)| known != year) {
+            let new_year = WallTime { year: None, month: 1, day: 1, hour: 0, minute: 0, second: 0, micros: 0 };
+            self.start = Some((year, years::in_year(&new_year, year)?));
+        }
+        let (_, start_us) = self.start?;
+        // The key counts from the start of a leap year.
+        let leap_day_us = if wall.month > 2 && !years::is_leap(year) { years::DAY_US } else { 0 };
+        Some(start_us + key_us - leap_day_us)
     }
 
     #[inline]
@@ -163,7 +194,8 @@ pub(crate) fn year_of(local_us: i64) -> i32 {
 }
 
 fn civil(local_us: i64) -> jiff::civil::DateTime {
-    let clamped = Timestamp::from_microsecond(local_us).unwrap_or(if local_us < 0 { Timestamp::MIN } else { Timestamp::MAX });
+    let clamped =
+        Timestamp::from_microsecond(local_us).unwrap_or(if local_us < 0 { Timestamp::MIN } else { Timestamp::MAX });
     TimeZone::UTC.to_datetime(clamped)
 }
 

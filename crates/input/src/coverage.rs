@@ -149,12 +149,19 @@ impl Silences {
         let silent: i64 = self.long.iter().map(|(from, to)| to - from).sum();
         let spacing = (latest - first - silent).max(0) / i64::try_from(self.lines.max(1)).unwrap_or(i64::MAX);
         let usual = 2.max((latest - first) / (10 * DAY_US));
-        let rare = |length: i64| i64::try_from(self.long.iter().filter(|(from, to)| to - from >= length / 2).count()).unwrap_or(i64::MAX) <= usual;
+        let rare = |length: i64| {
+            i64::try_from(self.long.iter().filter(|(from, to)| to - from >= length / 2).count()).unwrap_or(i64::MAX)
+                <= usual
+        };
         let gap = |(from, to): &(i64, i64)| {
             let length = to - from;
             length > GAP_US_MIN && length / GAP_SPACINGS_MIN > spacing && self.lines >= 100 && rare(length)
         };
-        self.long.iter().filter(|silence| gap(silence)).map(|(from, to)| Gap { from: *from, to: *to, lost: None, source: self.name.clone() }).collect()
+        self.long
+            .iter()
+            .filter(|silence| gap(silence))
+            .map(|(from, to)| Gap { from: *from, to: *to, lost: None, source: self.name.clone() })
+            .collect()
     }
 }
 

@@ -20,7 +20,14 @@ use crate::rotation;
 use crate::source::{Origin, Source, Sources};
 
 /// The usual places, the likeliest first: files whose name starts so, but for the suffixes of rotation.
-const PLACES: [&str; 6] = ["var/log/mail.log", "var/log/maillog", "var/log/mail", "var/log/mail/mail.log", "var/log/postfix.log", "var/log/zimbra.log"];
+const PLACES: [&str; 6] = [
+    "var/log/mail.log",
+    "var/log/maillog",
+    "var/log/mail",
+    "var/log/mail/mail.log",
+    "var/log/postfix.log",
+    "var/log/zimbra.log",
+];
 const JOURNALCTL: [&str; 2] = ["usr/bin/journalctl", "bin/journalctl"];
 /// How much of a file in a folder is looked at.
 const LOOK_BYTES: u64 = 16 << 10;
@@ -42,9 +49,18 @@ fn argument_sources(argument: &OsStr) -> Sources {
         Ok(metadata) if metadata.is_dir() => folder(path),
         Ok(metadata) if metadata.is_file() => Sources::files([path]),
         // A named pipe, `/dev/stdin`, the shell's `<(…)`.
-        Ok(metadata) if metadata.file_type().is_fifo() || metadata.file_type().is_char_device() => one(Source { name: path.display().to_string(), origin: Origin::Pipe(path.to_owned()) }),
-        Ok(_) => problem(Problem::Io { name: path.display().to_string(), source: io::Error::other("neither a file nor a folder nor a pipe") }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && argument.as_bytes().iter().any(|b| b"*?[".contains(b)) => pattern(path),
+        Ok(metadata) if metadata.file_type().is_fifo() || metadata.file_type().is_char_device() => {
+            one(Source { name: path.display().to_string(), origin: Origin::Pipe(path.to_owned()) })
+        }
+        Ok(_) => problem(Problem::Io {
+            name: path.display().to_string(),
+            source: io::Error::other("neither a file nor a folder nor a pipe"),
+        }),
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound && argument.as_bytes().iter().any(|b| b"*?[".contains(b)) =>
+        {
+            pattern(path)
+        }
         Err(error) => problem(Problem::of(path, error)),
     }
 }
@@ -60,7 +76,8 @@ fn problem(problem: Problem) -> Sources {
 /// A pattern the shell has left alone, e.g. because it was quoted.
 fn pattern(path: &Path) -> Sources {
     let text = path.to_string_lossy();
-    let matches: Vec<PathBuf> = glob::glob(&text).map(|paths| paths.flatten().filter(|p| !p.is_dir()).collect()).unwrap_or_default();
+    let matches: Vec<PathBuf> =
+        glob::glob(&text).map(|paths| paths.flatten().filter(|p| !p.is_dir()).collect()).unwrap_or_default();
     if matches.is_empty() {
         return problem(Problem::NoMatch { pattern: text.into_owned() });
     }
@@ -73,7 +90,8 @@ fn folder(path: &Path) -> Sources {
         Ok(entries) => entries,
         Err(error) => return problem(Problem::of(path, error)),
     };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|p| p.is_file() && !is_hidden(p)).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|p| p.is_file() && !is_hidden(p)).collect();
     paths.sort();
     let mut found = Sources::default();
     for file in paths {
@@ -114,7 +132,8 @@ fn usual_places(root: &Path) -> Sources {
     for place in PLACES {
         let first = root.join(place);
         let family = family(&first);
-        let (readable, closed): (Vec<PathBuf>, Vec<PathBuf>) = family.into_iter().partition(|path| File::open(path).is_ok());
+        let (readable, closed): (Vec<PathBuf>, Vec<PathBuf>) =
+            family.into_iter().partition(|path| File::open(path).is_ok());
         unreadable.extend(closed.iter().filter_map(|path| Some(Problem::of(path, File::open(path).err()?))));
         let holds_something = readable.iter().any(|path| fs::metadata(path).is_ok_and(|m| m.len() > 0));
         let Some(newest) = readable.first() else { continue };
@@ -150,7 +169,13 @@ fn chosen(newest: &Path, count: usize) -> String {
 /// A log and its rotated files, newest first.
 fn family(first: &Path) -> Vec<PathBuf> {
     let entries = first.parent().and_then(|folder| fs::read_dir(folder).ok());
-    let mut files: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|entry| entry.path()).filter(|p| p.is_file() && rotation::rotated(p).log == first).collect();
+    let mut files: Vec<PathBuf> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|p| p.is_file() && rotation::rotated(p).log == first)
+        .collect();
     files.sort_by_key(|path| rotation::rotated(path).rank());
     files
 }
@@ -185,15 +210,32 @@ mod tests {
 
     fn found(files: &[(&str, &str)], arguments: &[&str]) -> (Vec<String>, Vec<String>, Option<String>) {
         let root = tree(files);
-        let arguments: Vec<PathBuf> = arguments.iter().map(|a| if *a == "-" { a.into() } else { root.path().join(a) }).collect();
+        let arguments: Vec<PathBuf> =
+            arguments.iter().map(|a| if *a == "-" { a.into() } else { root.path().join(a) }).collect();
         let sources = discover(&arguments, root.path());
-        let problems = sources.problems().iter().map(|p| p.to_string().replace(&format!("{}/", root.path().display()), "")).collect();
-        (names(&sources, root.path()), problems, sources.choice().map(|c| c.replace(&format!("{}/", root.path().display()), "")))
+        let problems = sources
+            .problems()
+            .iter()
+            .map(|p| p.to_string().replace(&format!("{}/", root.path().display()), ""))
+            .collect();
+        (
+            names(&sources, root.path()),
+            problems,
+            sources.choice().map(|c| c.replace(&format!("{}/", root.path().display()), "")),
+        )
     }
 
     #[test]
     fn arguments() {
-        let files = [("l/mail.log", LINE), ("l/mail.log.1", LINE), ("l/README.md", "not a log\n"), ("l/.hidden", LINE), ("l/sub/mail.log", LINE), ("e/README", "x"), ("l/broken.gz", "\u{1f}")];
+        let files = [
+            ("l/mail.log", LINE),
+            ("l/mail.log.1", LINE),
+            ("l/README.md", "not a log\n"),
+            ("l/.hidden", LINE),
+            ("l/sub/mail.log", LINE),
+            ("e/README", "x"),
+            ("l/broken.gz", "\u{1f}"),
+        ];
         assert_eq!(found(&files, &["l/mail.log", "-"]).0, ["l/mail.log", "-"]);
         assert_eq!(found(&files, &["l"]).0, ["l/mail.log", "l/mail.log.1"]);
         assert_eq!(found(&files, &["l/mail.log*"]).0, ["l/mail.log", "l/mail.log.1"]);
@@ -215,15 +257,31 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        assert!(discover(&[path], root.path()).problems()[0].to_string().ends_with("neither a file nor a folder nor a pipe"));
+        assert!(
+            discover(&[path], root.path()).problems()[0]
+                .to_string()
+                .ends_with("neither a file nor a folder nor a pipe")
+        );
     }
 
     #[test]
     fn the_usual_places() {
-        let both = [("var/log/maillog", LINE), ("var/log/mail.log", LINE), ("var/log/mail.log.2.gz", LINE), ("var/log/mail.log.1", LINE), ("var/log/mail.logger", LINE)];
+        let both = [
+            ("var/log/maillog", LINE),
+            ("var/log/mail.log", LINE),
+            ("var/log/mail.log.2.gz", LINE),
+            ("var/log/mail.log.1", LINE),
+            ("var/log/mail.logger", LINE),
+        ];
         let (names, problems, choice) = found(&both, &[]);
         assert_eq!(names, ["var/log/mail.log", "var/log/mail.log.1", "var/log/mail.log.2.gz"]);
-        assert_eq!((problems.len(), choice.as_deref()), (0, Some("var/log/mail.log and 2 rotated files: the first of the usual places with a log that can be read")));
+        assert_eq!(
+            (problems.len(), choice.as_deref()),
+            (
+                0,
+                Some("var/log/mail.log and 2 rotated files: the first of the usual places with a log that can be read")
+            )
+        );
         assert_eq!(found(&[("var/log/mail/mail.log", LINE)], &[]).0, ["var/log/mail/mail.log"]);
         assert_eq!(found(&[("var/log/mail", LINE)], &[]).0, ["var/log/mail"]);
         assert_eq!(found(&[("var/log/mail.log", ""), ("var/log/maillog", LINE)], &[]).0, ["var/log/maillog"]);

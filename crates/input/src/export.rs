@@ -18,8 +18,12 @@ const FIELDS_MAX: usize = 256;
 pub(crate) fn is_export(start: &[u8]) -> bool {
     let line = start.split(|b| *b == b'\n').next().unwrap_or_default();
     let name = line.split(|b| *b == b'=').next().unwrap_or_default();
-    let named = (1..=64).contains(&name.len()) && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
-    named && name.len() < line.len() && (name.starts_with(b"_") || [&b"MESSAGE"[..], b"PRIORITY", b"SYSLOG_IDENTIFIER", b"SYSLOG_FACILITY"].contains(&name))
+    let named = (1..=64).contains(&name.len())
+        && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    named
+        && name.len() < line.len()
+        && (name.starts_with(b"_")
+            || [&b"MESSAGE"[..], b"PRIORITY", b"SYSLOG_IDENTIFIER", b"SYSLOG_FACILITY"].contains(&name))
 }
 
 /// Reads entries, gives lines.
@@ -34,7 +38,14 @@ pub(crate) struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     pub(crate) fn new(inner: R) -> Self {
-        Self { inner: BufReader::with_capacity(64 << 10, inner), fields: Vec::new(), line: Vec::new(), given: 0, ended: false, failed: None }
+        Self {
+            inner: BufReader::with_capacity(64 << 10, inner),
+            fields: Vec::new(),
+            line: Vec::new(),
+            given: 0,
+            ended: false,
+            failed: None,
+        }
     }
 
     /// Reads one entry into `self.line`. At the end the line stays empty.
@@ -137,7 +148,10 @@ impl<R: Read> Read for Lines<R> {
                     }
                 }
             }
-            let copied = crate::open::copy_prefix(self.line.get(self.given..).unwrap_or_default(), out.get_mut(count..).unwrap_or_default());
+            let copied = crate::open::copy_prefix(
+                self.line.get(self.given..).unwrap_or_default(),
+                out.get_mut(count..).unwrap_or_default(),
+            );
             self.given += copied;
             count += copied;
         }
@@ -166,7 +180,8 @@ mod tests {
 
     #[test]
     fn binary_values() {
-        let mut entry = b"__REALTIME_TIMESTAMP=1763803046436140\n_HOSTNAME=mail\nSYSLOG_IDENTIFIER=x\nMESSAGE\n".to_vec();
+        let mut entry =
+            b"__REALTIME_TIMESTAMP=1763803046436140\n_HOSTNAME=mail\nSYSLOG_IDENTIFIER=x\nMESSAGE\n".to_vec();
         entry.extend(5u64.to_le_bytes());
         entry.extend(b"a\n\nb\xff\n");
         assert_eq!(plain(&entry), "1763803046.436140 mail x: a#012#012b\u{fffd}\n");

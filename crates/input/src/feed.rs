@@ -70,15 +70,30 @@ fn lines(problems: &[Problem]) -> String {
 }
 
 /// Delivers every line of the sources, in the order of time, to `sink`; `worth` says which ones are wanted and runs on several threads.
-pub fn feed<R: GoOn>(sources: Sources, options: &Options, worth: impl Fn(&Record<'_>) -> Worth + Sync, sink: impl FnMut(Line<'_>) -> R) -> Result<Coverage, FeedError> {
+pub fn feed<R: GoOn>(
+    sources: Sources,
+    options: &Options,
+    worth: impl Fn(&Record<'_>) -> Worth + Sync,
+    sink: impl FnMut(Line<'_>) -> R,
+) -> Result<Coverage, FeedError> {
     feed_with_progress(sources, options, worth, sink, |_| ())
 }
 
 /// As [`feed`]; `progress` is called now and then, on the caller's thread.
-pub fn feed_with_progress<R: GoOn>(sources: Sources, options: &Options, worth: impl Fn(&Record<'_>) -> Worth + Sync, sink: impl FnMut(Line<'_>) -> R, progress: impl FnMut(Progress)) -> Result<Coverage, FeedError> {
+pub fn feed_with_progress<R: GoOn>(
+    sources: Sources,
+    options: &Options,
+    worth: impl Fn(&Record<'_>) -> Worth + Sync,
+    sink: impl FnMut(Line<'_>) -> R,
+    progress: impl FnMut(Progress),
+) -> Result<Coverage, FeedError> {
     let taken = Arc::new(AtomicU64::new(0));
     let mut coverage = Coverage { problems: sources.problems, choice: sources.choice, ..Coverage::default() };
-    coverage.sources = sources.list.iter().map(|source| SourceCoverage { name: source.name.clone(), ..SourceCoverage::default() }).collect();
+    coverage.sources = sources
+        .list
+        .iter()
+        .map(|source| SourceCoverage { name: source.name.clone(), ..SourceCoverage::default() })
+        .collect();
     let (planned, problems) = plan::plan(sources.list, options, &taken);
     coverage.problems.extend(problems);
     if planned.is_empty() {
@@ -93,8 +108,20 @@ pub fn feed_with_progress<R: GoOn>(sources: Sources, options: &Options, worth: i
     let total = planned.iter().filter(|source| source.copy_of.is_none()).map(|source| source.size).sum();
     let (jobs, waiting) = unbounded();
     let (open, closing) = unbounded();
-    let workshop = Workshop { jobs: waiting, closing, worth: &worth, hasher: foldhash::quality::RandomState::default() };
-    let mut desk = Desk { options, workshop: &workshop, sink, progress, taken, total, coverage, silences: Vec::new(), seq: 0, spare: Vec::new() };
+    let workshop =
+        Workshop { jobs: waiting, closing, worth: &worth, hasher: foldhash::quality::RandomState::default() };
+    let mut desk = Desk {
+        options,
+        workshop: &workshop,
+        sink,
+        progress,
+        taken,
+        total,
+        coverage,
+        silences: Vec::new(),
+        seq: 0,
+        spare: Vec::new(),
+    };
     std::thread::scope(|scope| {
         for _ in 1..options.threads.max(1) {
             scope.spawn(|| workshop.work());
@@ -170,9 +197,17 @@ impl<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)> Desk<'_, S, P> {
     }
 
     /// Starts reading a source.
-    pub(crate) fn start<'scope>(&mut self, hands: &Hands<'scope, '_>, source: Planned, detail: Detail, block_bytes: usize, blocks: usize) -> (Stream, Course) {
+    pub(crate) fn start<'scope>(
+        &mut self,
+        hands: &Hands<'scope, '_>,
+        source: Planned,
+        detail: Detail,
+        block_bytes: usize,
+        blocks: usize,
+    ) -> (Stream, Course) {
         let live = matches!(source.input, Input::Stream(_));
-        let (feeder, mut stream) = pool::stream(Manner { live, detail, block_bytes, blocks }, hands.jobs.clone(), &mut self.spare);
+        let (feeder, mut stream) =
+            pool::stream(Manner { live, detail, block_bytes, blocks }, hands.jobs.clone(), &mut self.spare);
         let course = self.course(&source);
         let opened = match source.input {
             Input::Stream(opened) => Ok(opened),
@@ -194,7 +229,14 @@ impl<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)> Desk<'_, S, P> {
             self.silences.push((log, Silences::named(name)));
             self.silences.len() - 1
         });
-        Course { index: source.index, clock: source.clock.clone(), lines_before: 0, count: Count::default(), silences, previous: None }
+        Course {
+            index: source.index,
+            clock: source.clock.clone(),
+            lines_before: 0,
+            count: Count::default(),
+            silences,
+            previous: None,
+        }
     }
 
     fn deliver_block(&mut self, course: &mut Course, block: &Block) {
@@ -243,7 +285,15 @@ impl<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)> Desk<'_, S, P> {
 
     /// Hands a line to the sink if it is wanted. `false`: the sink wants no more.
     #[inline]
-    pub(crate) fn deliver(&mut self, course: &Course, block: &Block, span: &Span, worth: Worth, time: Option<i64>, inferred: Inferred) -> bool {
+    pub(crate) fn deliver(
+        &mut self,
+        course: &Course,
+        block: &Block,
+        span: &Span,
+        worth: Worth,
+        time: Option<i64>,
+        inferred: Inferred,
+    ) -> bool {
         if worth == Worth::Skip && !self.options.keep_all {
             return true;
         }
@@ -252,7 +302,17 @@ impl<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)> Desk<'_, S, P> {
             _ => block.record(span),
         };
         let line = course.lines_before + u64::from(span.number) + 1;
-        let line = Line { source: course.index, line, time, inferred, record, raw: block.raw(span), worth, truncated: span.truncated, seq: self.seq };
+        let line = Line {
+            source: course.index,
+            line,
+            time,
+            inferred,
+            record,
+            raw: block.raw(span),
+            worth,
+            truncated: span.truncated,
+            seq: self.seq,
+        };
         let go_on = (self.sink)(line).go_on();
         self.coverage.stopped |= !go_on;
         go_on
@@ -286,7 +346,11 @@ impl<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)> Desk<'_, S, P> {
         source.duplicates = count.duplicates;
         (source.from, source.to) = (count.from, count.to);
         source.inferred_year = course.clock.inferred_year();
-        source.damage = stream.broken.map(|broken| Damage { source: source.name.clone(), offset: broken.offset, what: broken.what });
+        source.damage = stream.broken.map(|broken| Damage {
+            source: source.name.clone(),
+            offset: broken.offset,
+            what: broken.what,
+        });
     }
 
     fn close(mut self) -> Coverage {

@@ -6,11 +6,25 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-const ARGUMENTS: [&str; 8] = ["--output=export", "--no-pager", "--quiet", "SYSLOG_FACILITY=2", "+", "SYSLOG_IDENTIFIER=saslauthd", "+", "SYSLOG_IDENTIFIER=systemd-journald"];
+const ARGUMENTS: [&str; 8] = [
+    "--output=export",
+    "--no-pager",
+    "--quiet",
+    "SYSLOG_FACILITY=2",
+    "+",
+    "SYSLOG_IDENTIFIER=saslauthd",
+    "+",
+    "SYSLOG_IDENTIFIER=systemd-journald",
+];
 
 /// Starts the tool; its output ends with an error if the tool does.
 pub(crate) fn run(program: &Path) -> io::Result<Box<dyn Read + Send>> {
-    let mut child = Command::new(program).args(ARGUMENTS).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child = Command::new(program)
+        .args(ARGUMENTS)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
     let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
     Ok(Box::new(Journal { child, output, ended: false }))
 }
@@ -29,7 +43,13 @@ impl Read for Journal {
         }
         self.ended = true;
         let status = self.child.wait()?;
-        if status.success() { Ok(0) } else { Err(io::Error::other(format!("journalctl ended with {status}: join group systemd-journal or run with sudo"))) }
+        if status.success() {
+            Ok(0)
+        } else {
+            Err(io::Error::other(format!(
+                "journalctl ended with {status}: join group systemd-journal or run with sudo"
+            )))
+        }
     }
 }
 

@@ -14,7 +14,10 @@
 //! assert_eq!(times, [1_767_225_599, 1_767_225_601]);
 //! assert_eq!((coverage.lines, coverage.understood), (2, 2));
 //! ```
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic"))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")
+)]
 
 mod block;
 mod clock;
@@ -32,6 +35,7 @@ mod pace;
 mod plan;
 mod pool;
 mod problem;
+mod quiet;
 mod reader;
 mod repeated;
 mod rotation;

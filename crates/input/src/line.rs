@@ -9,6 +9,19 @@ pub enum Worth {
     Skip,
     /// Understood and wanted.
     Keep,
+    /// Understood and wanted; the number is the caller's own and comes back with the line, so that what was found out
+    /// about it need not be found out again.
+    Noted(u8),
+    /// Starts a session of its process (host, tag, process id), ending the one before. If the feed sees that nothing else is
+    /// wanted of the session, it gives [`Worth::CameAndWent`] in its place, or nothing if the one before has ended, too.
+    Opens,
+    /// Ends a session of its process. Unless it `tells` more than that, it may be left out as said of [`Worth::Opens`].
+    Closes {
+        /// It is wanted whatever stands before it.
+        tells: bool,
+    },
+    /// Never said by a caller: the start of a session whose end was left out, and of which nothing else is wanted.
+    CameAndWent,
     /// Not understood: delivered and counted as unknown.
     Unknown,
 }

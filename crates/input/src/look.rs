@@ -53,7 +53,9 @@ impl Look {
         self.first.get_or_insert(stamp);
         let turns = self.yearless.turns;
         match stamp {
-            Stamp::Wall(wall) if wall.year.is_none() && self.anchor.is_none() => self.yearless.see(self.walk.get_or_insert(Walk::new(0)), &wall),
+            Stamp::Wall(wall) if wall.year.is_none() && self.anchor.is_none() => {
+                self.yearless.see(self.walk.get_or_insert(Walk::new(0)), &wall)
+            }
             Stamp::Wall(wall) if wall.year.is_none() => {}
             _ => self.anchor = self.anchor.or(Some(stamp)),
         }
@@ -138,7 +140,11 @@ fn look_through(look: &mut Look, opened: Opened, most: u64) -> u64 {
         let text = block.text();
         let room = FINGERPRINT_BYTES.saturating_sub(look.head.len());
         look.head.extend_from_slice(text.get(..text.len().min(room)).unwrap_or_default());
-        if seen < DENSE_BYTES { look.see_lines(text) } else { look.see_samples(text) }
+        if seen < DENSE_BYTES {
+            look.see_lines(text)
+        } else {
+            look.see_samples(text)
+        }
         seen += text.len() as u64;
     }
     seen
@@ -166,7 +172,11 @@ fn look_into(look: &mut Look, path: &Path, size: u64) -> io::Result<()> {
 
 /// Looks at the start of a stream, up to the first line with a time at least. The stream is given back whole.
 pub(crate) fn look_at_stream(opened: Opened) -> io::Result<(Look, Opened)> {
-    let has_time = |seen: &[u8]| memchr::memrchr(b'\n', seen).and_then(|end| seen.get(..end)).is_some_and(|lines| lines.split(|b| *b == b'\n').any(|line| stamp_of(line).is_some()));
+    let has_time = |seen: &[u8]| {
+        memchr::memrchr(b'\n', seen)
+            .and_then(|end| seen.get(..end))
+            .is_some_and(|lines| lines.split(|b| *b == b'\n').any(|line| stamp_of(line).is_some()))
+    };
     let peeked = Peeked::new(opened.reader, EDGE_BYTES, has_time)?;
     let mut look = Look::default();
     look.see_lines(peeked.seen());

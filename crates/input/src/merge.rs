@@ -36,7 +36,11 @@ struct Next {
 }
 
 /// Merges a group of sources, which are sorted by their start.
-pub(crate) fn merge<'scope, R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(desk: &mut Desk<'_, S, P>, hands: &Hands<'scope, '_>, group: Vec<Planned>) {
+pub(crate) fn merge<'scope, R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(
+    desk: &mut Desk<'_, S, P>,
+    hands: &Hands<'scope, '_>,
+    group: Vec<Planned>,
+) {
     let block_bytes = (BLOCKS_BYTES / BLOCKS / most_at_once(&group)).clamp(2 * LINE_BYTES_MAX, BLOCK_BYTES_MAX);
     let mut waiting = group.into_iter().peekable();
     let (mut lanes, mut seen): (Vec<Lane>, Seen) = (Vec::new(), Seen::default());
@@ -49,7 +53,8 @@ pub(crate) fn merge<'scope, R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)
             continue;
         }
         let Some(at) = lanes.iter().position(|lane| lane.turn() == turn && turn.is_some()) else { break };
-        let others = lanes.iter().enumerate().filter(|(other, _)| *other != at).filter_map(|(_, lane)| lane.turn()).min();
+        let others =
+            lanes.iter().enumerate().filter(|(other, _)| *other != at).filter_map(|(_, lane)| lane.turn()).min();
         let until = others.into_iter().chain(waiting.peek().map(|source| (starts(source), 0))).min();
         if let Some(lane) = lanes.get_mut(at) {
             lane.deliver(desk, &mut seen, until);
@@ -69,12 +74,22 @@ fn close_ended<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(desk: &mut 
 
 /// How many sources are open at the same time, at most.
 fn most_at_once(group: &[Planned]) -> usize {
-    let at_start_of = |source: &Planned| group.iter().filter(|other| other.from <= source.from && source.from.is_none_or(|from| other.to >= from)).count();
+    let at_start_of = |source: &Planned| {
+        group
+            .iter()
+            .filter(|other| other.from <= source.from && source.from.is_none_or(|from| other.to >= from))
+            .count()
+    };
     group.iter().map(at_start_of).max().unwrap_or(1).max(1)
 }
 
 impl Lane {
-    fn open<'scope, R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(desk: &mut Desk<'_, S, P>, hands: &Hands<'scope, '_>, source: Planned, block_bytes: usize) -> Self {
+    fn open<'scope, R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(
+        desk: &mut Desk<'_, S, P>,
+        hands: &Hands<'scope, '_>,
+        source: Planned,
+        block_bytes: usize,
+    ) -> Self {
         let high_us = source.from.unwrap_or(i64::MIN);
         let (stream, course) = desk.start(hands, source, Detail::Hashed, block_bytes, BLOCKS);
         let mut lane = Self { stream, course, block: Block::default(), at: 0, next: None, high_us };
@@ -88,7 +103,12 @@ impl Lane {
     }
 
     /// Delivers lines as long as it is this lane's turn.
-    fn deliver<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(&mut self, desk: &mut Desk<'_, S, P>, seen: &mut Seen, until: Option<(i64, usize)>) {
+    fn deliver<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(
+        &mut self,
+        desk: &mut Desk<'_, S, P>,
+        seen: &mut Seen,
+        until: Option<(i64, usize)>,
+    ) {
         while let Some(next) = self.next {
             let turn = (next.turn_us, self.course.index);
             if until.is_some_and(|until| turn > until) || !self.deliver_one(desk, seen, next) {
@@ -99,7 +119,12 @@ impl Lane {
         }
     }
 
-    fn deliver_one<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(&mut self, desk: &mut Desk<'_, S, P>, seen: &mut Seen, next: Next) -> bool {
+    fn deliver_one<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(
+        &mut self,
+        desk: &mut Desk<'_, S, P>,
+        seen: &mut Seen,
+        next: Next,
+    ) -> bool {
         let Some(span) = self.block.spans.get(self.at) else { return true };
         if !seen.is_new(span.hash, self.course.index, next.turn_us) {
             self.course.count.duplicates += 1;
@@ -107,7 +132,10 @@ impl Lane {
         }
         let worth = match span.kind {
             Kind::Line(worth) => worth,
-            Kind::Orphan(times) => self.course.meant(&self.block, span, times).map_or(Worth::Unknown, |record| (desk.workshop.worth)(&record)),
+            Kind::Orphan(times) => self
+                .course
+                .meant(&self.block, span, times)
+                .map_or(Worth::Unknown, |record| (desk.workshop.worth)(&record)),
             Kind::Mark => return true,
         };
         let bad_time = span.stamp.is_none() && has_text(self.block.raw(span));
@@ -144,4 +172,3 @@ impl Lane {
         desk.finish(course, stream);
     }
 }
-

@@ -41,7 +41,9 @@ pub(crate) fn packing(magic: &[u8]) -> Packing {
         [b'P', b'K', 3, 4, ..] => Packing::Foreign("zip"),
         [b'L', b'Z', b'I', b'P', ..] => Packing::Foreign("lzip"),
         [0x04, 0x22, 0x4d, 0x18, ..] => Packing::Foreign("lz4"),
-        [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H', ..] => Packing::Foreign("systemd journal (use journalctl -o export)"),
+        [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H', ..] => {
+            Packing::Foreign("systemd journal (use journalctl -o export)")
+        }
         _ => Packing::Plain,
     }
 }
@@ -82,14 +84,16 @@ fn decoded_file(path: &Path, taken: &Arc<AtomicU64>) -> io::Result<(Box<dyn Read
 }
 
 fn decoder(raw: Box<dyn Read + Send>) -> io::Result<(Box<dyn Read + Send>, Packing)> {
-    let peeked = Peeked::new(raw, MAGIC_BYTES, |seen| seen.len() >= MAGIC_BYTES || seen.contains(&b'\n') && seen.is_ascii())?;
+    let peeked =
+        Peeked::new(raw, MAGIC_BYTES, |seen| seen.len() >= MAGIC_BYTES || seen.contains(&b'\n') && seen.is_ascii())?;
     let packing = packing(peeked.seen());
     let buffered = |inner| BufReader::with_capacity(PACKED_BUFFER_BYTES, inner);
     let decoder: Box<dyn Read + Send> = match packing {
         Packing::Plain => Box::new(peeked),
         Packing::Gzip => Box::new(Unpadded { inner: flate2::bufread::MultiGzDecoder::new(buffered(peeked)) }),
         Packing::Xz => {
-            let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY_BYTES_MAX, liblzma::stream::CONCATENATED)?;
+            let stream =
+                liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY_BYTES_MAX, liblzma::stream::CONCATENATED)?;
             Box::new(liblzma::bufread::XzDecoder::new_stream(buffered(peeked), stream))
         }
         Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(peeked))),

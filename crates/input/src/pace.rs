@@ -57,11 +57,14 @@ fn key(stamp: &Stamp) -> (Clock, i64) {
 impl Pace {
     /// Takes the next line in. `kept` says whether it gets a span of its own anyway.
     #[inline]
-    pub(crate) fn see(&mut self, stamp: Stamp, number: u32, kept: bool, spans: &mut Vec<Span>) {
-        let (clock, key) = key(&stamp);
-        let seen = Seen { key, stamp, number, kept };
+    pub(crate) fn see(&mut self, stamp: &Stamp, number: u32, kept: bool, spans: &mut Vec<Span>) {
+        let (clock, key) = key(stamp);
+        let seen = Seen { key, stamp: *stamp, number, kept };
         if let Some(stretch) = &mut self.stretch {
-            let goes_on = clock == stretch.clock && key >= stretch.hour && key < stretch.hour + HOUR_US && key >= stretch.high.key - DISORDER_US_MAX;
+            let goes_on = clock == stretch.clock
+                && key >= stretch.hour
+                && key < stretch.hour + HOUR_US
+                && key >= stretch.high.key - DISORDER_US_MAX;
             if goes_on {
                 if key >= stretch.high.key {
                     stretch.high = seen;
@@ -75,10 +78,11 @@ impl Pace {
         }
         self.close(spans);
         if !kept {
-            spans.push(mark(stamp, number));
+            spans.push(mark(*stamp, number));
         }
         let seen = Seen { kept: true, ..seen };
-        self.stretch = Some(Stretch { clock, hour: key.div_euclid(HOUR_US) * HOUR_US, low: key, high: seen, last: seen });
+        self.stretch =
+            Some(Stretch { clock, hour: key.div_euclid(HOUR_US) * HOUR_US, low: key, high: seen, last: seen });
     }
 
     fn keep(&mut self, seen: Seen, spans: &mut Vec<Span>) {

@@ -4,8 +4,8 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use maillog::Stamp;
 
@@ -70,7 +70,10 @@ fn examine_all(sources: Vec<Source>, options: &Options, taken: &Arc<AtomicU64>) 
     let done: Mutex<Vec<(usize, Result<Planned, Problem>)>> = Mutex::new(Vec::with_capacity(count));
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some((index, slot)) = { let at = next.fetch_add(1, Ordering::Relaxed); waiting.get(at).map(|slot| (at, slot)) } {
+        while let Some((index, slot)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            waiting.get(at).map(|slot| (at, slot))
+        } {
             let source = slot.lock().ok().and_then(|mut source| source.take());
             let result = source.map(|source| examine(index, source, options, taken));
             if let (Some(result), Ok(mut done)) = (result, done.lock()) {
@@ -133,7 +136,9 @@ fn drop_copies(planned: &mut [Planned]) {
 impl Planned {
     fn candidate(&self) -> Option<Candidate<'_>> {
         match (&self.input, &self.file) {
-            (Input::File(path), Some(file)) => Some(Candidate { path, place: (file.dev(), file.ino()), head: &self.look.head }),
+            (Input::File(path), Some(file)) => {
+                Some(Candidate { path, place: (file.dev(), file.ino()), head: &self.look.head })
+            }
             _ => None,
         }
     }
@@ -199,9 +204,13 @@ fn date(planned: &mut [Planned], options: &Options) {
         let rotated = source.rotated.clone();
         let modified = source.modified_us();
         // File times that contradict the numbers: then the numbers run the other way.
-        let in_order = |newer_modified: Option<i64>| modified.zip(newer_modified).is_none_or(|(own, newer)| own <= newer.saturating_add(DAY_US));
-        let follows = |newer: &Rotated| rotated.as_ref().is_some_and(|own| own.log == newer.log && own.rank() > newer.rank());
-        let limit = newer.as_ref().filter(|(newer, _, time)| follows(newer) && in_order(*time)).map(|(_, first, _)| *first);
+        let in_order = |newer_modified: Option<i64>| {
+            modified.zip(newer_modified).is_none_or(|(own, newer)| own <= newer.saturating_add(DAY_US))
+        };
+        let follows =
+            |newer: &Rotated| rotated.as_ref().is_some_and(|own| own.log == newer.log && own.rank() > newer.rank());
+        let limit =
+            newer.as_ref().filter(|(newer, _, time)| follows(newer) && in_order(*time)).map(|(_, first, _)| *first);
         source.set_clock(options, limit);
         if let (Some(rotated), Some(from)) = (rotated, source.from) {
             newer = Some((rotated, clock::local_us(&options.timezone, from), modified));
@@ -228,7 +237,18 @@ pub(crate) fn groups(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
 /// Whether `later`, which does not start before `earlier`, starts before that one's end.
 fn overlap(earlier: &Planned, later: &Planned) -> bool {
     let Some(from) = later.from else { return false };
-    let rotation = |source: &Planned| source.rotated.as_ref().filter(|r| source.file.is_some() && !r.log.as_os_str().is_empty()).map(|r| r.log.clone());
-    let same_log = rotation(earlier).is_some() && rotation(earlier) == rotation(later) && earlier.path() != later.path();
-    if same_log { from < earlier.to.saturating_sub(ROTATION_OVERLAP_US_MAX) } else { from <= earlier.to.saturating_add(DISORDER_US) }
+    let rotation = |source: &Planned| {
+        source
+            .rotated
+            .as_ref()
+            .filter(|r| source.file.is_some() && !r.log.as_os_str().is_empty())
+            .map(|r| r.log.clone())
+    };
+    let same_log =
+        rotation(earlier).is_some() && rotation(earlier) == rotation(later) && earlier.path() != later.path();
+    if same_log {
+        from < earlier.to.saturating_sub(ROTATION_OVERLAP_US_MAX)
+    } else {
+        from <= earlier.to.saturating_add(DISORDER_US)
+    }
 }

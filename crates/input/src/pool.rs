@@ -127,7 +127,15 @@ pub(crate) fn stream(manner: Manner, jobs: Sender<Job>, spare: &mut Vec<Block>) 
     for _ in 0..manner.blocks {
         drop(give.send(spare.pop()));
     }
-    let stream = Stream { replies, free: give, unclaimed: free.clone(), early: BTreeMap::new(), next: 0, end: None, broken: None };
+    let stream = Stream {
+        replies,
+        free: give,
+        unclaimed: free.clone(),
+        early: BTreeMap::new(),
+        next: 0,
+        end: None,
+        broken: None,
+    };
     (Feeder { manner, free, jobs, reply }, stream)
 }
 

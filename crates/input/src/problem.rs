@@ -66,7 +66,9 @@ impl Problem {
     pub(crate) fn of(path: &Path, error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing { path: path.to_owned() },
-            io::ErrorKind::PermissionDenied => denied(path).unwrap_or_else(|| Self::Io { name: path.display().to_string(), source: error }),
+            io::ErrorKind::PermissionDenied => {
+                denied(path).unwrap_or_else(|| Self::Io { name: path.display().to_string(), source: error })
+            }
             io::ErrorKind::Unsupported => Self::Unsupported { path: path.to_owned(), format: error.to_string() },
             _ => Self::Io { name: path.display().to_string(), source: error },
         }
@@ -99,7 +101,12 @@ impl Access {
     /// Reads a file's permissions and looks up the names.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
-        Self { owner: name_of("/etc/passwd", metadata.uid()), group: name_of("/etc/group", metadata.gid()), mode: metadata.mode() & 0o7777, is_folder: metadata.is_dir() }
+        Self {
+            owner: name_of("/etc/passwd", metadata.uid()),
+            group: name_of("/etc/group", metadata.gid()),
+            mode: metadata.mode() & 0o7777,
+            is_folder: metadata.is_dir(),
+        }
     }
 
     fn describe(&self) -> String {
@@ -134,9 +141,17 @@ mod tests {
 
     #[test]
     fn denial_names_owner_group_mode_and_the_way_out() {
-        let problem = |group: &str, mode| Problem::Denied { path: "/var/log/mail.log".into(), access: access(group, mode) }.to_string();
-        assert_eq!(problem("adm", 0o640), "/var/log/mail.log: permission denied (owner syslog, group adm, mode 0640): add yourself to group adm (usermod -aG adm USER, then log in again) or run with sudo");
-        assert_eq!(problem("adm", 0o600), "/var/log/mail.log: permission denied (owner syslog, group adm, mode 0600): run with sudo, or let a group read it");
+        let problem = |group: &str, mode| {
+            Problem::Denied { path: "/var/log/mail.log".into(), access: access(group, mode) }.to_string()
+        };
+        assert_eq!(
+            problem("adm", 0o640),
+            "/var/log/mail.log: permission denied (owner syslog, group adm, mode 0640): add yourself to group adm (usermod -aG adm USER, then log in again) or run with sudo"
+        );
+        assert_eq!(
+            problem("adm", 0o600),
+            "/var/log/mail.log: permission denied (owner syslog, group adm, mode 0600): run with sudo, or let a group read it"
+        );
         assert!(problem("root", 0o640).ends_with("run with sudo, or let a group read it"));
     }
 
@@ -144,7 +159,9 @@ mod tests {
     fn system_errors_become_problems() {
         let of = |kind| Problem::of(Path::new("/etc/no/such/file"), io::Error::from(kind));
         assert!(matches!(of(io::ErrorKind::NotFound), Problem::Missing { .. }));
-        assert!(matches!(of(io::ErrorKind::PermissionDenied), Problem::Denied { path, .. } if path == Path::new("/etc")));
+        assert!(
+            matches!(of(io::ErrorKind::PermissionDenied), Problem::Denied { path, .. } if path == Path::new("/etc"))
+        );
         assert!(matches!(of(io::ErrorKind::Unsupported), Problem::Unsupported { .. }));
         assert!(matches!(of(io::ErrorKind::Other), Problem::Io { .. }));
     }

@@ -142,13 +142,24 @@ mod tests {
 
     #[test]
     fn a_line_longer_than_a_block_is_cut() {
-        for (length, end) in [(10 * LINE_BYTES_MAX, &b"\nnext\n"[..]), (3 * LINE_BYTES_MAX, b""), (2 * LINE_BYTES_MAX, b"\n"), (2 * LINE_BYTES_MAX, b"\nx")] {
+        for (length, end) in [
+            (10 * LINE_BYTES_MAX, &b"\nnext\n"[..]),
+            (3 * LINE_BYTES_MAX, b""),
+            (2 * LINE_BYTES_MAX, b"\n"),
+            (2 * LINE_BYTES_MAX, b"\nx"),
+        ] {
             let text = [&b"before\n"[..], &b"y".repeat(length), end].concat();
             let found = blocks(&text, 50_000, false);
-            let joined: Vec<u8> = found.iter().flat_map(|b| if b.ends_with(b"\n") { b.clone() } else { [b, &b"\n"[..]].concat() }).collect();
+            let joined: Vec<u8> = found
+                .iter()
+                .flat_map(|b| if b.ends_with(b"\n") { b.clone() } else { [b, &b"\n"[..]].concat() })
+                .collect();
             let lengths: Vec<usize> = joined.split(|b| *b == b'\n').map(<[u8]>::len).collect();
             assert!(lengths[0] == 6 && lengths[1] > LINE_BYTES_MAX, "{lengths:?}");
-            assert_eq!(lengths[2..lengths.len() - 1].to_vec(), end.split(|b| *b == b'\n').map(<[u8]>::len).filter(|l| *l > 0).collect::<Vec<_>>());
+            assert_eq!(
+                lengths[2..lengths.len() - 1].to_vec(),
+                end.split(|b| *b == b'\n').map(<[u8]>::len).filter(|l| *l > 0).collect::<Vec<_>>()
+            );
         }
     }
 }

@@ -73,7 +73,9 @@ mod tests {
 
     #[test]
     fn names() {
-        let check = |name: &str, log: &str, age: Option<Age>| assert_eq!(rotated(Path::new(name)), Rotated { log: log.into(), age }, "{name}");
+        let check = |name: &str, log: &str, age: Option<Age>| {
+            assert_eq!(rotated(Path::new(name)), Rotated { log: log.into(), age }, "{name}")
+        };
         let date = |clock| Some(Age::Date(maillog::days_from_civil(2025, 11, 22), clock));
         check("/l/mail.log", "/l/mail.log", None);
         check("/l/mail.log.1", "/l/mail.log", Some(Age::Number(1)));

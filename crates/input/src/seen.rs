@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn union_of_multisets() {
         let mut seen = Seen::default();
-        let new: Vec<bool> = [0, 0, 1, 1, 1, 2, 3, 4, 4, 4, 4].iter().map(|source| seen.is_new(7, *source, 0)).collect();
+        let new: Vec<bool> =
+            [0, 0, 1, 1, 1, 2, 3, 4, 4, 4, 4].iter().map(|source| seen.is_new(7, *source, 0)).collect();
         assert_eq!(new, [true, true, false, false, true, false, false, false, false, false, true]);
     }
 

@@ -56,7 +56,10 @@ impl Sources {
 
     /// One stream, e.g. standard input or a test's bytes.
     pub fn stream(name: &str, reader: impl Read + Send + 'static) -> Self {
-        Self { list: vec![Source { name: name.to_owned(), origin: Origin::Stream(Box::new(reader)) }], ..Self::default() }
+        Self {
+            list: vec![Source { name: name.to_owned(), origin: Origin::Stream(Box::new(reader)) }],
+            ..Self::default()
+        }
     }
 
     /// These sources and then those.

@@ -16,7 +16,10 @@ mod tests {
 
     #[test]
     fn as_deep_as_logs_go() {
-        assert_eq!(inner(b"mail-1  | Nov 22 09:06:30 a b[1]: x | y").as_deref(), Some(&b"Nov 22 09:06:30 a b[1]: x | y"[..]));
+        assert_eq!(
+            inner(b"mail-1  | Nov 22 09:06:30 a b[1]: x | y").as_deref(),
+            Some(&b"Nov 22 09:06:30 a b[1]: x | y"[..])
+        );
         assert!(inner("a | ".repeat(10_000).as_bytes()).is_none_or(|line| line.len() <= LINE_BYTES_MAX));
         assert_eq!(inner(b"garbage"), None);
     }

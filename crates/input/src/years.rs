@@ -114,7 +114,10 @@ pub(crate) fn start_year(seen: &Yearless, limits: &Limits, year_of: impl Fn(i64)
         let leaps = seen.leap_turns.iter().all(|turn| is_leap(start + turn));
         let last_fits = limits.said.is_some() || in_year(&last, year).is_some_and(|us| us <= limits.last_us_max);
         // The newer file starts where this one ends, but for a few stragglers.
-        let before_next = limits.first_us_max.is_none_or(|max| in_year(&first, start).is_some_and(|us| us <= max) && in_year(&last, year).is_some_and(|us| us <= max + DAY_US));
+        let before_next = limits.first_us_max.is_none_or(|max| {
+            in_year(&first, start).is_some_and(|us| us <= max)
+                && in_year(&last, year).is_some_and(|us| us <= max + DAY_US)
+        });
         leaps && last_fits && before_next
     };
     let latest = limits.said.unwrap_or_else(|| year_of(limits.last_us_max));
@@ -152,8 +155,14 @@ mod tests {
     fn years_within_a_file() {
         let mut walk = Walk::new(2024);
         let mut year = |text: &str| walk.next(key_us(&wall(text)));
-        assert_eq!([year("Dec 31 23:59:59"), year("Jan  1 00:00:01"), year("Dec 31 23:59:59"), year("Jan  1 00:00:02")], [2024, 2025, 2024, 2025]);
-        assert_eq!([year("Jun  1 00:00:00"), year("May 31 23:00:00"), year("Dec 20 00:00:00"), year("Jan  3 00:00:00")], [2025, 2025, 2025, 2026]);
+        assert_eq!(
+            [year("Dec 31 23:59:59"), year("Jan  1 00:00:01"), year("Dec 31 23:59:59"), year("Jan  1 00:00:02")],
+            [2024, 2025, 2024, 2025]
+        );
+        assert_eq!(
+            [year("Jun  1 00:00:00"), year("May 31 23:00:00"), year("Dec 20 00:00:00"), year("Jan  3 00:00:00")],
+            [2025, 2025, 2025, 2026]
+        );
     }
 
     #[test]
@@ -161,7 +170,15 @@ mod tests {
         assert_eq!(start(&["Nov 20 10:00:00"], "2026-11-23 00:00:00", None, None), 2026);
         assert_eq!(start(&["Nov 24 10:00:00"], "2026-11-23 00:00:00", None, None), 2025);
         assert_eq!(start(&["Dec 31 10:00:00", "Jan  1 00:00:00"], "2026-01-02 00:00:00", None, None), 2025);
-        assert_eq!(start(&["Sep  1 00:00:00", "Jan  1 00:00:00", "Sep  1 00:00:00", "Jan  1 00:00:00"], "2026-01-02 00:00:00", None, None), 2024);
+        assert_eq!(
+            start(
+                &["Sep  1 00:00:00", "Jan  1 00:00:00", "Sep  1 00:00:00", "Jan  1 00:00:00"],
+                "2026-01-02 00:00:00",
+                None,
+                None
+            ),
+            2024
+        );
         assert_eq!(start(&["Feb 29 10:00:00"], "2027-11-23 00:00:00", None, None), 2024);
         assert_eq!(start(&["Feb 29 10:00:00", "Jan  5 10:00:00"], "2027-11-23 00:00:00", None, None), 2024);
         assert_eq!(start(&["Nov 20 10:00:00"], "2026-11-23 00:00:00", Some("2026-11-01 00:00:00"), None), 2025);

@@ -41,7 +41,11 @@ fn long_lines_are_cut() {
         let long = format!("Nov 22 10:00:00 mail p[1]: {}\n", "y".repeat(length));
         let text = [log(&[("Nov 22 09:59:59", "before")]), long, log(&[("Nov 22 10:00:01", "after")])].concat();
         let (found, coverage) = from_bytes(text.as_bytes());
-        assert_eq!((found.len(), found[1].truncated, found[1].raw.len()), (3, length + 27 > 65_536, (length + 27).min(65_536)), "{length}");
+        assert_eq!(
+            (found.len(), found[1].truncated, found[1].raw.len()),
+            (3, length + 27 > 65_536, (length + 27).min(65_536)),
+            "{length}"
+        );
         assert_eq!((texts(&found)[2], coverage.lines, found[2].line), ("after", 3, 3), "{length}");
     }
 }
@@ -55,15 +59,27 @@ fn a_long_line_without_end() {
 
 #[test]
 fn nasty_shapes() {
-    let shapes = [": a".repeat(400_000), "[".repeat(1 << 20), "{\"a\":".repeat(100_000), "<22>".repeat(1000), "\u{1b}[".repeat(30_000), "a | ".repeat(30_000), "last message repeated 3 times".to_owned()];
-    let text: String = shapes.iter().flat_map(|s| [format!("Nov 22 10:00:00 mail p[1]: {s}\n"), format!("Nov 22 10:00:00 {s}\n"), format!("{s}\n")]).collect();
+    let shapes = [
+        ": a".repeat(400_000),
+        "[".repeat(1 << 20),
+        "{\"a\":".repeat(100_000),
+        "<22>".repeat(1000),
+        "\u{1b}[".repeat(30_000),
+        "a | ".repeat(30_000),
+        "last message repeated 3 times".to_owned(),
+    ];
+    let text: String = shapes
+        .iter()
+        .flat_map(|s| [format!("Nov 22 10:00:00 mail p[1]: {s}\n"), format!("Nov 22 10:00:00 {s}\n"), format!("{s}\n")])
+        .collect();
     let (found, _) = from_bytes(text.as_bytes());
     assert_eq!(found.len(), 3 * shapes.len());
 }
 
 #[test]
 fn many_repetition_notices_of_hosts_never_seen() {
-    let text: String = (0..50_000).map(|n| format!("Nov 22 10:00:00 host{n} last message repeated 2 times\n")).collect();
+    let text: String =
+        (0..50_000).map(|n| format!("Nov 22 10:00:00 host{n} last message repeated 2 times\n")).collect();
     let (found, _) = from_bytes(text.as_bytes());
     assert_eq!((found.len(), found[7].repeat), (50_000, Some(1)));
 }
@@ -85,7 +101,9 @@ fn last_message_repeated_across_blocks() {
     let notice = "Nov 22 10:00:30 mail last message repeated 3 times\n";
     for (name, filler) in [("keep", "a"), ("skip", "b")] {
         // Each second line refers to the one before it: some of them across the edge of a block.
-        let text: String = (0..30_000).map(|n| format!("Nov 22 10:00:00 mail p[1]: {filler} {}\n{notice}", "x".repeat(n % 97))).collect();
+        let text: String = (0..30_000)
+            .map(|n| format!("Nov 22 10:00:00 mail p[1]: {filler} {}\n{notice}", "x".repeat(n % 97)))
+            .collect();
         let path = folder.write(&format!("{name}.log"), text, NOW);
         let worth = |r: &maillog::Record<'_>| if r.text.starts_with(b"b") { Worth::Skip } else { Worth::Keep };
         let (found, coverage) = read(Sources::files([path]), &options("UTC", NOW), worth);
@@ -107,19 +125,36 @@ fn wrapped_lines() {
     );
     let (found, coverage) = from_bytes(text.as_bytes());
     assert_eq!(texts(&found), ["a", "b", "c", "auth: Info: d", "auth: Info: e", ""]);
-    assert_eq!((times(&found)[0], times(&found)[2], coverage.bad_time), ("2025-11-22T10:00:00.5Z", "2025-11-22T10:00:02Z", 1));
+    assert_eq!(
+        (times(&found)[0], times(&found)[2], coverage.bad_time),
+        ("2025-11-22T10:00:00.5Z", "2025-11-22T10:00:02Z", 1)
+    );
     assert!(found[1].raw.starts_with(b"mail-1  | "));
     let mut tags = Vec::new();
-    input::feed(Sources::stream("-", text.as_bytes()), &options("UTC", NOW), |_| Worth::Keep, |line| tags.extend(line.record.map(|r| r.tag.0.to_vec()))).unwrap();
+    input::feed(
+        Sources::stream("-", text.as_bytes()),
+        &options("UTC", NOW),
+        |_| Worth::Keep,
+        |line| tags.extend(line.record.map(|r| r.tag.0.to_vec())),
+    )
+    .unwrap();
     assert_eq!(tags, [&b"p"[..], b"p", b"p", b"dovecot", b"dovecot"]);
 }
 
 #[test]
 fn the_journals_export_format() {
-    let entry = |n: u64| format!("__CURSOR=s={n}\n__REALTIME_TIMESTAMP={}\n_HOSTNAME=mail\nSYSLOG_IDENTIFIER=p\n_PID=1\nMESSAGE=line {n}\n\n", 1_763_805_602_000_000 + n * 1_000_000);
+    let entry = |n: u64| {
+        format!(
+            "__CURSOR=s={n}\n__REALTIME_TIMESTAMP={}\n_HOSTNAME=mail\nSYSLOG_IDENTIFIER=p\n_PID=1\nMESSAGE=line {n}\n\n",
+            1_763_805_602_000_000 + n * 1_000_000
+        )
+    };
     let text: String = (0..5_000).map(entry).collect();
     let (found, coverage) = from_bytes(text.as_bytes());
-    assert_eq!((found.len(), texts(&found)[4_999], times(&found)[0], coverage.unknown), (5_000, "line 4999", "2025-11-22T10:00:02Z", 0));
+    assert_eq!(
+        (found.len(), texts(&found)[4_999], times(&found)[0], coverage.unknown),
+        (5_000, "line 4999", "2025-11-22T10:00:02Z", 0)
+    );
 }
 
 #[test]
@@ -167,15 +202,21 @@ fn a_stream_is_not_held_up() {
     let (send, receive) = std::sync::mpsc::channel();
     send.send(line(0)).unwrap();
     let (mut send, mut count) = (Some(send), 0);
-    let dialogue = Pieces(Vec::new(), move || Ok(receive.recv_timeout(std::time::Duration::from_secs(20)).unwrap_or_default()));
-    let coverage = input::feed(Sources::stream("-", dialogue), &options("UTC", NOW), |_| Worth::Keep, |_| {
-        count += 1;
-        if count < 10 {
-            send.as_ref().unwrap().send(line(count)).unwrap();
-        } else {
-            send = None;
-        }
-    });
+    let dialogue =
+        Pieces(Vec::new(), move || Ok(receive.recv_timeout(std::time::Duration::from_secs(20)).unwrap_or_default()));
+    let coverage = input::feed(
+        Sources::stream("-", dialogue),
+        &options("UTC", NOW),
+        |_| Worth::Keep,
+        |_| {
+            count += 1;
+            if count < 10 {
+                send.as_ref().unwrap().send(line(count)).unwrap();
+            } else {
+                send = None;
+            }
+        },
+    );
     assert_eq!(coverage.unwrap().lines, 10);
 }
 
@@ -210,7 +251,9 @@ fn a_callback_that_panics_does_not_hang_the_feed() {
     let folder = Folder::new();
     let path = folder.write("mail.log", text, NOW);
     let main = std::thread::current().id();
-    let worth = |_: &maillog::Record<'_>| if std::thread::current().id() == main { Worth::Skip } else { panic!("the callback") };
+    let worth = |_: &maillog::Record<'_>| {
+        if std::thread::current().id() == main { Worth::Skip } else { panic!("the callback") }
+    };
     let options = input::Options { threads: 3, ..options("UTC", NOW) };
     // Whether a worker gets a block at all is for the scheduler to say.
     drop(input::feed(Sources::files([path]), &options, worth, |_| ()));
@@ -223,6 +266,11 @@ fn stopping_does_not_wait_for_a_silent_stream() {
     let (_send, receive) = std::sync::mpsc::channel::<Vec<u8>>();
     let mut first = Some(b"2025-11-22T10:00:00Z mail p[1]: a\n".to_vec());
     let silent = Pieces(Vec::new(), move || Ok(first.take().unwrap_or_else(|| receive.recv().unwrap_or_default())));
-    let coverage = input::feed(Sources::stream("-", silent), &options("UTC", NOW), |_| Worth::Keep, |_| std::ops::ControlFlow::Break(()));
+    let coverage = input::feed(
+        Sources::stream("-", silent),
+        &options("UTC", NOW),
+        |_| Worth::Keep,
+        |_| std::ops::ControlFlow::Break(()),
+    );
     assert!(coverage.unwrap().stopped);
 }

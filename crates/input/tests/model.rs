@@ -34,7 +34,11 @@ fn render(source: usize, start_s: i64, rows: &[Row]) -> Vec<(Vec<u8>, Option<i64
     let line = |row: &Row| match row {
         Row::Line { step_s, with_year, text } => {
             now = (now + step_s * 1_000_000).max(instant(START));
-            let stamp = if *with_year { jiff::Timestamp::from_microsecond(now).unwrap().to_string() } else { syslog_stamp(now) };
+            let stamp = if *with_year {
+                jiff::Timestamp::from_microsecond(now).unwrap().to_string()
+            } else {
+                syslog_stamp(now)
+            };
             (format!("{stamp} mail p[1]: text {text}").into_bytes(), Some(now))
         }
         Row::Blank => (Vec::new(), None),

@@ -12,7 +12,10 @@ use input::{Sources, Worth};
 const NOW: &str = "2025-12-01T00:00:00Z";
 
 fn stamped(seconds: impl IntoIterator<Item = u32>, text: &str) -> String {
-    seconds.into_iter().map(|s| format!("2025-11-22T{:02}:{:02}:{:02}Z mail p[1]: {text}{s}\n", s / 3600, s / 60 % 60, s % 60)).collect()
+    seconds
+        .into_iter()
+        .map(|s| format!("2025-11-22T{:02}:{:02}:{:02}Z mail p[1]: {text}{s}\n", s / 3600, s / 60 % 60, s % 60))
+        .collect()
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -30,7 +33,9 @@ fn any_order_of_files_gives_the_same_lines() {
         folder.write("mail.log.2.gz", gzip(&stamped(0..1000, "c")), NOW),
         folder.write("dovecot.log", stamped((500..2500).step_by(7), "d"), NOW),
     ];
-    let lines = |paths: &[std::path::PathBuf]| all(Sources::files(paths), &options("UTC", NOW)).0.into_iter().map(|l| (l.micros, l.text)).collect::<Vec<_>>();
+    let lines = |paths: &[std::path::PathBuf]| {
+        all(Sources::files(paths), &options("UTC", NOW)).0.into_iter().map(|l| (l.micros, l.text)).collect::<Vec<_>>()
+    };
     let first = lines(&paths);
     assert_eq!(first.len(), 3000 + 286);
     assert!(first.is_sorted_by_key(|(time, _)| *time));
@@ -54,7 +59,13 @@ fn the_same_content_counts_once() {
     let tiny = folder.write("tiny", &text[..200], NOW);
     let link = folder.path("link");
     std::os::unix::fs::symlink(&plain, &link).unwrap();
-    for paths in [vec![&plain, &packed], vec![&packed, &plain], vec![&plain, &plain], vec![&tiny, &prefix, &plain], vec![&plain, &prefix, &link, &packed, &tiny]] {
+    for paths in [
+        vec![&plain, &packed],
+        vec![&packed, &plain],
+        vec![&plain, &plain],
+        vec![&tiny, &prefix, &plain],
+        vec![&plain, &prefix, &link, &packed, &tiny],
+    ] {
         let (found, coverage) = all(Sources::files(&paths), &options("UTC", NOW));
         assert_eq!((found.len(), coverage.lines, coverage.duplicates), (3000, 3000, 0), "{paths:?}");
         assert_eq!(coverage.sources.iter().filter(|s| s.copy_of.is_none()).count(), 1, "{paths:?}");
@@ -66,7 +77,10 @@ fn what_merely_starts_alike_is_no_copy() {
     let folder = Folder::new();
     let start = stamped(0..200, "same ");
     assert!(start.len() > 4096);
-    let paths = [folder.write("a.log", format!("{start}{}", stamped(200..300, "a")), NOW), folder.write("b.log", format!("{start}{}", stamped(200..300, "b")), NOW)];
+    let paths = [
+        folder.write("a.log", format!("{start}{}", stamped(200..300, "a")), NOW),
+        folder.write("b.log", format!("{start}{}", stamped(200..300, "b")), NOW),
+    ];
     let (found, coverage) = all(Sources::files(paths), &options("UTC", NOW));
     assert_eq!((found.len(), coverage.lines, coverage.duplicates), (400, 400, 200));
     assert!(coverage.sources.iter().all(|s| s.copy_of.is_none()));
@@ -140,8 +154,18 @@ fn an_empty_file_is_an_answer() {
 #[test]
 fn logs_are_left_as_they_are() {
     let folder = Folder::new();
-    let paths = [folder.write("mail.log", stamped(0..10, "a"), NOW), folder.write("mail.log.1.gz", gzip(&stamped(0..5, "b")), NOW), folder.write("dovecot.log", stamped(0..5, "c"), NOW)];
-    let state = || paths.iter().map(|p| std::fs::metadata(p).unwrap()).map(|m| (m.size(), m.mode(), m.mtime(), m.mtime_nsec(), m.ino())).collect::<Vec<_>>();
+    let paths = [
+        folder.write("mail.log", stamped(0..10, "a"), NOW),
+        folder.write("mail.log.1.gz", gzip(&stamped(0..5, "b")), NOW),
+        folder.write("dovecot.log", stamped(0..5, "c"), NOW),
+    ];
+    let state = || {
+        paths
+            .iter()
+            .map(|p| std::fs::metadata(p).unwrap())
+            .map(|m| (m.size(), m.mode(), m.mtime(), m.mtime_nsec(), m.ino()))
+            .collect::<Vec<_>>()
+    };
     let before = state();
     all(Sources::files(&paths), &options("UTC", NOW));
     assert_eq!(state(), before);
@@ -150,7 +174,10 @@ fn logs_are_left_as_they_are() {
 #[test]
 fn a_silence_is_a_gap_of_its_log() {
     let folder = Folder::new();
-    let paths = [folder.write("mail.log.1", stamped((0..20_000).step_by(10), "a"), NOW), folder.write("mail.log", stamped((60_000..80_000).step_by(10), "b"), NOW)];
+    let paths = [
+        folder.write("mail.log.1", stamped((0..20_000).step_by(10), "a"), NOW),
+        folder.write("mail.log", stamped((60_000..80_000).step_by(10), "b"), NOW),
+    ];
     let (_, coverage) = all(Sources::files(&paths), &options("UTC", NOW));
     assert_eq!(coverage.gaps.len(), 1);
     let gap = &coverage.gaps[0];
@@ -161,13 +188,19 @@ fn a_silence_is_a_gap_of_its_log() {
 #[test]
 fn the_sink_can_stop() {
     let folder = Folder::new();
-    let paths = [folder.write("a.log", stamped(0..50_000, "a"), NOW), folder.write("b.log", stamped(40_000..80_000, "b"), NOW)];
+    let paths =
+        [folder.write("a.log", stamped(0..50_000, "a"), NOW), folder.write("b.log", stamped(40_000..80_000, "b"), NOW)];
     for paths in [&paths[..1], &paths[..]] {
         let mut count = 0;
-        let coverage = input::feed(Sources::files(paths), &options("UTC", NOW), |_| Worth::Keep, |_| {
-            count += 1;
-            if count == 3 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
-        });
+        let coverage = input::feed(
+            Sources::files(paths),
+            &options("UTC", NOW),
+            |_| Worth::Keep,
+            |_| {
+                count += 1;
+                if count == 3 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+            },
+        );
         assert_eq!((count, coverage.unwrap().stopped), (3, true));
     }
 }
@@ -178,6 +211,13 @@ fn progress_reaches_the_total() {
     let path = folder.write("mail.log", stamped(0..50_000, "a"), NOW);
     let size = std::fs::metadata(&path).unwrap().len();
     let mut last = None;
-    input::feed_with_progress(Sources::files([path]), &options("UTC", NOW), |_| Worth::Skip, |_| (), |progress| last = Some(progress)).unwrap();
+    input::feed_with_progress(
+        Sources::files([path]),
+        &options("UTC", NOW),
+        |_| Worth::Skip,
+        |_| (),
+        |progress| last = Some(progress),
+    )
+    .unwrap();
     assert_eq!(last, Some(input::Progress { read: size, total: Some(size) }));
 }

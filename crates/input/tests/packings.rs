@@ -36,7 +36,17 @@ type Pack = fn(&[u8]) -> Vec<u8>;
 const PACKINGS: [(&str, Pack); 4] = [("gz", gzip), ("xz", xz), ("bz2", bzip2), ("zst", zstd)];
 
 fn lines(from: usize, to: usize) -> String {
-    (from..to).map(|n| format!("2025-11-22T{:02}:{:02}:{:02}Z mail p[1]: line {n} {}\n", n / 3600, n / 60 % 60, n % 60, n.wrapping_mul(2_654_435_761) % 1_000_003)).collect()
+    (from..to)
+        .map(|n| {
+            format!(
+                "2025-11-22T{:02}:{:02}:{:02}Z mail p[1]: line {n} {}\n",
+                n / 3600,
+                n / 60 % 60,
+                n % 60,
+                n.wrapping_mul(2_654_435_761) % 1_000_003
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -82,9 +92,16 @@ fn of_a_truncated_archive_everything_readable_is_delivered_and_reading_goes_on()
         let damage = coverage.sources[0].damage.as_ref().unwrap_or_else(|| panic!("{name}: no damage reported"));
         let from_first: Vec<_> = found.iter().filter(|l| l.source == 0).collect();
         // zstd and bzip2 pack big blocks: half a block is nothing.
-        assert!(from_first.len() > if name == "gz" || name == "xz" { 5_000 } else { 0 } || name == "bz2", "{name}: {}", from_first.len());
+        assert!(
+            from_first.len() > if name == "gz" || name == "xz" { 5_000 } else { 0 } || name == "bz2",
+            "{name}: {}",
+            from_first.len()
+        );
         assert!(from_first.iter().rev().skip(1).all(|l| l.text.starts_with("line ")), "{name}");
-        assert!(damage.source.ends_with("mail.log.1") && damage.offset <= text.len() as u64 && !damage.what.is_empty(), "{name}: {damage:?}");
+        assert!(
+            damage.source.ends_with("mail.log.1") && damage.offset <= text.len() as u64 && !damage.what.is_empty(),
+            "{name}: {damage:?}"
+        );
         assert_eq!(found.iter().filter(|l| l.source == 1).count(), 10, "{name}");
     }
 }
@@ -120,7 +137,10 @@ fn packings_that_are_not_supported_are_named() {
     let folder = Folder::new();
     let path = folder.write("mail.log.1.zip", b"PK\x03\x04xxxxxxxx", NOW);
     let error = input::feed(Sources::files([path]), &options("UTC", NOW), |_| input::Worth::Keep, |_| ()).unwrap_err();
-    assert!(matches!(&error, FeedError::Unreadable { problems } if matches!(&problems[0], Problem::Unsupported { .. })), "{error}");
+    assert!(
+        matches!(&error, FeedError::Unreadable { problems } if matches!(&problems[0], Problem::Unsupported { .. })),
+        "{error}"
+    );
     assert!(error.to_string().ends_with("packed as zip, which is not supported: unpack it first"));
 }
 

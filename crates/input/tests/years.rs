@@ -11,9 +11,21 @@ const NOW: &str = "2026-11-22T12:00:00Z";
 #[test]
 fn new_year_in_one_file() {
     let folder = Folder::new();
-    let path = folder.write("mail.log", log(&[("Dec 31 23:59:59", "a"), ("Jan  1 00:00:00", "b"), ("Dec 31 23:59:59", "late"), ("Jan  1 00:00:01", "c")]), "2026-01-02T00:00:00Z");
+    let path = folder.write(
+        "mail.log",
+        log(&[
+            ("Dec 31 23:59:59", "a"),
+            ("Jan  1 00:00:00", "b"),
+            ("Dec 31 23:59:59", "late"),
+            ("Jan  1 00:00:01", "c"),
+        ]),
+        "2026-01-02T00:00:00Z",
+    );
     let (found, coverage) = all(Sources::files([path]), &options("UTC", NOW));
-    assert_eq!(times(&found), ["2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z", "2025-12-31T23:59:59Z", "2026-01-01T00:00:01Z"]);
+    assert_eq!(
+        times(&found),
+        ["2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z", "2025-12-31T23:59:59Z", "2026-01-01T00:00:01Z"]
+    );
     assert!(found.iter().all(|l| l.year_inferred));
     assert_eq!(coverage.sources[0].inferred_year, Some(2026));
 }
@@ -21,7 +33,8 @@ fn new_year_in_one_file() {
 #[test]
 fn new_year_on_a_stream() {
     let text = log(&[("Dec 31 23:59:59", "a"), ("Jan  1 00:00:00", "b")]);
-    let (found, _) = all(Sources::stream("-", std::io::Cursor::new(text.clone())), &options("UTC", "2026-01-05T00:00:00Z"));
+    let (found, _) =
+        all(Sources::stream("-", std::io::Cursor::new(text.clone())), &options("UTC", "2026-01-05T00:00:00Z"));
     assert_eq!(times(&found), ["2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z"]);
     let (found, _) = all(Sources::stream("-", std::io::Cursor::new(text)), &options("UTC", "2025-12-30T12:00:00Z"));
     assert_eq!(times(&found), ["2024-12-31T23:59:59Z", "2025-01-01T00:00:00Z"], "the last line cannot be of next year");
@@ -30,7 +43,8 @@ fn new_year_on_a_stream() {
 #[test]
 fn a_clock_two_hours_ahead_stays_in_this_year() {
     let folder = Folder::new();
-    let path = folder.write("mail.log", log(&[("Dec 31 23:30:00", "a"), ("Jan  1 01:30:00", "b")]), "2025-12-31T23:30:00Z");
+    let path =
+        folder.write("mail.log", log(&[("Dec 31 23:30:00", "a"), ("Jan  1 01:30:00", "b")]), "2025-12-31T23:30:00Z");
     let (found, _) = all(Sources::files([path]), &options("UTC", NOW));
     assert_eq!(times(&found), ["2025-12-31T23:30:00Z", "2026-01-01T01:30:00Z"]);
     let path = folder.write("other.log", log(&[("Nov 22 14:00:00", "a")]), NOW);
@@ -47,14 +61,20 @@ fn fourteen_months_of_archives() {
         .iter()
         .enumerate()
         .map(|(age, month)| {
-            let text = log(&[(&format!("{month}  2 00:00:00"), &format!("{age} first")), (&format!("{month} 20 00:00:00"), &format!("{age} last"))]);
+            let text = log(&[
+                (&format!("{month}  2 00:00:00"), &format!("{age} first")),
+                (&format!("{month} 20 00:00:00"), &format!("{age} last")),
+            ]);
             let name = if age == 0 { "mail.log".to_owned() } else { format!("mail.log.{age}") };
             folder.write(&name, text, NOW)
         })
         .collect();
     let expected = |found: &[common::Seen]| {
         assert_eq!(found.len(), 28);
-        assert_eq!(times(found)[..4], ["2025-10-02T00:00:00Z", "2025-10-20T00:00:00Z", "2025-11-02T00:00:00Z", "2025-11-20T00:00:00Z"]);
+        assert_eq!(
+            times(found)[..4],
+            ["2025-10-02T00:00:00Z", "2025-10-20T00:00:00Z", "2025-11-02T00:00:00Z", "2025-11-20T00:00:00Z"]
+        );
         assert_eq!(times(found)[26..], ["2026-11-02T00:00:00Z", "2026-11-20T00:00:00Z"]);
         assert!(found.is_sorted_by_key(|l| l.micros));
     };
@@ -81,7 +101,10 @@ fn file_times_that_contradict_the_numbers_win() {
 #[test]
 fn a_date_in_the_name_bounds_the_year() {
     let folder = Folder::new();
-    let paths = [folder.write("maillog-20230212", log(&[("Feb 10 00:00:00", "a")]), NOW), folder.write("maillog-20240107.gz", log(&[("Dec 31 00:00:00", "b"), ("Jan  6 00:00:00", "c")]), NOW)];
+    let paths = [
+        folder.write("maillog-20230212", log(&[("Feb 10 00:00:00", "a")]), NOW),
+        folder.write("maillog-20240107.gz", log(&[("Dec 31 00:00:00", "b"), ("Jan  6 00:00:00", "c")]), NOW),
+    ];
     let (found, _) = all(Sources::files(paths), &options("UTC", NOW));
     assert_eq!(times(&found), ["2023-02-10T00:00:00Z", "2023-12-31T00:00:00Z", "2024-01-06T00:00:00Z"]);
 }
@@ -91,18 +114,29 @@ fn a_file_of_three_years() {
     let folder = Folder::new();
     let start = instant("2023-09-01T00:00:00Z");
     // Big enough to be sampled and not to be looked through.
-    let text: String = (0..3 * 365 * 24).map(|hour| format!("{} mail p[1]: {hour} {}\n", syslog_stamp(start + hour * 3_600_000_000), "x".repeat(150))).collect();
+    let text: String = (0..3 * 365 * 24)
+        .map(|hour| format!("{} mail p[1]: {hour} {}\n", syslog_stamp(start + hour * 3_600_000_000), "x".repeat(150)))
+        .collect();
     assert!(text.len() > 4 << 20);
     let path = folder.write("mail.log", &text, "2026-08-31T12:00:00Z");
     let (found, coverage) = all(Sources::files([path]), &options("UTC", NOW));
-    assert!(found.iter().enumerate().all(|(hour, line)| line.micros == Some(start + i64::try_from(hour).unwrap() * 3_600_000_000)));
+    assert!(
+        found
+            .iter()
+            .enumerate()
+            .all(|(hour, line)| line.micros == Some(start + i64::try_from(hour).unwrap() * 3_600_000_000))
+    );
     assert_eq!((coverage.from, coverage.sources[0].inferred_year), (Some(start), Some(2026)));
 }
 
 #[test]
 fn feb_29_lands_in_a_leap_year() {
     let folder = Folder::new();
-    let path = folder.write("mail.log", log(&[("Feb 28 23:00:00", "a"), ("Feb 29 10:00:00", "b"), ("Mar  1 00:00:00", "c")]), NOW);
+    let path = folder.write(
+        "mail.log",
+        log(&[("Feb 28 23:00:00", "a"), ("Feb 29 10:00:00", "b"), ("Mar  1 00:00:00", "c")]),
+        NOW,
+    );
     let (found, coverage) = all(Sources::files([path]), &options("UTC", NOW));
     assert_eq!(times(&found), ["2024-02-28T23:00:00Z", "2024-02-29T10:00:00Z", "2024-03-01T00:00:00Z"]);
     assert_eq!(coverage.bad_time, 0);
@@ -117,17 +151,35 @@ fn the_year_the_user_says_is_that_of_the_last_line() {
     let path = folder.write("mail.log", log(&[("Dec 31 23:59:59", "a"), ("Jan  1 00:00:00", "b")]), NOW);
     let options = input::Options { year: Some(2019), ..options("UTC", NOW) };
     assert_eq!(times(&all(Sources::files([path]), &options).0), ["2018-12-31T23:59:59Z", "2019-01-01T00:00:00Z"]);
-    let rotated = [folder.write("x.log", log(&[("Jan  5 00:00:00", "b")]), NOW), folder.write("x.log.1", log(&[("Dec 31 00:00:00", "a")]), NOW)];
+    let rotated = [
+        folder.write("x.log", log(&[("Jan  5 00:00:00", "b")]), NOW),
+        folder.write("x.log.1", log(&[("Dec 31 00:00:00", "a")]), NOW),
+    ];
     assert_eq!(times(&all(Sources::files(rotated), &options).0), ["2018-12-31T00:00:00Z", "2019-01-05T00:00:00Z"]);
 }
 
 #[test]
 fn both_forms_of_stamps_in_one_file() {
     let folder = Folder::new();
-    let text = log(&[("Nov 21 23:59:58", "a"), ("Nov 21 23:59:59", "b"), ("2024-11-22T00:00:00.5+00:00", "c"), ("2024-11-22T01:00:01.25+01:00", "d"), ("Nov 23 00:00:00", "e")]);
+    let text = log(&[
+        ("Nov 21 23:59:58", "a"),
+        ("Nov 21 23:59:59", "b"),
+        ("2024-11-22T00:00:00.5+00:00", "c"),
+        ("2024-11-22T01:00:01.25+01:00", "d"),
+        ("Nov 23 00:00:00", "e"),
+    ]);
     let path = folder.write("mail.log", text, NOW);
     let (found, coverage) = all(Sources::files([path]), &options("UTC", NOW));
-    assert_eq!(times(&found), ["2024-11-21T23:59:58Z", "2024-11-21T23:59:59Z", "2024-11-22T00:00:00.5Z", "2024-11-22T00:00:01.25Z", "2024-11-23T00:00:00Z"]);
+    assert_eq!(
+        times(&found),
+        [
+            "2024-11-21T23:59:58Z",
+            "2024-11-21T23:59:59Z",
+            "2024-11-22T00:00:00.5Z",
+            "2024-11-22T00:00:01.25Z",
+            "2024-11-23T00:00:00Z"
+        ]
+    );
     assert_eq!(found.iter().map(|l| l.year_inferred).collect::<Vec<_>>(), [true, true, false, false, true]);
     assert_eq!((coverage.lines, coverage.unknown), (5, 0));
 }
@@ -136,10 +188,34 @@ fn both_forms_of_stamps_in_one_file() {
 fn both_days_the_clocks_change_in_berlin() {
     let folder = Folder::new();
     let berlin = options("Europe/Berlin", NOW);
-    let autumn = folder.write("autumn.log", log(&[("Oct 26 01:59:59", "a"), ("Oct 26 02:30:00", "b"), ("Oct 26 02:29:59", "c"), ("Oct 26 02:59:59", "d"), ("Oct 26 02:00:00", "e"), ("Oct 26 02:59:59", "f"), ("Oct 26 03:00:00", "g")]), "2025-10-27T00:00:00Z");
+    let autumn = folder.write(
+        "autumn.log",
+        log(&[
+            ("Oct 26 01:59:59", "a"),
+            ("Oct 26 02:30:00", "b"),
+            ("Oct 26 02:29:59", "c"),
+            ("Oct 26 02:59:59", "d"),
+            ("Oct 26 02:00:00", "e"),
+            ("Oct 26 02:59:59", "f"),
+            ("Oct 26 03:00:00", "g"),
+        ]),
+        "2025-10-27T00:00:00Z",
+    );
     let (found, _) = all(Sources::files([autumn]), &berlin);
-    assert_eq!(times(&found), ["2025-10-25T23:59:59Z", "2025-10-26T00:30:00Z", "2025-10-26T00:29:59Z", "2025-10-26T00:59:59Z", "2025-10-26T01:00:00Z", "2025-10-26T01:59:59Z", "2025-10-26T02:00:00Z"]);
-    let spring = folder.write("spring.log", log(&[("Mar 30 01:59:59", "a"), ("Mar 30 03:00:00", "b")]), "2025-03-31T00:00:00Z");
+    assert_eq!(
+        times(&found),
+        [
+            "2025-10-25T23:59:59Z",
+            "2025-10-26T00:30:00Z",
+            "2025-10-26T00:29:59Z",
+            "2025-10-26T00:59:59Z",
+            "2025-10-26T01:00:00Z",
+            "2025-10-26T01:59:59Z",
+            "2025-10-26T02:00:00Z"
+        ]
+    );
+    let spring =
+        folder.write("spring.log", log(&[("Mar 30 01:59:59", "a"), ("Mar 30 03:00:00", "b")]), "2025-03-31T00:00:00Z");
     let (found, _) = all(Sources::files([spring]), &berlin);
     assert_eq!(times(&found), ["2025-03-30T00:59:59Z", "2025-03-30T01:00:00Z"]);
 }
@@ -150,7 +226,14 @@ fn skipped_lines_move_the_clock() {
     let folder = Folder::new();
     let path = folder.write(
         "mail.log",
-        log(&[("Oct 26 02:40:00", "skip"), ("Oct 26 02:20:00", "skip"), ("Oct 26 02:30:00", "want"), ("Dec 31 10:00:00", "skip"), ("Jan  1 10:00:00", "skip"), ("Jul  1 10:00:00", "want")]),
+        log(&[
+            ("Oct 26 02:40:00", "skip"),
+            ("Oct 26 02:20:00", "skip"),
+            ("Oct 26 02:30:00", "want"),
+            ("Dec 31 10:00:00", "skip"),
+            ("Jan  1 10:00:00", "skip"),
+            ("Jul  1 10:00:00", "want"),
+        ]),
         "2026-07-02T00:00:00Z",
     );
     let worth = |r: &maillog::Record<'_>| if r.text == b"want" { input::Worth::Keep } else { input::Worth::Skip };
@@ -162,8 +245,13 @@ fn skipped_lines_move_the_clock() {
 #[test]
 fn joined_logs_of_different_forms_match_in_time() {
     let folder = Folder::new();
-    let mail = folder.write("mail.log", log(&[("2025-07-01T10:00:00+00:00", "m1"), ("2025-07-01T10:00:02+00:00", "m2")]), NOW);
-    let dovecot = folder.write("dovecot.log", log(&[("Jul  1 12:00:01", "d1"), ("Jul  1 12:00:03", "d2")]), "2025-07-02T00:00:00Z");
+    let mail =
+        folder.write("mail.log", log(&[("2025-07-01T10:00:00+00:00", "m1"), ("2025-07-01T10:00:02+00:00", "m2")]), NOW);
+    let dovecot = folder.write(
+        "dovecot.log",
+        log(&[("Jul  1 12:00:01", "d1"), ("Jul  1 12:00:03", "d2")]),
+        "2025-07-02T00:00:00Z",
+    );
     let (found, _) = all(Sources::files([mail, dovecot]), &options("Europe/Berlin", NOW));
     assert_eq!(texts(&found), ["m1", "d1", "m2", "d2"]);
 }

@@ -18,10 +18,24 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
+    /// The client that a `connect from` line names.
+    #[must_use]
+    #[inline]
+    pub fn connecting(text: &'a [u8]) -> Option<Self> {
+        whole_client(text.strip_prefix(b"connect from ")?)
+    }
+
     /// The name, unless it is `unknown`.
     #[must_use]
     pub fn host(&self) -> Option<&'a [u8]> {
         (self.name != b"unknown" && !self.name.is_empty()).then_some(self.name)
+    }
+
+    /// Whether it is this machine: a content filter's way back in, say.
+    #[must_use]
+    #[inline]
+    pub fn is_local(&self) -> bool {
+        self.address.starts_with(b"127.") || self.address == b"::1"
     }
 
     /// The address as a value: `::ffff:a.b.c.d` is `a.b.c.d`. `None` for `unknown`.
@@ -72,10 +86,10 @@ const ADDRESS_BYTES_MAX: usize = 200;
 pub(crate) fn client(text: &[u8]) -> Option<(Client<'_>, &[u8])> {
     let open = memchr::memchr2(b'[', b']', text)?;
     let (name, rest) = split_around(text, open, 1)?;
-    // An address is short: a plain loop beats a vectorised search.
-    let close = rest.iter().take(ADDRESS_BYTES_MAX).position(|b| *b == b']')?;
+    let close = memchr::memchr2(b']', b' ', rest.get(..ADDRESS_BYTES_MAX).unwrap_or(rest))?;
+    let closed = rest.get(close) == Some(&b']');
     let (address, rest) = split_around(rest, close, 1)?;
-    let plausible = text.get(open) == Some(&b'[') && name.len() <= NAME_BYTES_MAX && !address.is_empty() && !address.contains(&b' ');
+    let plausible = text.get(open) == Some(&b'[') && name.len() <= NAME_BYTES_MAX && !address.is_empty() && closed;
     let (port, rest) = port(rest);
     plausible.then_some((Client { name, address, port }, rest))
 }

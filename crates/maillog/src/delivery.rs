@@ -3,12 +3,16 @@
 //! Input: the message behind the process tag. Output: an [`Event`], or `None`.
 //! Source of the wording: Postfix `src/global/log_adhoc.c`, `src/global/defer.c`, `src/smtp/smtp_sasl_glue.c`, `src/smtp/smtp_connect.c`.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::client::{Client, whole_client};
 use crate::event::Event;
 use crate::level::{Level, level};
 use crate::queue_id::{QueueId, prefix};
-use crate::scan::{contains, find, split_around, split_byte, split_once, word};
-use crate::smtpd::tls_established;
+use crate::scan::{contains, split_around, split_byte, split_once, word};
+use crate::smtpd::tls_event;
 
 /// One delivery attempt for one recipient. What is not needed to tell the fate is taken apart on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +79,12 @@ impl<'a> Delivery<'a> {
     /// Whether the attempt failed because our own login at the next hop was refused.
     #[must_use]
     pub fn relayhost_login_failed(&self) -> bool {
-        self.response.starts_with(b"SASL authentication failed") || self.response.starts_with(b"SASL [CACHED] authentication failed")
+        is_login_failure(self.response)
     }
+}
+
+fn is_login_failure(response: &[u8]) -> bool {
+    response.starts_with(b"SASL authentication failed") || response.starts_with(b"SASL [CACHED] authentication failed")
 }
 
 fn decimal(text: &[u8]) -> Option<f64> {
@@ -105,10 +113,14 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     Some(Event::Other("warning"))
 }
 
-/// Whether a line is a delivery attempt, without taking it apart.
+/// The status of a delivery attempt, without taking the line apart further; and whether it failed for our own login.
 #[inline]
-pub(crate) fn is_delivery(text: &[u8]) -> bool {
-    prefix(text).is_some_and(|(before, rest)| before.queue_id().is_some() && rest.starts_with(b"to=<") && fields(rest).is_some())
+pub(crate) fn delivery_status(text: &[u8]) -> Option<(&[u8], bool)> {
+    let (before, rest) = prefix(text)?;
+    before.queue_id()?;
+    let (_, _, _, outcome) = fields(rest.starts_with(b"to=<").then_some(rest)?)?;
+    let (status, response) = word(outcome);
+    Some((status, is_login_failure(response.strip_prefix(b"(").unwrap_or(response))))
 }
 
 fn queued<'a>(queue_id: QueueId<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
@@ -118,17 +130,52 @@ fn queued<'a>(queue_id: QueueId<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
     if rest.starts_with(b"SASL authentication failed") || rest.starts_with(b"SASL [CACHED] authentication failed") {
         return Some(Event::RelayhostSaslFailed(Some(queue_id), rest));
     }
-    let known = ["host ", "lost connection with ", "conversation with ", "enabling PIX workarounds", "passing <", "Cannot start TLS", "certificate ", "server certificate ", "TLS is required", "Server certificate ", "connect to ", "breaking line ", "status=deferred (bounce failed)", "to=<>", "replacing ", "message-id="];
-    let listed = known.iter().any(|words| rest.starts_with(words.as_bytes())) || contains(rest, b"]: ") || contains(rest, b"] refused to talk to me") || contains(rest, b"]:");
+    let known = [
+        "host ",
+        "lost connection with ",
+        "conversation with ",
+        "enabling PIX workarounds",
+        "passing <",
+        "Cannot start TLS",
+        "certificate ",
+        "server certificate ",
+        "TLS is required",
+        "Server certificate ",
+        "connect to ",
+        "breaking line ",
+        "status=deferred (bounce failed)",
+        "to=<>",
+        "replacing ",
+        "message-id=",
+    ];
+    let listed = known.iter().any(|words| rest.starts_with(words.as_bytes()))
+        || contains(rest, b"]: ")
+        || contains(rest, b"] refused to talk to me")
+        || contains(rest, b"]:");
     listed.then_some(Event::Other("delivery_note"))
 }
 
 fn unqueued(text: &[u8]) -> Option<Event<'_>> {
-    if let Some(tls) = tls_established(text) {
-        return Some(Event::TlsEstablished(tls));
+    if let Some(event) = tls_event(text) {
+        return Some(event);
     }
-    let known = ["connect to ", "SSL_connect error to ", "setting up TLS connection to ", "initializing the client-side TLS", "statistics: ", "name_mask: ", "certificate verification ", "table ", "SASL authentication failed", "server certificate ", "using backwards-compatible", "disabling TLS support", "delivery "];
-    (known.iter().any(|words| text.starts_with(words.as_bytes())) || contains(text, b" has changed -- restarting")).then_some(Event::Other("delivery_note"))
+    let known = [
+        "connect to ",
+        "SSL_connect error to ",
+        "setting up TLS connection to ",
+        "initializing the client-side TLS",
+        "statistics: ",
+        "name_mask: ",
+        "certificate verification ",
+        "table ",
+        "SASL authentication failed",
+        "server certificate ",
+        "using backwards-compatible",
+        "disabling TLS support",
+        "delivery ",
+    ];
+    (known.iter().any(|words| text.starts_with(words.as_bytes())) || contains(text, b" has changed -- restarting"))
+        .then_some(Event::Other("delivery_note"))
 }
 
 /// `to=<R>[, orig_to=<O>], relay=REL[, conn_use=N], delay=D, delays=a/b/c/d[, tls=T], dsn=X.Y.Z, status=ST (TEXT)`.
@@ -157,12 +204,18 @@ fn quoted_end(rest: &[u8]) -> usize {
     end.map_or(0, |end| end + 5)
 }
 
+// Every delivery line is searched for these: built once.
+static RELAY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b">, relay="));
+static STATUS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b", status="));
+
 /// A delivery line in four: addresses, relay, timing, outcome.
 #[inline]
 fn fields(rest: &[u8]) -> Option<(&[u8], &[u8], &[u8], &[u8])> {
-    let (addresses, rest) = split_around(rest, quoted_end(rest) + find(rest.get(quoted_end(rest)..)?, b">, relay=")?, 9)?;
+    let quoted = quoted_end(rest);
+    let at = quoted + RELAY.find(rest.get(quoted..)?)?;
+    let (addresses, rest) = split_around(rest, at, RELAY.needle().len())?;
     let (relay, rest) = split_byte(rest, b',')?;
-    let (middle, outcome) = split_once(rest, b", status=")?;
+    let (middle, outcome) = split_around(rest, STATUS.find(rest)?, STATUS.needle().len())?;
     Some((addresses, relay, middle, outcome))
 }
 
@@ -179,8 +232,13 @@ mod tests {
 
     #[test]
     fn deliveries() {
-        let d = parse("0F5383D12: to=<u@example.com>, orig_to=<v@example.com>, relay=mx.example.com[198.51.100.1]:25, conn_use=2, delay=1.5, delays=0.1/0/0.4/1, dsn=2.0.0, status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 1CF582025C)");
-        assert_eq!((d.to, d.orig_to, d.status), (b"u@example.com".as_slice(), Some(b"v@example.com".as_slice()), b"sent".as_slice()));
+        let d = parse(
+            "0F5383D12: to=<u@example.com>, orig_to=<v@example.com>, relay=mx.example.com[198.51.100.1]:25, conn_use=2, delay=1.5, delays=0.1/0/0.4/1, dsn=2.0.0, status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 1CF582025C)",
+        );
+        assert_eq!(
+            (d.to, d.orig_to, d.status),
+            (b"u@example.com".as_slice(), Some(b"v@example.com".as_slice()), b"sent".as_slice())
+        );
         assert_eq!(d.timing(), Timing { delay: Some(1.5), delays: Some([0.1, 0.0, 0.4, 1.0]), dsn: Some(b"2.0.0") });
         assert_eq!(d.queued_as().map(|q| q.as_bytes()), Some(b"1CF582025C".as_slice()));
         assert_eq!(d.relay_host().unwrap().address, b"198.51.100.1");
@@ -188,17 +246,29 @@ mod tests {
 
     #[test]
     fn a_quoted_recipient_tells_no_fate() {
-        let d = parse("0F5383D12: to=<\"a>, relay=none, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (ok)\"@x>, relay=h[192.0.2.9]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (no)");
+        let d = parse(
+            "0F5383D12: to=<\"a>, relay=none, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (ok)\"@x>, relay=h[192.0.2.9]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (no)",
+        );
         assert_eq!((d.status, d.relay_host().unwrap().address), (b"bounced".as_slice(), b"192.0.2.9".as_slice()));
     }
 
     #[test]
     fn our_own_login_at_a_relay() {
-        let d = parse("4ABcd12XyzzYw: to=<u@example.com>, relay=smart.example.net[198.51.100.1]:587, delay=1, delays=0/0/1/0, dsn=4.7.8, status=deferred (SASL authentication failed; server smart.example.net[198.51.100.1] said: 535 5.7.8 no)");
+        let d = parse(
+            "4ABcd12XyzzYw: to=<u@example.com>, relay=smart.example.net[198.51.100.1]:587, delay=1, delays=0/0/1/0, dsn=4.7.8, status=deferred (SASL authentication failed; server smart.example.net[198.51.100.1] said: 535 5.7.8 no)",
+        );
         assert!(d.relayhost_login_failed());
-        let quoted = parse("0F5383D12: to=<u@example.com>, relay=h[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host h[198.51.100.1] said: 554 SASL authentication failed (in reply to DATA command))");
+        let quoted = parse(
+            "0F5383D12: to=<u@example.com>, relay=h[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host h[198.51.100.1] said: 554 SASL authentication failed (in reply to DATA command))",
+        );
         assert!(!quoted.relayhost_login_failed());
-        assert_eq!(event(b"0F5383D12: SASL authentication failed; server h[192.0.2.1] said: 535 no").unwrap().name(), "relayhost_sasl_failed");
-        assert_eq!(event(b"warning: SASL authentication failure: No worthy mechs found").unwrap().name(), "relayhost_sasl_failed");
+        assert_eq!(
+            event(b"0F5383D12: SASL authentication failed; server h[192.0.2.1] said: 535 no").unwrap().name(),
+            "relayhost_sasl_failed"
+        );
+        assert_eq!(
+            event(b"warning: SASL authentication failure: No worthy mechs found").unwrap().name(),
+            "relayhost_sasl_failed"
+        );
     }
 }

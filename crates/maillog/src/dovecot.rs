@@ -69,8 +69,12 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     match process {
         b"auth" => auth(rest),
         b"auth-worker" => auth_worker(rest),
-        b"master" | b"anvil" | b"config" | b"log" | b"ssl-params" | b"stats" | b"indexer" | b"doveadm" | b"old-stats" => Some(Event::DovecotService(rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start())),
-        b"imap" | b"pop3" | b"lmtp" | b"lda" | b"submission" | b"managesieve" | b"indexer-worker" | b"quota-status" | b"dict" | b"replicator" | b"imap-hibernate" | b"imap-urlauth" | b"script" => Some(Event::Other("dovecot_mail")),
+        b"master" | b"anvil" | b"config" | b"log" | b"ssl-params" | b"stats" | b"indexer" | b"doveadm"
+        | b"old-stats" => Some(Event::DovecotService(rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start())),
+        b"imap" | b"pop3" | b"lmtp" | b"lda" | b"submission" | b"managesieve" | b"indexer-worker" | b"quota-status"
+        | b"dict" | b"replicator" | b"imap-hibernate" | b"imap-urlauth" | b"script" => {
+            Some(Event::Other("dovecot_mail"))
+        }
         b"Dovecot" | b"Killed with signal" => Some(Event::DovecotService(text)),
         _ => text.starts_with(b"Dovecot v").then_some(Event::DovecotService(text)),
     }
@@ -79,7 +83,10 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
 /// `Info: ` and its kin, which Dovecot puts behind the prefix in its own files (and for all but info in syslog).
 fn without_level(text: &[u8]) -> &[u8] {
     let text = text.trim_ascii_start();
-    ["Info: ", "Error: ", "Warning: ", "Fatal: ", "Panic: "].iter().find_map(|level| text.strip_prefix(level.as_bytes())).unwrap_or(text)
+    ["Info: ", "Error: ", "Warning: ", "Fatal: ", "Panic: "]
+        .iter()
+        .find_map(|level| text.strip_prefix(level.as_bytes()))
+        .unwrap_or(text)
 }
 
 /// `auth: DRIVER(user,ip,…): MSG` (2.2, 2.3) or `auth(user,ip,sasl:mech)<session>: NAME: MSG` (2.4).
@@ -105,7 +112,8 @@ fn auth_worker(rest: &[u8]) -> Option<Event<'_>> {
         return Some(Event::Other("dovecot_debug"));
     }
     let words = without_level(text);
-    let words = if words.starts_with(b"conn ") { split_once(words, b">: ").map_or(words, |(_, after)| after) } else { words };
+    let words =
+        if words.starts_with(b"conn ") { split_once(words, b">: ").map_or(words, |(_, after)| after) } else { words };
     Some(request_of_23(words).map_or(Event::DovecotService(text), Event::DovecotAuth))
 }
 
@@ -115,22 +123,38 @@ fn request_of_23(text: &[u8]) -> Option<DovecotAuth<'_>> {
     let plausible = !driver.is_empty() && driver.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let (inside, message) = split_once(rest, b"): ")?;
     // Where `auth_username_chars` allows it, a name may end our parenthesis early: two that could be the end are none.
-    let spoofed = split_once(message, b"): ").is_some_and(|(again, _)| rsplit_once(again, b",").is_some_and(|(_, ip)| address(ip).is_some()));
-    let plausible = plausible && !spoofed;
+    let plausible = plausible && !ends_again(message);
     let mechanism = is_mechanism(driver).then_some(driver);
     plausible.then(|| request(inside, mechanism, false, message)).flatten()
+}
+
+/// Whether an address stands before a later `): `, as it does before the real one.
+fn ends_again(message: &[u8]) -> bool {
+    let mut rest = message;
+    while let Some((head, tail)) = split_once(rest, b"): ") {
+        let last = rsplit_once(head, b",").map(|(_, last)| last);
+        if last.and_then(address).is_some() {
+            return true;
+        }
+        rest = tail;
+    }
+    false
 }
 
 /// `user,ip,sasl:mech[,master])[<pid>][<session>]: [request [N]: ][NAME: ]MSG`, behind the first parenthesis.
 fn request_of_24(text: &[u8]) -> Option<Event<'_>> {
     let (inside, rest) = split_byte(text, b')')?;
     let (ids, message) = split_once(rest, b": ")?;
-    let own_session = ids.split(|b| *b == b'<').skip(1).any(|id| id.strip_suffix(b">").is_some_and(|id| !id.iter().all(u8::is_ascii_digit)));
+    let own_session = ids
+        .split(|b| *b == b'<')
+        .skip(1)
+        .any(|id| id.strip_suffix(b">").is_some_and(|id| !id.iter().all(u8::is_ascii_digit)));
     if message.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
     let message = without_level(message);
-    let message = message.strip_prefix(b"request [").and_then(|m| split_once(m, b"]: ")).map_or(message, |(_, after)| after);
+    let message =
+        message.strip_prefix(b"request [").and_then(|m| split_once(m, b"]: ")).map_or(message, |(_, after)| after);
     request(inside, None, own_session, passdb_message(message)).map(Event::DovecotAuth)
 }
 
@@ -143,13 +167,25 @@ fn passdb_message(message: &[u8]) -> &[u8] {
 }
 
 /// `user,ip[,master][,sasl:mech][,<session>]`: the address is the last part that is one.
-fn request<'a>(inside: &'a [u8], mechanism: Option<&'a [u8]>, own_session: bool, message: &'a [u8]) -> Option<DovecotAuth<'a>> {
+fn request<'a>(
+    inside: &'a [u8],
+    mechanism: Option<&'a [u8]>,
+    own_session: bool,
+    message: &'a [u8],
+) -> Option<DovecotAuth<'a>> {
     let (mut head, mut own_session, mut mechanism) = (inside, own_session, mechanism);
     loop {
         let (before, part) = rsplit_once(head, b",")?;
         if let Some(ip) = address(part) {
             let user = if before == b"?" || before.is_empty() { None } else { Some(before) };
-            return Some(DovecotAuth { user, ip, mechanism, own_session, may_still_succeed: contains(message, b"trying the next "), message });
+            return Some(DovecotAuth {
+                user,
+                ip,
+                mechanism,
+                own_session,
+                may_still_succeed: contains(message, b"trying the next "),
+                message,
+            });
         }
         own_session |= part.starts_with(b"<");
         mechanism = part.strip_prefix(b"sasl:").or(mechanism);
@@ -158,7 +194,22 @@ fn request<'a>(inside: &'a [u8], mechanism: Option<&'a [u8]>, own_session: bool,
 }
 
 fn is_mechanism(driver: &[u8]) -> bool {
-    let known: [&[u8]; 14] = [b"plain", b"login", b"cram-md5", b"digest-md5", b"scram-sha-1", b"scram-sha-256", b"xoauth2", b"oauthbearer", b"ntlm", b"gssapi", b"gss-spnego", b"external", b"anonymous", b"otp"];
+    let known: [&[u8]; 14] = [
+        b"plain",
+        b"login",
+        b"cram-md5",
+        b"digest-md5",
+        b"scram-sha-1",
+        b"scram-sha-256",
+        b"xoauth2",
+        b"oauthbearer",
+        b"ntlm",
+        b"gssapi",
+        b"gss-spnego",
+        b"external",
+        b"anonymous",
+        b"otp",
+    ];
     known.iter().any(|name| driver.eq_ignore_ascii_case(name))
 }
 
@@ -186,9 +237,27 @@ fn outcome(text: &[u8]) -> LoginOutcome {
         LoginOutcome::Ok
     } else if any(&["temporary failure", "temp_fail", "internal_failure", "auth_process_comm_fail"]) {
         LoginOutcome::BackendFault
-    } else if any(&["disallowed plaintext", "disabled plaintext", "cleartext_auth_disabled", "disallowed cleartext", "unsupported auth mechanism", "invalid_mech", "anonymous_auth_disabled"]) {
+    } else if any(&[
+        "disallowed plaintext",
+        "disabled plaintext",
+        "cleartext_auth_disabled",
+        "disallowed cleartext",
+        "unsupported auth mechanism",
+        "invalid_mech",
+        "anonymous_auth_disabled",
+    ]) {
         LoginOutcome::Refused
-    } else if any(&["auth failed", "auth_failed", "user disabled", "user_disabled", "password expired", "password_expired", "authorization_failed", "login_disabled", "invalid_credentials"]) {
+    } else if any(&[
+        "auth failed",
+        "auth_failed",
+        "user disabled",
+        "user_disabled",
+        "password expired",
+        "password_expired",
+        "authorization_failed",
+        "login_disabled",
+        "invalid_credentials",
+    ]) {
         LoginOutcome::Failed
     } else {
         LoginOutcome::NoLogin
@@ -214,41 +283,140 @@ mod tests {
     use super::*;
 
     fn check_auth(text: &str, user: Option<&str>, ip: &str, own_session: bool, message: &str) {
-        let Some(Event::DovecotAuth(found)) = event(text.as_bytes()) else { panic!("{text}: {:?}", event(text.as_bytes())) };
-        let shown = (found.user.map(String::from_utf8_lossy), found.ip.to_string(), found.own_session, String::from_utf8_lossy(found.message));
+        let Some(Event::DovecotAuth(found)) = event(text.as_bytes()) else {
+            panic!("{text}: {:?}", event(text.as_bytes()))
+        };
+        let shown = (
+            found.user.map(String::from_utf8_lossy),
+            found.ip.to_string(),
+            found.own_session,
+            String::from_utf8_lossy(found.message),
+        );
         assert_eq!(shown, (user.map(Into::into), ip.to_owned(), own_session, message.into()), "{text}");
     }
 
     #[test]
     fn verdicts_of_every_version() {
-        check_auth("auth: passwd-file(alice@example.test,203.0.113.1): Password mismatch", Some("alice@example.test"), "203.0.113.1", false, "Password mismatch");
-        check_auth("auth: Info: passwd-file(a,192.0.2.23): unknown user (SHA1 of given password: 0a1b2c)", Some("a"), "192.0.2.23", false, "unknown user (SHA1 of given password: 0a1b2c)");
-        check_auth("auth-worker(24544): pam(toto,192.0.2.1): unknown user", Some("toto"), "192.0.2.1", false, "unknown user");
-        check_auth("auth-worker(24058): pam(toto,192.0.2.1,<youpi>): pam_authenticate() failed: Authentication failure (password mismatch?)", Some("toto"), "192.0.2.1", true, "pam_authenticate() failed: Authentication failure (password mismatch?)");
-        check_auth("auth-worker(63712): Info: conn unix:auth-worker (pid=58074,uid=109): auth-worker<4>: sql(contact,2001:db8::1): unknown user", Some("contact"), "2001:db8::1", false, "unknown user");
-        check_auth("auth(user1@example.org,192.0.2.24,sasl:login)<AbCdEf123>: Info: sql: Password mismatch", Some("user1@example.org"), "192.0.2.24", true, "Password mismatch");
-        check_auth("auth-worker(u,192.0.2.24,sasl:plain)<99>: request [3]: sql: Password mismatch", Some("u"), "192.0.2.24", false, "Password mismatch");
+        check_auth(
+            "auth: passwd-file(alice@example.test,203.0.113.1): Password mismatch",
+            Some("alice@example.test"),
+            "203.0.113.1",
+            false,
+            "Password mismatch",
+        );
+        check_auth(
+            "auth: Info: passwd-file(a,192.0.2.23): unknown user (SHA1 of given password: 0a1b2c)",
+            Some("a"),
+            "192.0.2.23",
+            false,
+            "unknown user (SHA1 of given password: 0a1b2c)",
+        );
+        check_auth(
+            "auth-worker(24544): pam(toto,192.0.2.1): unknown user",
+            Some("toto"),
+            "192.0.2.1",
+            false,
+            "unknown user",
+        );
+        check_auth(
+            "auth-worker(24058): pam(toto,192.0.2.1,<youpi>): pam_authenticate() failed: Authentication failure (password mismatch?)",
+            Some("toto"),
+            "192.0.2.1",
+            true,
+            "pam_authenticate() failed: Authentication failure (password mismatch?)",
+        );
+        check_auth(
+            "auth-worker(63712): Info: conn unix:auth-worker (pid=58074,uid=109): auth-worker<4>: sql(contact,2001:db8::1): unknown user",
+            Some("contact"),
+            "2001:db8::1",
+            false,
+            "unknown user",
+        );
+        check_auth(
+            "auth(user1@example.org,192.0.2.24,sasl:login)<AbCdEf123>: Info: sql: Password mismatch",
+            Some("user1@example.org"),
+            "192.0.2.24",
+            true,
+            "Password mismatch",
+        );
+        check_auth(
+            "auth-worker(u,192.0.2.24,sasl:plain)<99>: request [3]: sql: Password mismatch",
+            Some("u"),
+            "192.0.2.24",
+            false,
+            "Password mismatch",
+        );
         check_auth("auth: plain(?,192.0.2.24): invalid input", None, "192.0.2.24", false, "invalid input");
     }
 
     #[test]
     fn logins_of_its_own() {
         let check = |text: &str, service: &str, outcome: LoginOutcome, user: Option<&str>, ip: &str| {
-            let Some(Event::DovecotLogin(found)) = event(text.as_bytes()) else { panic!("{text}: {:?}", event(text.as_bytes())) };
-            assert_eq!((String::from_utf8_lossy(found.service).into_owned(), found.outcome, found.user.map(|u| String::from_utf8_lossy(u).into_owned())), (service.to_owned(), outcome, user.map(str::to_owned)), "{text}");
+            let Some(Event::DovecotLogin(found)) = event(text.as_bytes()) else {
+                panic!("{text}: {:?}", event(text.as_bytes()))
+            };
+            assert_eq!(
+                (
+                    String::from_utf8_lossy(found.service).into_owned(),
+                    found.outcome,
+                    found.user.map(|u| String::from_utf8_lossy(u).into_owned())
+                ),
+                (service.to_owned(), outcome, user.map(str::to_owned)),
+                "{text}"
+            );
             assert_eq!(found.ip.map(|ip| ip.to_string()), Some(ip.to_owned()));
         };
-        check("imap-login: Disconnected (auth failed, 1 attempts in 6 secs): user=<toto@toto.com>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7, TLS, session=<azdaDADSqqsvf-za>", "imap", LoginOutcome::Failed, Some("toto@toto.com"), "192.0.2.1");
-        check("pop3-login: Info: Disconnected: Too many bad commands (no auth attempts in 22 secs): user=<>, rip=192.0.2.1, lip=198.51.100.7, TLS", "pop3", LoginOutcome::NoLogin, None, "192.0.2.1");
-        check("imap-login: Login: user=<a>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7, mpid=18, TLS", "imap", LoginOutcome::Ok, Some("a"), "192.0.2.1");
-        check("imap-login: Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed): user=<a>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7", "imap", LoginOutcome::Failed, Some("a"), "192.0.2.1");
-        check("imap-login: Aborted login (auth failed, 6 attempts): XYZ rip=192.0.2.6, lip=127.0.0.1", "imap", LoginOutcome::Failed, None, "192.0.2.6");
-        check("imap-login: Aborted login (auth failed, 1 attempts): user=<a, rip=9.9.9.9>, method=PLAIN, rip=192.0.2.6, lip=127.0.0.1", "imap", LoginOutcome::Failed, Some("a, rip=9.9.9.9"), "192.0.2.6");
+        check(
+            "imap-login: Disconnected (auth failed, 1 attempts in 6 secs): user=<toto@toto.com>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7, TLS, session=<azdaDADSqqsvf-za>",
+            "imap",
+            LoginOutcome::Failed,
+            Some("toto@toto.com"),
+            "192.0.2.1",
+        );
+        check(
+            "pop3-login: Info: Disconnected: Too many bad commands (no auth attempts in 22 secs): user=<>, rip=192.0.2.1, lip=198.51.100.7, TLS",
+            "pop3",
+            LoginOutcome::NoLogin,
+            None,
+            "192.0.2.1",
+        );
+        check(
+            "imap-login: Login: user=<a>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7, mpid=18, TLS",
+            "imap",
+            LoginOutcome::Ok,
+            Some("a"),
+            "192.0.2.1",
+        );
+        check(
+            "imap-login: Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed): user=<a>, method=PLAIN, rip=192.0.2.1, lip=198.51.100.7",
+            "imap",
+            LoginOutcome::Failed,
+            Some("a"),
+            "192.0.2.1",
+        );
+        check(
+            "imap-login: Aborted login (auth failed, 6 attempts): XYZ rip=192.0.2.6, lip=127.0.0.1",
+            "imap",
+            LoginOutcome::Failed,
+            None,
+            "192.0.2.6",
+        );
+        check(
+            "imap-login: Aborted login (auth failed, 1 attempts): user=<a, rip=9.9.9.9>, method=PLAIN, rip=192.0.2.6, lip=127.0.0.1",
+            "imap",
+            LoginOutcome::Failed,
+            Some("a, rip=9.9.9.9"),
+            "192.0.2.6",
+        );
     }
 
     #[test]
     fn trouble_without_a_user() {
-        for text in ["auth: Error: auth client 0 disconnected with 4 pending requests: EOF", "master: Dovecot v2.3.19.1 (9b53102964) starting up for imap", "master: Warning: service(auth): client_limit (1000) reached, client connections are being dropped"] {
+        for text in [
+            "auth: Error: auth client 0 disconnected with 4 pending requests: EOF",
+            "master: Dovecot v2.3.19.1 (9b53102964) starting up for imap",
+            "master: Warning: service(auth): client_limit (1000) reached, client connections are being dropped",
+        ] {
             assert!(matches!(event(text.as_bytes()), Some(Event::DovecotService(_))), "{text}");
         }
         assert_eq!(event(b"auth: Debug: client in: AUTH 1 PLAIN"), Some(Event::Other("dovecot_debug")));

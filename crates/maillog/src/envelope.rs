@@ -4,8 +4,12 @@
 //! Output: a [`Record`] that borrows from the line, or `None` when the line has no stamp we can read.
 //! Every line is looked at on its own: one file may hold several shapes.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::scan::{number, split_around, split_byte, two_digits, whole_u32, word};
-use crate::stamp::{Stamp, stamp};
+use crate::stamp::{Stamp, WallTime, stamp};
 use crate::tag::Tag;
 
 /// A line taken apart as far as its envelope goes.
@@ -32,32 +36,44 @@ pub fn record(line: &[u8]) -> Option<Record<'_>> {
     Stamps::default().record(line)
 }
 
-/// Remembers the last stamp: neighbouring lines share theirs, or nearly.
-#[derive(Clone, Copy, Debug, Default)]
+/// Remembers what neighbouring lines share: the minute, and the hosts with their programs.
+#[derive(Clone, Debug, Default)]
 pub struct Stamps {
-    /// `Jun 17 10:25:14 `, and what it means.
-    traditional: Option<([u8; 16], Stamp)>,
+    /// `Jun 17 10:25:`, and what it means with zero seconds.
+    traditional: Option<([u8; 13], WallTime)>,
     /// `2026-06-17T10:25:` and the zone, and what they mean with zero seconds.
     iso: Option<([u8; 17], [u8; 6], i64)>,
+    heads: Heads,
 }
 
 impl Stamps {
     /// The same as [`record`], quicker on lines that follow one another.
     #[inline]
     pub fn record<'a>(&mut self, line: &'a [u8]) -> Option<Record<'a>> {
-        match self.known(line) {
-            // What may stand between stamp and host in rarer shapes is for the general way.
-            Some((stamp, rest)) if !may_be_another_stamp(rest) && !matches!(rest.first(), Some(b's' | b'<')) => Some(after_stamp(stamp, rest.strip_suffix(b"\r").unwrap_or(rest))),
-            _ => self.general(line),
-        }
+        let Some((stamp, rest)) = self.known(line) else { return self.general(line) };
+        let rest = rest.strip_suffix(b"\r").unwrap_or(rest);
+        self.heads.record(stamp, rest).or_else(|| self.new_head(stamp, rest, line))
     }
 
+    /// A line whose stamp is known, but not its host and program.
+    #[cold]
+    fn new_head<'a>(&mut self, stamp: Stamp, rest: &'a [u8], line: &'a [u8]) -> Option<Record<'a>> {
+        // What may stand between stamp and host in rarer shapes is for the general way.
+        let is_odd = may_be_another_stamp(rest) || matches!(rest.first(), Some(b's' | b'<'));
+        let record = if is_odd { self.general(line)? } else { after_stamp(stamp, rest) };
+        self.heads.learn(rest, &record);
+        Some(record)
+    }
+
+    #[inline]
     fn known<'a>(&self, line: &'a [u8]) -> Option<(Stamp, &'a [u8])> {
         if line.first().is_some_and(u8::is_ascii_digit) {
             return self.known_iso(line);
         }
-        let (prefix, stamp) = self.traditional.as_ref()?;
-        Some((*stamp, line.strip_prefix(prefix)?))
+        let (minute, wall) = self.traditional.as_ref()?;
+        let rest = line.strip_prefix(minute)?;
+        let second = two_digits(rest, 0, 61)?;
+        Some((Stamp::Wall(WallTime { second, ..*wall }), rest.get(2..)?.strip_prefix(b" ")?))
     }
 
     /// `SS.uuuuuu+hh:mm ` behind a minute that is known.
@@ -88,23 +104,112 @@ impl Stamps {
     fn remember(&mut self, line: &[u8], stamp: Stamp) {
         match stamp {
             Stamp::Wall(wall) if wall.year.is_none() && wall.micros == 0 => {
-                let head = line.get(..16).and_then(|head| head.try_into().ok());
+                let minute = line.get(..13).and_then(|minute| minute.try_into().ok());
                 let whole = line.get(15) == Some(&b' ') && line.get(9) == Some(&b':') && line.get(12) == Some(&b':');
-                self.traditional = head.filter(|_| whole).map(|head| (head, stamp));
+                self.traditional = minute.filter(|_| whole).map(|minute| (minute, WallTime { second: 0, ..wall }));
             }
             Stamp::Instant(micros) => {
                 let head = line.get(..17).and_then(|head| head.try_into().ok());
                 let zone = line.get(26..32).and_then(|zone| zone.try_into().ok());
                 let seconds = two_digits(line, 17, 60);
-                let shape = line.get(10) == Some(&b'T') && line.get(19) == Some(&b'.') && line.get(32) == Some(&b' ') && matches!(line.get(26), Some(b'+' | b'-'));
+                let shape = line.get(10) == Some(&b'T')
+                    && line.get(19) == Some(&b'.')
+                    && line.get(32) == Some(&b' ')
+                    && matches!(line.get(26), Some(b'+' | b'-'));
                 self.iso = match (head, zone, seconds) {
-                    (Some(head), Some(zone), Some(seconds)) if shape => Some((head, zone, micros.div_euclid(1_000_000) * 1_000_000 - i64::from(seconds) * 1_000_000)),
+                    (Some(head), Some(zone), Some(seconds)) if shape => {
+                        Some((head, zone, micros.div_euclid(1_000_000) * 1_000_000 - i64::from(seconds) * 1_000_000))
+                    }
                     _ => None,
                 };
             }
             Stamp::Wall(_) => {}
         }
     }
+}
+
+/// How many heads are remembered; a power of two.
+const HEADS: usize = 256;
+/// Longest head that is remembered.
+const HEAD_BYTES_MAX: usize = 96;
+
+/// Starts of lines behind the stamp, `HOST TAG` before a `[`: a log has few, and each of its lines has one of them.
+///
+/// How a head is read depends on no byte behind its bracket (no stamp has one in it), so a line with a known head is read as
+/// the first one was.
+#[derive(Clone, Debug, Default)]
+struct Heads(Vec<Head>);
+
+#[derive(Clone, Debug, Default)]
+struct Head {
+    /// `mail postfix/smtpd`; empty: nothing is remembered here.
+    bytes: Vec<u8>,
+    /// Length of the host, which one blank follows.
+    host: usize,
+}
+
+impl Heads {
+    /// Reads `HOST TAG[PID]: TEXT` if the head is known and what follows it is as usual.
+    #[inline]
+    fn record<'a>(&self, stamp: Stamp, rest: &'a [u8]) -> Option<Record<'a>> {
+        let (bytes, after) = rest.split_at_checked(bracket(rest)?)?;
+        let head = self.0.get(slot(bytes)?).filter(|head| head.bytes == bytes)?;
+        let (pid, text) = pid(after)?;
+        // Solaris' message ids and folded repetitions are for the general way.
+        if matches!(text.first(), Some(b'[' | b'm')) {
+            return None;
+        }
+        Some(Record {
+            stamp,
+            host: bytes.get(..head.host)?,
+            tag: Tag(bytes.get(head.host + 1..)?),
+            pid: Some(pid),
+            repeat: 1,
+            text,
+        })
+    }
+
+    /// Remembers a head that was read in the general way, if it is as plain as [`Heads::record`] takes it to be.
+    fn learn(&mut self, rest: &[u8], record: &Record<'_>) {
+        let Some((bytes, _)) = bracket(rest).and_then(|at| rest.split_at_checked(at)) else { return };
+        let plain = !record.host.is_empty()
+            && !record.tag.0.is_empty()
+            && record.pid.is_some()
+            && bytes.strip_prefix(record.host).and_then(|b| b.strip_prefix(b" ")) == Some(record.tag.0);
+        if !plain {
+            return;
+        }
+        self.0.resize_with(HEADS, Head::default);
+        if let Some(head) = slot(bytes).and_then(|slot| self.0.get_mut(slot)) {
+            *head = Head { bytes: bytes.to_vec(), host: record.host.len() };
+        }
+    }
+}
+
+/// Where the first bracket is, if it is near.
+#[inline]
+fn bracket(rest: &[u8]) -> Option<usize> {
+    memchr::memchr(b'[', rest.get(..HEAD_BYTES_MAX).unwrap_or(rest))
+}
+
+/// The place of a head among those remembered: a hash of its length and its ends, where heads differ.
+#[inline]
+fn slot(head: &[u8]) -> Option<usize> {
+    let (first, last) = (u64::from_le_bytes(*head.first_chunk()?), u64::from_le_bytes(*head.last_chunk()?));
+    let mixed = (first ^ last.rotate_left(29) ^ head.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> (64 - HEADS.trailing_zeros())).ok()
+}
+
+/// `[PID]: TEXT`, as [`program`] reads it. `None`: not so, or a number of more than nine digits.
+#[inline]
+fn pid(after: &[u8]) -> Option<(u32, &[u8])> {
+    let (mut pid, mut at) = (0u32, 1);
+    while let Some(digit) = after.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10 && at < 10) {
+        pid = pid * 10 + u32::from(digit);
+        at += 1;
+    }
+    let text = after.get(at..)?.strip_prefix(b"]: ")?;
+    (at > 1).then_some((pid, text))
 }
 
 /// A host name is no month and seldom a number: only then may another stamp follow.
@@ -122,7 +227,9 @@ fn general(line: &[u8]) -> Option<Record<'_>> {
     let (stamp, rest) = stamp(rest)?;
     // `docker logs -t` and CRI runtimes put their own stamp before the program's.
     let rest = if rest.starts_with(b"std") { stream_marker(rest) } else { rest };
-    if may_be_another_stamp(rest) && let Some((inner, rest)) = crate::stamp::stamp(rest) {
+    if may_be_another_stamp(rest)
+        && let Some((inner, rest)) = crate::stamp::stamp(rest)
+    {
         let best = if matches!(stamp, Stamp::Instant(_)) { stamp } else { inner };
         return Some(after_stamp(best, rest));
     }
@@ -132,7 +239,11 @@ fn general(line: &[u8]) -> Option<Record<'_>> {
 /// Cuts what relays leave around a line: NUL runs (a file truncated under its writer), carriage return, trailing blanks of no meaning.
 #[inline]
 fn trim(line: &[u8]) -> &[u8] {
-    let line = if line.first() == Some(&0) { line.get(line.iter().take_while(|b| **b == 0).count()..).unwrap_or_default() } else { line };
+    let line = if line.first() == Some(&0) {
+        line.get(line.iter().take_while(|b| **b == 0).count()..).unwrap_or_default()
+    } else {
+        line
+    };
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
@@ -218,10 +329,17 @@ fn bsd_facility(rest: &[u8]) -> &[u8] {
 
 /// `mail.warn ` of busybox: a facility, a dot, a severity, between host and tag.
 fn busybox_facility(rest: &[u8]) -> &[u8] {
-    const FACILITIES: [&[u8]; 9] = [b"mail", b"auth", b"authpriv", b"daemon", b"syslog", b"user", b"kern", b"cron", b"local"];
+    const FACILITIES: [&[u8]; 9] =
+        [b"mail", b"auth", b"authpriv", b"daemon", b"syslog", b"user", b"kern", b"cron", b"local"];
     let (token, after) = word(rest);
     match split_byte(token, b'.') {
-        Some((facility, severity)) if severity.iter().all(u8::is_ascii_lowercase) && !severity.is_empty() && FACILITIES.iter().any(|f| facility.starts_with(f)) => after,
+        Some((facility, severity))
+            if severity.iter().all(u8::is_ascii_lowercase)
+                && !severity.is_empty()
+                && FACILITIES.iter().any(|f| facility.starts_with(f)) =>
+        {
+            after
+        }
         _ => rest,
     }
 }
@@ -235,7 +353,23 @@ fn solaris_id(text: &[u8]) -> &[u8] {
 /// The processes that write Dovecot's own log files, by the word before the first colon.
 fn dovecot_process(word: &[u8]) -> bool {
     let name = word.split(|b| matches!(b, b':' | b'(' | b'[')).next().unwrap_or_default();
-    matches!(name, b"auth" | b"auth-worker" | b"master" | b"anvil" | b"imap" | b"pop3" | b"lmtp" | b"config" | b"imap-login" | b"pop3-login" | b"submission-login" | b"managesieve-login" | b"log" | b"stats")
+    matches!(
+        name,
+        b"auth"
+            | b"auth-worker"
+            | b"master"
+            | b"anvil"
+            | b"imap"
+            | b"pop3"
+            | b"lmtp"
+            | b"config"
+            | b"imap-login"
+            | b"pop3-login"
+            | b"submission-login"
+            | b"managesieve-login"
+            | b"log"
+            | b"stats"
+    )
 }
 
 /// The bytes a tag ends at.
@@ -262,7 +396,9 @@ fn program(rest: &[u8]) -> (&[u8], Option<u32>, &[u8]) {
             },
             None => untagged,
         },
-        Some(b':') if matches!(after.first(), None | Some(b' ')) => (tag, None, after.strip_prefix(b" ").unwrap_or(after)),
+        Some(b':') if matches!(after.first(), None | Some(b' ')) => {
+            (tag, None, after.strip_prefix(b" ").unwrap_or(after))
+        }
         _ => untagged,
     }
 }
@@ -290,6 +426,9 @@ pub(crate) fn last_message_repeated(text: &[u8]) -> Option<u32> {
 /// Sources of the wording: rsyslog `imuxsock` and `imjournal`, systemd-journald.
 #[must_use]
 pub fn lines_lost(text: &[u8]) -> Option<u64> {
+    // Every line of every other program is asked: what all wordings share is looked for first.
+    static MESSAGES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b" messages "));
+    MESSAGES.find(text)?;
     let after = ["imuxsock lost ", "imjournal: ", "Suppressed "].iter().find_map(|prefix| {
         let at = memchr::memmem::find(text, prefix.as_bytes())?;
         text.get(at + prefix.len()..)
@@ -302,13 +441,20 @@ pub fn lines_lost(text: &[u8]) -> Option<u64> {
 #[must_use]
 pub fn is_filler(line: &[u8]) -> bool {
     let line = trim(line);
-    line.starts_with(b"-- ") && line.ends_with(b"--") || line.starts_with(b"-- Logs begin at ") || line.starts_with(b"-- Journal begins at ")
+    line.starts_with(b"-- ") && line.ends_with(b"--")
+        || line.starts_with(b"-- Logs begin at ")
+        || line.starts_with(b"-- Journal begins at ")
 }
 
 /// A rough hour of the day out of a stamp-like start, to tell a bad stamp from a line that never had one.
 #[must_use]
 pub fn looks_stamped(line: &[u8]) -> bool {
-    trim(line).windows(8).take(24).any(|w| w.get(2) == Some(&b':') && w.get(5) == Some(&b':') && two_digits(w, 0, 100).is_some() && two_digits(w, 6, 100).is_some())
+    trim(line).windows(8).take(24).any(|w| {
+        w.get(2) == Some(&b':')
+            && w.get(5) == Some(&b':')
+            && two_digits(w, 0, 100).is_some()
+            && two_digits(w, 6, 100).is_some()
+    })
 }
 
 #[cfg(test)]
@@ -317,44 +463,128 @@ mod tests {
 
     fn check(line: &str, host: &str, tag: &str, pid: Option<u32>, repeat: u32, text: &str) {
         let found = record(line.as_bytes()).unwrap_or_else(|| panic!("no record: {line}"));
-        let shown = (String::from_utf8_lossy(found.host), String::from_utf8_lossy(found.tag.0), found.pid, found.repeat, String::from_utf8_lossy(found.text));
+        let shown = (
+            String::from_utf8_lossy(found.host),
+            String::from_utf8_lossy(found.tag.0),
+            found.pid,
+            found.repeat,
+            String::from_utf8_lossy(found.text),
+        );
         assert_eq!(shown, (host.into(), tag.into(), pid, repeat, text.into()), "{line}");
     }
 
     #[test]
     fn envelopes_of_part_1_1() {
         let smtpd = "postfix/submission/smtpd";
-        check("Jun 17 10:25:14 mail postfix/submission/smtpd[12345]: connect from x[::1]", "mail", smtpd, Some(12345), 1, "connect from x[::1]");
+        check(
+            "Jun 17 10:25:14 mail postfix/submission/smtpd[12345]: connect from x[::1]",
+            "mail",
+            smtpd,
+            Some(12345),
+            1,
+            "connect from x[::1]",
+        );
         check("Jun 07 10:25:14 mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
         check("2025-11-22T09:17:26.436140+00:00 mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
         check("<22>Jun  7 10:25:14 mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
-        check("<22>1 2025-11-22T09:17:26.436140+00:00 mail postfix 42 - -  connect from x[::1]", "mail", "postfix", Some(42), 1, "connect from x[::1]");
-        check("<22>1 2025-11-22T09:17:26Z mail postfix/submission/smtpd 42 m [a b=\"c\\\"]\"][d] x", "mail", smtpd, Some(42), 1, "x");
+        check(
+            "<22>1 2025-11-22T09:17:26.436140+00:00 mail postfix 42 - -  connect from x[::1]",
+            "mail",
+            "postfix",
+            Some(42),
+            1,
+            "connect from x[::1]",
+        );
+        check(
+            "<22>1 2025-11-22T09:17:26Z mail postfix/submission/smtpd 42 m [a b=\"c\\\"]\"][d] x",
+            "mail",
+            smtpd,
+            Some(42),
+            1,
+            "x",
+        );
         check("Jun  7 10:25:14 mail mail.warn postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
         check("Jun  7 10:25:14 <mail.info> mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
-        check("Jun  7 10:25:14 mail postfix/submission/smtpd[1]: [ID 197553 mail.info] x", "mail", smtpd, Some(1), 1, "x");
-        check("2025-11-22T09:17:26.1Z stdout F Nov 22 09:17:26 mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
+        check(
+            "Jun  7 10:25:14 mail postfix/submission/smtpd[1]: [ID 197553 mail.info] x",
+            "mail",
+            smtpd,
+            Some(1),
+            1,
+            "x",
+        );
+        check(
+            "2025-11-22T09:17:26.1Z stdout F Nov 22 09:17:26 mail postfix/submission/smtpd[1]: x",
+            "mail",
+            smtpd,
+            Some(1),
+            1,
+            "x",
+        );
         check("Sat 2025-11-22 09:17:26 UTC mail postfix/submission/smtpd[1]: x", "mail", smtpd, Some(1), 1, "x");
-        check("Nov 22 09:06:30 auth: Info: passwd-file(a,192.0.2.1): unknown user", "", "dovecot", None, 1, "auth: Info: passwd-file(a,192.0.2.1): unknown user");
+        check(
+            "Nov 22 09:06:30 auth: Info: passwd-file(a,192.0.2.1): unknown user",
+            "",
+            "dovecot",
+            None,
+            1,
+            "auth: Info: passwd-file(a,192.0.2.1): unknown user",
+        );
         check("2019-10-15 08:08:52 imap-login: Info: x", "", "dovecot", None, 1, "imap-login: Info: x");
         check("Jun 17 10:25:14 mail dovecot: auth: x", "mail", "dovecot", None, 1, "auth: x");
         check("\0\0Jun 17 10:25:14 mail a[1]: x\r", "mail", "a", Some(1), 1, "x");
-        check("Jun 17 10:25:14 mail last message repeated 3 times", "mail", "", None, 1, "last message repeated 3 times");
+        check(
+            "Jun 17 10:25:14 mail last message repeated 3 times",
+            "mail",
+            "",
+            None,
+            1,
+            "last message repeated 3 times",
+        );
         check("Jun 17 10:25:14 mail", "mail", "", None, 1, "");
     }
 
     #[test]
     fn remembered_stamps_change_nothing() {
         let mut stamps = Stamps::default();
-        for line in ["Jun 17 10:25:14 mail a[1]: x", "Jun 17 10:25:14 mx1 b[2]: y\r", "Jun 17 10:25:14 stdout F x", "Jun 17 10:25:14.5 mail a[1]: x", "Jun 7 10:25:14 mail a[1]: x", "Jun 7 10:25:14 mail a[1]: x", "2025-11-22T09:17:26.436140+00:00 mail a[1]: x", "2025-11-22T09:17:59.000001+00:00 mail a[1]: x", "2025-11-22T09:17:60.000001+00:00 mail a[1]: x", "2025-11-22T09:17:59.000001+01:00 mail a[1]: x", "2025-11-22T09:17:59.0001Z mail a[1]: x", "2025-11-22T09:17:59.x00001+01:00 mail a[1]: x", "", "x"] {
+        for line in [
+            "Jun 17 10:25:14 mail a[1]: x",
+            "Jun 17 10:25:14 mx1 b[2]: y\r",
+            "Jun 17 10:25:14 stdout F x",
+            "Jun 17 10:25:14.5 mail a[1]: x",
+            "Jun 7 10:25:14 mail a[1]: x",
+            "Jun 7 10:25:14 mail a[1]: x",
+            "2025-11-22T09:17:26.436140+00:00 mail a[1]: x",
+            "2025-11-22T09:17:59.000001+00:00 mail a[1]: x",
+            "2025-11-22T09:17:60.000001+00:00 mail a[1]: x",
+            "2025-11-22T09:17:59.000001+01:00 mail a[1]: x",
+            "2025-11-22T09:17:59.0001Z mail a[1]: x",
+            "2025-11-22T09:17:59.x00001+01:00 mail a[1]: x",
+            "",
+            "x",
+        ] {
             assert_eq!(stamps.record(line.as_bytes()), general(line.as_bytes()), "{line}");
         }
     }
 
     #[test]
     fn repetition_is_unfolded() {
-        check("Jun 17 10:25:14 mail postfix/smtpd[1]: message repeated 3 times: [ warning: x[192.0.2.9]: SASL a]", "mail", "postfix/smtpd", Some(1), 3, "warning: x[192.0.2.9]: SASL a");
-        check("Jun 17 10:25:14 mail postfix/smtpd[1]: message repeated 3 times: cut", "mail", "postfix/smtpd", Some(1), 1, "message repeated 3 times: cut");
+        check(
+            "Jun 17 10:25:14 mail postfix/smtpd[1]: message repeated 3 times: [ warning: x[192.0.2.9]: SASL a]",
+            "mail",
+            "postfix/smtpd",
+            Some(1),
+            3,
+            "warning: x[192.0.2.9]: SASL a",
+        );
+        check(
+            "Jun 17 10:25:14 mail postfix/smtpd[1]: message repeated 3 times: cut",
+            "mail",
+            "postfix/smtpd",
+            Some(1),
+            1,
+            "message repeated 3 times: cut",
+        );
         assert_eq!(last_message_repeated(b"last message repeated 7 times"), Some(7));
         assert_eq!(last_message_repeated(b"last message repeated 7 times more"), None);
     }

@@ -135,7 +135,9 @@ impl Event<'_> {
             Self::Pipelining(..) => "pipelining",
             Self::TooLong(..) => "request_too_long",
             Self::NonSmtp(..) => "non_smtp",
-            Self::Policy(_, policy) if matches!(policy.action, b"reject" | b"milter-reject" | b"proxy-reject") => "reject",
+            Self::Policy(_, policy) if matches!(policy.action, b"reject" | b"milter-reject" | b"proxy-reject") => {
+                "reject"
+            }
             Self::Policy(..) => "policy",
             Self::ContentCheck(..) => "content_check",
             Self::Accepted(_) => "client",

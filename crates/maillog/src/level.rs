@@ -34,6 +34,14 @@ impl Level {
 /// Splits a message into its severity and what follows the prefix.
 #[must_use]
 pub fn level(text: &[u8]) -> (Level, &[u8]) {
-    let prefixes: [(&[u8], Level); 4] = [(b"warning: ", Level::Warning), (b"error: ", Level::Error), (b"fatal: ", Level::Fatal), (b"panic: ", Level::Panic)];
-    prefixes.into_iter().find_map(|(prefix, level)| Some((level, text.strip_prefix(prefix)?))).unwrap_or((Level::Info, text))
+    let prefixes: [(&[u8], Level); 4] = [
+        (b"warning: ", Level::Warning),
+        (b"error: ", Level::Error),
+        (b"fatal: ", Level::Fatal),
+        (b"panic: ", Level::Panic),
+    ];
+    prefixes
+        .into_iter()
+        .find_map(|(prefix, level)| Some((level, text.strip_prefix(prefix)?)))
+        .unwrap_or((Level::Info, text))
 }

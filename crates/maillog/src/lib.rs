@@ -37,7 +37,7 @@ pub use envelope::{Record, Stamps, is_filler, lines_lost, looks_stamped, record}
 pub use event::{Event, Gone};
 pub use level::{Level, level};
 pub use policy::Policy;
-pub use program::{Glance, Program, event, glance, program};
+pub use program::{Glance, Program, event, glance, may_matter, program};
 pub use queue_id::QueueId;
 pub use redact::{REDACTED, redact};
 pub use sasl::{BackendTrouble, LoginName, SaslFailure};

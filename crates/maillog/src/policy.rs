@@ -39,7 +39,21 @@ pub struct Policy<'a> {
     pub sasl_sender: Option<&'a [u8]>,
 }
 
-const ACTIONS: [&[u8]; 13] = [b"reject", b"reject_warning", b"warn", b"info", b"hold", b"discard", b"filter", b"redirect", b"bcc", b"permit", b"hangup", b"delay", b"prepend"];
+const ACTIONS: [&[u8]; 13] = [
+    b"reject",
+    b"reject_warning",
+    b"warn",
+    b"info",
+    b"hold",
+    b"discard",
+    b"filter",
+    b"redirect",
+    b"bcc",
+    b"permit",
+    b"hangup",
+    b"delay",
+    b"prepend",
+];
 
 /// Parses `ACTION: STAGE from <client>: REPLY;[ from=<S>][ to=<R>][ proto=P][ helo=<H>][ sasl_…]`.
 pub(crate) fn policy(text: &[u8]) -> Option<Policy<'_>> {
@@ -49,7 +63,8 @@ pub(crate) fn policy(text: &[u8]) -> Option<Policy<'_>> {
         return None;
     }
     let (stage, rest) = split_once(rest, b" from ")?;
-    let stage_is_a_word = !stage.is_empty() && stage.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
+    let stage_is_a_word =
+        !stage.is_empty() && stage.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'));
     let (client, rest) = client(rest)?;
     let rest = rest.strip_prefix(b":")?.trim_ascii_start();
     stage_is_a_word.then(|| reply_and_tail(Policy { action, stage, client: Some(client), ..Policy::default() }, rest))
@@ -59,7 +74,8 @@ pub(crate) fn policy(text: &[u8]) -> Option<Policy<'_>> {
 pub(crate) fn proxy(text: &[u8]) -> Option<Policy<'_>> {
     let (action, rest) = split_once(text, b": ")?;
     let (stage, rest) = split_once(rest, b": ")?;
-    matches!(action, b"proxy-reject" | b"proxy-accept").then(|| reply_and_tail(Policy { action, stage, ..Policy::default() }, rest))
+    matches!(action, b"proxy-reject" | b"proxy-accept")
+        .then(|| reply_and_tail(Policy { action, stage, ..Policy::default() }, rest))
 }
 
 fn reply_and_tail<'a>(policy: Policy<'a>, text: &'a [u8]) -> Policy<'a> {
@@ -124,14 +140,19 @@ fn reply<'a>(policy: Policy<'a>, text: &'a [u8]) -> Policy<'a> {
     let code = number(text).filter(|(code, rest)| (200..600).contains(code) && rest.first() == Some(&b' '));
     let (code, text) = code.map_or((None, text), |(code, rest)| (u16::try_from(code).ok(), rest.trim_ascii_start()));
     let (first, rest) = word(text);
-    if is_enhanced_code(first) { Policy { code, dsn: Some(first), reply: rest, ..policy } } else { Policy { code, reply: text, ..policy } }
+    if is_enhanced_code(first) {
+        Policy { code, dsn: Some(first), reply: rest, ..policy }
+    } else {
+        Policy { code, reply: text, ..policy }
+    }
 }
 
 /// `5.7.1`: three numbers, the first 2, 4 or 5 (RFC 3463).
 pub(crate) fn is_enhanced_code(text: &[u8]) -> bool {
     let mut parts = text.split(|b| *b == b'.');
     let class = matches!(parts.next(), Some(b"2" | b"4" | b"5"));
-    let numbers = parts.by_ref().take(2).filter(|p| (1..=3).contains(&p.len()) && p.iter().all(u8::is_ascii_digit)).count();
+    let numbers =
+        parts.by_ref().take(2).filter(|p| (1..=3).contains(&p.len()) && p.iter().all(u8::is_ascii_digit)).count();
     class && numbers == 2 && parts.next().is_none()
 }
 
@@ -142,8 +163,15 @@ pub(crate) fn content_check(text: &[u8]) -> Option<&[u8]> {
     let (action, rest) = split_once(text, b": ")?;
     let action = action.strip_prefix(b"milter-").unwrap_or(action);
     let action = action.strip_prefix(b"header-").or_else(|| action.strip_prefix(b"body-")).unwrap_or(action);
-    let known = ACTIONS.contains(&action) || matches!(action, b"warning" | b"replace" | b"strip" | b"ignore" | b"REJECT" | b"HOLD" | b"DISCARD" | b"WARN" | b"INFO");
-    let part = rest.starts_with(b"header ") || rest.starts_with(b"body ") || rest.starts_with(b"mime-error ") || rest.starts_with(b"content ");
+    let known = ACTIONS.contains(&action)
+        || matches!(
+            action,
+            b"warning" | b"replace" | b"strip" | b"ignore" | b"REJECT" | b"HOLD" | b"DISCARD" | b"WARN" | b"INFO"
+        );
+    let part = rest.starts_with(b"header ")
+        || rest.starts_with(b"body ")
+        || rest.starts_with(b"mime-error ")
+        || rest.starts_with(b"content ");
     (known && part).then_some(action)
 }
 
@@ -159,34 +187,71 @@ mod tests {
     fn rejects() {
         let line = b"reject: RCPT from unknown[203.0.113.6]: 454 4.7.1 <u@remote.invalid>: Relay access denied; from=<a@example.test> to=<u@remote.invalid> proto=ESMTP helo=<c>";
         let p = policy(line).unwrap();
-        assert_eq!((p.action, p.stage, p.code, p.dsn), (b"reject".as_slice(), b"RCPT".as_slice(), Some(454), Some(b"4.7.1".as_slice())));
-        assert_eq!((shown(Some(p.reply)), shown(p.from), shown(p.to), shown(p.proto), shown(p.helo)), ("<u@remote.invalid>: Relay access denied".into(), "a@example.test".into(), "u@remote.invalid".into(), "ESMTP".into(), "c".into()));
+        assert_eq!(
+            (p.action, p.stage, p.code, p.dsn),
+            (b"reject".as_slice(), b"RCPT".as_slice(), Some(454), Some(b"4.7.1".as_slice()))
+        );
+        assert_eq!(
+            (shown(Some(p.reply)), shown(p.from), shown(p.to), shown(p.proto), shown(p.helo)),
+            (
+                "<u@remote.invalid>: Relay access denied".into(),
+                "a@example.test".into(),
+                "u@remote.invalid".into(),
+                "ESMTP".into(),
+                "c".into()
+            )
+        );
         assert_eq!(p.sasl_username, None);
 
         let p = policy(b"reject: RCPT from h[192.0.2.20]: 553 5.7.1 <b@x>: Sender address rejected: not owned by user a@x; from=<b@x> to=<c@y> proto=ESMTP helo=<h> sasl_method=PLAIN sasl_username=a b@x").unwrap();
-        assert_eq!((shown(p.sasl_method), shown(p.sasl_username), shown(p.helo)), ("PLAIN".into(), "a b@x".into(), "h".into()));
+        assert_eq!(
+            (shown(p.sasl_method), shown(p.sasl_username), shown(p.helo)),
+            ("PLAIN".into(), "a b@x".into(), "h".into())
+        );
 
         let p = policy(b"milter-reject: END-OF-MESSAGE from h[::1]: 5.7.1 Spam; from=<a@x> to=<b@y> proto=ESMTP helo=<h> sasl_username=<u@x>").unwrap();
         assert_eq!((p.code, shown(p.dsn), shown(p.sasl_username)), (None, "5.7.1".into(), "u@x".into()));
 
         let p = policy(b"reject: CONNECT from h[192.0.2.20]: 421 4.3.0 mail.example Server local data error").unwrap();
-        assert_eq!((p.code, shown(Some(p.reply)), p.from), (Some(421), "mail.example Server local data error".into(), None));
+        assert_eq!(
+            (p.code, shown(Some(p.reply)), p.from),
+            (Some(421), "mail.example Server local data error".into(), None)
+        );
 
         let p = policy(b"reject: RCPT from [192.0.2.1]:4711: 450 4.3.2 Service currently unavailable; from=<a@x>, to=<b@y>, proto=ESMTP, helo=<h>").unwrap();
-        assert_eq!((shown(p.from), shown(p.to), shown(p.proto), shown(p.helo)), ("a@x".into(), "b@y".into(), "ESMTP".into(), "h".into()));
-        assert_eq!(proxy(b"proxy-reject: END-OF-MESSAGE: 554 5.7.0 no; from=<a@x> to=<b@y> proto=ESMTP helo=<h>").unwrap().code, Some(554));
+        assert_eq!(
+            (shown(p.from), shown(p.to), shown(p.proto), shown(p.helo)),
+            ("a@x".into(), "b@y".into(), "ESMTP".into(), "h".into())
+        );
+        assert_eq!(
+            proxy(b"proxy-reject: END-OF-MESSAGE: 554 5.7.0 no; from=<a@x> to=<b@y> proto=ESMTP helo=<h>")
+                .unwrap()
+                .code,
+            Some(554)
+        );
     }
 
     #[test]
     fn client_text_stays_in_its_field() {
         let p = policy(b"reject: RCPT from unknown[203.0.113.6]: 550 5.1.1 <\"a; from=<x> to=<y> proto=ESMTP helo=<z>\"@d>: Recipient address rejected: no; from=<\"q to=<r\"@s> to=<\"a; from=<x> to=<y> proto=ESMTP helo=<z>\"@d> proto=SMTP helo=<from=?x>").unwrap();
-        assert_eq!((shown(p.proto), shown(p.helo), shown(p.client.map(|c| c.address))), ("SMTP".into(), "from=?x".into(), "203.0.113.6".into()));
-        assert_eq!(policy(b"warning: header Subject: reject: RCPT from x[192.0.2.1]: 554 5.7.1 Relay access denied; from=<a>"), None);
+        assert_eq!(
+            (shown(p.proto), shown(p.helo), shown(p.client.map(|c| c.address))),
+            ("SMTP".into(), "from=?x".into(), "203.0.113.6".into())
+        );
+        assert_eq!(
+            policy(b"warning: header Subject: reject: RCPT from x[192.0.2.1]: 554 5.7.1 Relay access denied; from=<a>"),
+            None
+        );
     }
 
     #[test]
     fn enhanced_codes() {
         assert!(is_enhanced_code(b"5.7.1") && is_enhanced_code(b"4.7.25"));
-        assert!(!is_enhanced_code(b"5.7") && !is_enhanced_code(b"3.7.1") && !is_enhanced_code(b"5.7.1.2") && !is_enhanced_code(b"192.0.2"));
+        assert!(
+            !is_enhanced_code(b"5.7")
+                && !is_enhanced_code(b"3.7.1")
+                && !is_enhanced_code(b"5.7.1.2")
+                && !is_enhanced_code(b"192.0.2")
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Which program wrote a line, and whose grammar reads it.
 
+use crate::client::Client;
 use crate::envelope::{Record, last_message_repeated, lines_lost};
 use crate::event::Event;
 use crate::tag::Tag;
@@ -52,18 +53,26 @@ impl Program {
 #[must_use]
 #[inline]
 pub fn program(tag: Tag<'_>) -> Program {
+    // Half of all lines.
+    if tag.0.ends_with(b"/smtpd") {
+        return Program::Smtpd;
+    }
     match tag.daemon() {
         b"smtpd" => Program::Smtpd,
         b"qmgr" | b"oqmgr" | b"nqmgr" => Program::Qmgr,
         b"cleanup" => Program::Cleanup,
-        b"smtp" | b"lmtp" | b"local" | b"virtual" | b"pipe" | b"error" | b"discard" | b"relay" | b"retry" => Program::DeliveryAgent,
+        b"smtp" | b"lmtp" | b"local" | b"virtual" | b"pipe" | b"error" | b"discard" | b"relay" | b"retry" => {
+            Program::DeliveryAgent
+        }
         b"pickup" => Program::Pickup,
         b"bounce" | b"defer" | b"trace" => Program::Bounce,
         b"postscreen" => Program::Postscreen,
         b"tlsproxy" | b"dnsblog" => Program::Screener,
         b"master" => Program::Master,
         b"postsuper" => Program::Postsuper,
-        b"anvil" | b"scache" | b"verify" | b"trivial-rewrite" | b"proxymap" | b"proxywrite" | b"flush" | b"showq" | b"tlsmgr" | b"postlogd" | b"postfix-script" | b"sendmail" | b"postdrop" | b"postqueue" | b"spawn" | b"postalias" | b"postmap" | b"postmulti" | b"qmqpd" | b"nbdb_reindexd" => Program::Helper,
+        b"anvil" | b"scache" | b"verify" | b"trivial-rewrite" | b"proxymap" | b"proxywrite" | b"flush" | b"showq"
+        | b"tlsmgr" | b"postlogd" | b"postfix-script" | b"sendmail" | b"postdrop" | b"postqueue" | b"spawn"
+        | b"postalias" | b"postmap" | b"postmulti" | b"qmqpd" | b"nbdb_reindexd" => Program::Helper,
         b"dovecot" => Program::Dovecot,
         b"saslauthd" | b"plesk_saslauthd" => Program::Saslauthd,
         b"postfix" => Program::PostfixCut,
@@ -95,39 +104,94 @@ pub fn event<'a>(record: &Record<'a>) -> Option<Event<'a>> {
     }
 }
 
-/// What a line surely is by a look at its ends.
+/// What a line surely is, by a look at its start and its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Glance {
-    /// `connect from` or `disconnect from`.
-    Session,
+pub enum Glance<'a> {
+    /// A session starts: `Connect`.
+    Connect,
+    /// A session ends: `Disconnect`.
+    Disconnect {
+        /// AUTH is among its counters.
+        auth: bool,
+    },
     /// A delivery attempt.
-    Delivery,
+    Delivery {
+        /// As [`crate::Delivery::status`].
+        status: &'a [u8],
+        /// As [`crate::Delivery::relayhost_login_failed`].
+        login_failed: bool,
+    },
     /// A queue file is gone.
     Removed,
-    /// Understood, and neither about a client nor about a message's fate.
+    /// Understood, and neither about a session's ends, a login or a refusal, nor about the fate of a login's message.
     Other,
 }
 
-/// Tells the commonest lines apart without reading them whole: [`event`] reads every line this knows.
+/// Tells the commonest lines apart without reading them whole: [`event`] reads every line this knows, and says the same.
 #[must_use]
 #[inline]
-pub fn glance(record: &Record<'_>) -> Option<Glance> {
+pub fn glance<'a>(record: &Record<'a>) -> Option<Glance<'a>> {
+    let text = record.text;
+    let other = |is_other: bool| is_other.then_some(Glance::Other);
+    match program(record.tag) {
+        Program::Smtpd => glance_at_smtpd(text),
+        Program::DeliveryAgent => match delivery::delivery_status(text) {
+            Some((status, login_failed)) => Some(Glance::Delivery { status, login_failed }),
+            None => other(smtpd::is_tls_established(text)),
+        },
+        Program::Qmgr if text.ends_with(b": removed") => queue::is_removed(text).then_some(Glance::Removed),
+        Program::Qmgr => other(text.ends_with(b" (queue active)") && queue::is_active(text)),
+        Program::Cleanup => other(queue::is_message_id(text)),
+        Program::Screener => other(service::screener(text).is_some()),
+        Program::Helper => other(service::helper(text).is_some()),
+        Program::Other => other(is_foreign(text)),
+        _ => None,
+    }
+}
+
+#[inline]
+fn glance_at_smtpd(text: &[u8]) -> Option<Glance<'_>> {
+    let is_other = match text.first()? {
+        b'c' if Client::connecting(text).is_some() => return Some(Glance::Connect),
+        b'd' if text.starts_with(b"disconnect from ") => {
+            return smtpd::disconnect_after_auth(text).map(|auth| Glance::Disconnect { auth });
+        }
+        b'w' => text.strip_prefix(b"warning: ").is_some_and(smtpd::is_hostname_note),
+        b'A' | b'U' | b'T' | b'V' if smtpd::is_tls_established(text) => true,
+        _ => smtpd::is_stranger_accepted(text),
+    };
+    is_other.then_some(Glance::Other)
+}
+
+/// Whether a line of which [`glance`] knows nothing is most likely a login, a refusal, or a word of the backend's, so that
+/// it will have to be read anyway.
+#[must_use]
+#[inline]
+pub fn may_matter(record: &Record<'_>) -> bool {
     let text = record.text;
     match program(record.tag) {
-        Program::Smtpd => (text.starts_with(b"connect from ") || text.starts_with(b"disconnect from ")).then_some(Glance::Session),
-        Program::DeliveryAgent => delivery::is_delivery(text).then_some(Glance::Delivery),
-        Program::Qmgr if text.ends_with(b": removed") => crate::queue_id::prefix(text).map(|_| Glance::Removed),
-        Program::Qmgr => (text.ends_with(b" (queue active)") && queue::is_active(text)).then_some(Glance::Other),
-        Program::Cleanup => queue::is_message_id(text).then_some(Glance::Other),
-        _ => None,
+        Program::Smtpd => match text.first() {
+            Some(b'l') => text.starts_with(b"lost connection after AUTH"),
+            first => matches!(first, Some(b'w' | b'N' | b'0'..=b'9' | b'A'..=b'F' | b'f' | b'S')),
+        },
+        Program::Dovecot => text.starts_with(b"auth"),
+        Program::Postscreen => text.starts_with(b"NOQUEUE: "),
+        _ => false,
     }
 }
 
 /// The line of a Postfix program whose name was cut off: the first grammar that knows the wording.
 fn by_content(text: &[u8]) -> Option<Event<'_>> {
     let specific = |event: &Event<'_>| !matches!(event, Event::Other(_));
-    let grammars = [smtpd::event, queue::qmgr, queue::cleanup, delivery::event, queue::pickup, queue::bounce, service::master];
+    let grammars =
+        [smtpd::event, queue::qmgr, queue::cleanup, delivery::event, queue::pickup, queue::bounce, service::master];
     grammars.iter().find_map(|parse| parse(text).filter(specific)).or_else(|| service::helper(text))
+}
+
+/// Whether another program's line is none of those that matter.
+#[inline]
+fn is_foreign(text: &[u8]) -> bool {
+    matches!(foreign(text), Event::OtherProgram)
 }
 
 /// Lines of other programs that matter all the same: PAM, loss notices, repetition.
@@ -153,15 +217,54 @@ mod tests {
             assert_eq!(glance(&record), expected, "{line}");
             assert!(expected.is_none() || event(&record).is_some(), "{line}");
         };
-        check("Jun 17 10:25:14 mail postfix/smtpd[1]: connect from h[192.0.2.1]", Some(Glance::Session));
-        check("Jun 17 10:25:14 mail postfix/smtpd[1]: connect from h[192.0.2", Some(Glance::Session));
-        check("Jun 17 10:25:14 mail postfix/smtpd[1]: disconnect from nobody", Some(Glance::Session));
+        let other = Some(Glance::Other);
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: connect from h[192.0.2.1]", Some(Glance::Connect));
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: connect from h[192.0.2", None);
+        check(
+            "Jun 17 10:25:14 mail postfix/smtpd[1]: disconnect from h[192.0.2.1]:5 ehlo=1 quit=1 commands=2",
+            Some(Glance::Disconnect { auth: false }),
+        );
+        check(
+            "Jun 17 10:25:14 mail postfix/smtpd[1]: disconnect from h[192.0.2.1]",
+            Some(Glance::Disconnect { auth: false }),
+        );
+        check(
+            "Jun 17 10:25:14 mail postfix/smtpd[1]: disconnect from h[192.0.2.1] auth=0/1 commands=0/1",
+            Some(Glance::Disconnect { auth: true }),
+        );
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: disconnect from nobody", None);
+        check(
+            "Jun 17 10:25:14 mail postfix/smtpd[1]: Anonymous TLS connection established from h[192.0.2.1]: TLSv1.3 with",
+            other,
+        );
+        check(
+            "Jun 17 10:25:14 mail postfix/smtpd[1]: warning: hostname h.example does not resolve to address 192.0.2.1",
+            other,
+        );
+        check(
+            "Jun 17 10:25:14 mail postfix/smtpd[1]: warning: hostname h[192.0.2.1]: SASL LOGIN authentication failed: x",
+            None,
+        );
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: 0F5383D12: client=h[192.0.2.1]:25", other);
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: 0F5383D12: client=localhost[127.0.0.1]", None);
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: 0F5383D12: client=h[192.0.2.1], sasl_username=a", None);
         check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: removed", Some(Glance::Removed));
-        check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, size=123, nrcpt=1 (queue active)", Some(Glance::Other));
-        check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, (queue active)", Some(Glance::Other));
-        check("Jun 17 10:25:14 mail postfix/cleanup[1]: 0F5383D12: message-id=<x@y>", Some(Glance::Other));
-        check("Jun 17 10:25:14 mail postfix/smtp[1]: 0F5383D12: to=<x@y>, relay=none, delay=1, dsn=4.0.0, status=deferred (x)", Some(Glance::Delivery));
+        check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: x: removed", None);
+        check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, size=123, nrcpt=1 (queue active)", other);
+        check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, (queue active)", other);
+        check("Jun 17 10:25:14 mail postfix/cleanup[1]: 0F5383D12: message-id=<x@y>", other);
+        check(
+            "Jun 17 10:25:14 mail postfix/smtp[1]: 0F5383D12: to=<x@y>, relay=none, delay=1, dsn=4.0.0, status=deferred (x)",
+            Some(Glance::Delivery { status: b"deferred", login_failed: false }),
+        );
         check("Jun 17 10:25:14 mail postfix/smtp[1]: 0F5383D12: to=<x@y>, cut", None);
+        check(
+            "Jun 17 10:25:14 mail postfix/smtp[1]: Untrusted TLS connection established to h[192.0.2.1]:25: cut",
+            other,
+        );
+        check("Jun 17 10:25:14 mail postfix/dnsblog[1]: addr 192.0.2.1 listed by domain x as 127.0.0.2", other);
+        check("Jun 17 10:25:14 mail amavis[1]: (1) Passed CLEAN", other);
+        check("Jun 17 10:25:14 mail rsyslogd: imuxsock lost 42 messages from pid 7 due to rate-limiting", None);
         check("Jun 17 10:25:14 mail postfix/smtpd[1]: warning: x", None);
     }
 
@@ -172,8 +275,16 @@ mod tests {
         assert_eq!(name("Jun 17 10:25:14 mail ingress/smtpd[1]: connect from h[192.0.2.1]"), "connect");
         assert_eq!(name("Jun 17 10:25:14 mail postfix/smtp[1]: connect from h[192.0.2.1]"), "unknown");
         assert_eq!(name("Jun 17 10:25:14 mail sshd[1]: SASL LOGIN authentication failed: x"), "other_program");
-        assert_eq!(name("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  warning: h[192.0.2.1]: SASL LOGIN authentication failed: x"), "sasl_failed");
+        assert_eq!(
+            name(
+                "<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  warning: h[192.0.2.1]: SASL LOGIN authentication failed: x"
+            ),
+            "sasl_failed"
+        );
         assert_eq!(name("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  0F5383D: removed"), "removed");
-        assert_eq!(name("Jun 17 10:25:14 mail rsyslogd: imuxsock lost 42 messages from pid 7 due to rate-limiting"), "lines_lost");
+        assert_eq!(
+            name("Jun 17 10:25:14 mail rsyslogd: imuxsock lost 42 messages from pid 7 due to rate-limiting"),
+            "lines_lost"
+        );
     }
 }

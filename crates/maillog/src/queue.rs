@@ -21,7 +21,10 @@ pub(crate) fn qmgr(text: &[u8]) -> Option<Event<'_>> {
         return Some(event);
     }
     let Some(sender) = rest.strip_prefix(b"from=<") else {
-        return (rest == b"skipped, still being delivered" || rest.starts_with(b"status=") || rest.starts_with(b"to=<")).then_some(Event::Other("qmgr_note"));
+        return (rest == b"skipped, still being delivered"
+            || rest.starts_with(b"status=")
+            || rest.starts_with(b"to=<"))
+        .then_some(Event::Other("qmgr_note"));
     };
     if rest.ends_with(b" (queue active)") {
         // Cut or odd inside, but no doubt what it is.
@@ -29,6 +32,12 @@ pub(crate) fn qmgr(text: &[u8]) -> Option<Event<'_>> {
     }
     let (sender, tail) = split_once(sender, b">, status=")?;
     (tail.starts_with(b"expired") || tail.starts_with(b"force-expired")).then_some(Event::Expired(id, sender))
+}
+
+/// Whether a line says that a queue file is gone.
+#[inline]
+pub(crate) fn is_removed(text: &[u8]) -> bool {
+    owned(text).is_some_and(|(_, rest)| rest == b"removed")
 }
 
 /// Whether a line says that a message is active, without taking it apart.
@@ -101,7 +110,10 @@ fn owned(text: &[u8]) -> Option<(QueueId<'_>, &[u8])> {
 fn note(text: &[u8]) -> Option<Event<'_>> {
     let severe = level(text).0 != Level::Info;
     let known = ["table ", "name_mask: ", "statistics: ", "using backwards-compatible", "connect to "];
-    (severe || known.iter().any(|words| text.starts_with(words.as_bytes())) || contains(text, b" has changed -- restarting")).then_some(Event::Other("warning"))
+    (severe
+        || known.iter().any(|words| text.starts_with(words.as_bytes()))
+        || contains(text, b" has changed -- restarting"))
+    .then_some(Event::Other("warning"))
 }
 
 #[cfg(test)]
@@ -110,15 +122,25 @@ mod tests {
 
     #[test]
     fn names() {
-        let check = |parse: fn(&[u8]) -> Option<Event<'_>>, text: &str, expected: &str| assert_eq!(parse(text.as_bytes()).map_or("unknown", |e| e.name()), expected, "{text}");
+        let check = |parse: fn(&[u8]) -> Option<Event<'_>>, text: &str, expected: &str| {
+            assert_eq!(parse(text.as_bytes()).map_or("unknown", |e| e.name()), expected, "{text}")
+        };
         check(qmgr, "0F5383D12: removed", "removed");
         check(qmgr, "0F5383D12: from=<a@x>, size=123, nrcpt=1 (queue active)", "queued");
         check(qmgr, "0F5383D12: from=<>, status=expired, returned to sender", "expired");
         check(qmgr, "0F5383D12: nothing we know", "unknown");
         check(cleanup, "0F5383D12: message-id=<x@y>", "message_id");
         check(cleanup, "0F5383D12: removed (canceled)", "removed");
-        check(cleanup, "0F5383D12: milter-reject: END-OF-MESSAGE from h[::1]: 5.7.1 Spam; from=<a> to=<b> proto=ESMTP helo=<h>", "reject");
-        check(cleanup, "0F5383D12: warning: header Subject: SASL LOGIN authentication failed: x from h[192.0.2.1]; from=<a> to=<b> proto=ESMTP helo=<h>", "content_check");
+        check(
+            cleanup,
+            "0F5383D12: milter-reject: END-OF-MESSAGE from h[::1]: 5.7.1 Spam; from=<a> to=<b> proto=ESMTP helo=<h>",
+            "reject",
+        );
+        check(
+            cleanup,
+            "0F5383D12: warning: header Subject: SASL LOGIN authentication failed: x from h[192.0.2.1]; from=<a> to=<b> proto=ESMTP helo=<h>",
+            "content_check",
+        );
         check(pickup, "0F5383D12: uid=0 from=<root>", "pickup");
         check(bounce, "0F5383D12: sender non-delivery notification: ADD2F8052", "notification");
         check(postsuper, "Deleted: 1 message", "postsuper");

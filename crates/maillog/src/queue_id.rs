@@ -8,10 +8,17 @@
 pub struct QueueId<'a>(&'a [u8]);
 
 impl<'a> QueueId<'a> {
+    /// The queue id that a message starts with, if it belongs to a queue file.
+    #[must_use]
+    #[inline]
+    pub fn of_text(text: &'a [u8]) -> Option<Self> {
+        prefix(text)?.0.queue_id()
+    }
+
     /// Checks that the whole text has the form of a queue id.
     #[must_use]
     pub fn new(text: &'a [u8]) -> Option<Self> {
-        (is_short(text) || is_long(text)).then_some(Self(text))
+        (run(text) == (text.len(), true)).then_some(Self(text))
     }
 
     /// The id as logged.
@@ -21,15 +28,45 @@ impl<'a> QueueId<'a> {
     }
 }
 
-/// Upper-case hex: five digits of microseconds and an inode number.
-fn is_short(text: &[u8]) -> bool {
-    (5..=24).contains(&text.len()) && text.iter().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'))
-}
+/// What a byte of a queue id may be: see [`run`].
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        let alphanumeric = if byte.is_ascii_alphanumeric() { ALPHANUMERIC } else { 0 };
+        let digit = if byte.is_ascii_digit() { DIGIT } else { 0 };
+        let hex = if matches!(byte, b'0'..=b'9' | b'A'..=b'F') { HEX } else { 0 };
+        kinds[byte as usize] = alphanumeric | digit | hex;
+        byte += 1;
+    }
+    kinds
+};
+const ALPHANUMERIC: u8 = 1;
+const DIGIT: u8 = 2;
+const HEX: u8 = 4;
+/// Longest queue id.
+const BYTES_MAX: usize = 40;
 
-/// Postfix writes digits and consonants, a `z` between time and inode. Logs that went through an anonymiser keep
-/// the look but not the alphabet, so any letters with a digit among them will do; what follows must fit anyway.
-fn is_long(text: &[u8]) -> bool {
-    (8..=40).contains(&text.len()) && text.iter().all(u8::is_ascii_alphanumeric) && text.iter().any(u8::is_ascii_digit)
+/// The alphanumeric run a text starts with: its length, and whether it has the form of a queue id. One pass: every line
+/// of a queue file is asked.
+#[inline]
+fn run(text: &[u8]) -> (usize, bool) {
+    let (mut length, mut all, mut any) = (0, !0, 0);
+    for byte in text.iter().take(BYTES_MAX + 1) {
+        let kind = KINDS.get(usize::from(*byte)).copied().unwrap_or(0);
+        if kind == 0 {
+            break;
+        }
+        length += 1;
+        all &= kind;
+        any |= kind;
+    }
+    // Short: upper-case hex, five digits of microseconds and an inode number. Long: Postfix writes digits and
+    // consonants, a `z` between time and inode. Logs that went through an anonymiser keep the look but not the
+    // alphabet, so any letters with a digit among them will do; what follows must fit anyway.
+    let short = (5..=24).contains(&length) && all & HEX != 0;
+    let long = (8..=BYTES_MAX).contains(&length) && any & DIGIT != 0;
+    (length, short || long)
 }
 
 /// What stands before the first `: ` of a message that belongs to a queue file, or to none yet.
@@ -61,11 +98,10 @@ pub(crate) fn prefix(text: &[u8]) -> Option<(Prefix<'_>, &[u8])> {
     {
         return Some((Prefix::NoQueue, rest));
     }
-    // One pass: an id is alphanumeric up to the colon.
-    let at = text.iter().take(41).position(|b| !b.is_ascii_alphanumeric())?;
-    let (id, rest) = text.split_at_checked(at)?;
+    let (length, is_id) = run(text);
+    let (id, rest) = text.split_at_checked(length)?;
     let rest = rest.strip_prefix(b": ")?;
-    Some((Prefix::Queue(QueueId::new(id)?), rest))
+    is_id.then_some((Prefix::Queue(QueueId(id)), rest))
 }
 
 #[cfg(test)]

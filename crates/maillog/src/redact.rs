@@ -74,15 +74,43 @@ fn dialogue(text: &[u8]) -> Option<Kept<'_>> {
     if let Some(cut) = auth_argument(text, start) {
         return Some(cut);
     }
-    let verbs: [&[u8]; 16] = [b"EHLO", b"HELO", b"MAIL", b"RCPT", b"DATA", b"QUIT", b"RSET", b"NOOP", b"STARTTLS", b"VRFY", b"ETRN", b"HELP", b"BDAT", b"XCLIENT", b"XFORWARD", b"AUTH"];
+    let verbs: [&[u8]; 16] = [
+        b"EHLO",
+        b"HELO",
+        b"MAIL",
+        b"RCPT",
+        b"DATA",
+        b"QUIT",
+        b"RSET",
+        b"NOOP",
+        b"STARTTLS",
+        b"VRFY",
+        b"ETRN",
+        b"HELP",
+        b"BDAT",
+        b"XCLIENT",
+        b"XFORWARD",
+        b"AUTH",
+    ];
     let verb = word(command).0;
-    (!verbs.iter().any(|known| verb.eq_ignore_ascii_case(known)) && !command.contains(&b' ')).then_some((text.get(..start)?, b""))
+    (!verbs.iter().any(|known| verb.eq_ignore_ascii_case(known)) && !command.contains(&b' '))
+        .then_some((text.get(..start)?, b""))
 }
 
 /// `xsasl_…: decoded initial response …`, `smtpd_sasl_…: …`, `resp=…` of Dovecot's debug lines, HTTP's `Authorization:`.
 fn debug(text: &[u8]) -> Option<Kept<'_>> {
-    for marker in ["initial response ", "decoded response ", "uncoded server challenge: ", "\tresp=", " resp=", "Authorization: ", "authorization: "] {
-        let relevant = text.starts_with(b"xsasl_") || text.starts_with(b"smtpd_sasl") || !marker.contains("response") && !marker.contains("challenge");
+    for marker in [
+        "initial response ",
+        "decoded response ",
+        "uncoded server challenge: ",
+        "\tresp=",
+        " resp=",
+        "Authorization: ",
+        "authorization: ",
+    ] {
+        let relevant = text.starts_with(b"xsasl_")
+            || text.starts_with(b"smtpd_sasl")
+            || !marker.contains("response") && !marker.contains("challenge");
         if relevant && let Some((head, secret)) = split_once(text, marker.as_bytes()) {
             if secret.starts_with(b"<hidden>") {
                 return None;
@@ -98,7 +126,14 @@ fn given_password(text: &[u8]) -> Cow<'_, [u8]> {
     if !contains(text, b"assword") {
         return Cow::Borrowed(text);
     }
-    for marker in [b"given password: ".as_slice(), b"password=", b"crypt() password: ", b"password comparison: ", b"pass=", b"(password: "] {
+    for marker in [
+        b"given password: ".as_slice(),
+        b"password=",
+        b"crypt() password: ",
+        b"password comparison: ",
+        b"pass=",
+        b"(password: ",
+    ] {
         let Some((head, secret)) = split_once(text, marker) else { continue };
         // A password may hold a parenthesis: what Dovecot appends behind its own is known.
         let tail = match rsplit_once(secret, b") - trying the next ") {
@@ -117,22 +152,59 @@ mod tests {
 
     #[test]
     fn secrets_go_and_the_rest_stays() {
-        let check = |text: &str, expected: &str| assert_eq!(String::from_utf8_lossy(&redact(text.as_bytes())), expected);
-        check("improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN[redacted]");
-        check("improper command pipelining after EHLO from u[192.0.2.1]: auth login\\r\\nYWxpY2U=\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: auth login[redacted]");
-        check("improper command pipelining after AUTH from u[192.0.2.1]: c2VjcmV0\\r\\n", "improper command pipelining after AUTH from u[192.0.2.1]: [redacted]");
-        check("improper command pipelining after EHLO from u[192.0.2.1]:43839: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\nMAIL FROM: <a@x>", "improper command pipelining after EHLO from u[192.0.2.1]:43839: AUTH PLAIN[redacted]");
-        check("improper command pipelining after EHLO from u[192.0.2.1]: AUTH\\tPLAIN\\tAGFsaWNlAHNlY3JldA==", "improper command pipelining after EHLO from u[192.0.2.1]: AUTH\\tPLAIN[redacted]");
-        check("improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n", "improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n");
-        check("warning: u[192.0.2.1]: request longer than 12288: AGFsaWNlAHNlY3JldA...", "warning: u[192.0.2.1]: request longer than 12288: [redacted]");
-        check("auth: sql(u,192.0.2.1): unknown user (given password: Pass)word1)", "auth: sql(u,192.0.2.1): unknown user (given password: [redacted])");
-        check("auth: sql(u,192.0.2.1): Password mismatch (given password: a) b) - trying the next passdb", "auth: sql(u,192.0.2.1): Password mismatch (given password: [redacted]) - trying the next passdb");
-        check("auth: x(u,192.0.2.1): Password mismatch (SHA1 of given password: 21bd12)", "auth: x(u,192.0.2.1): Password mismatch (SHA1 of given password: [redacted])");
+        let check =
+            |text: &str, expected: &str| assert_eq!(String::from_utf8_lossy(&redact(text.as_bytes())), expected);
+        check(
+            "improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n",
+            "improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN[redacted]",
+        );
+        check(
+            "improper command pipelining after EHLO from u[192.0.2.1]: auth login\\r\\nYWxpY2U=\\r\\n",
+            "improper command pipelining after EHLO from u[192.0.2.1]: auth login[redacted]",
+        );
+        check(
+            "improper command pipelining after AUTH from u[192.0.2.1]: c2VjcmV0\\r\\n",
+            "improper command pipelining after AUTH from u[192.0.2.1]: [redacted]",
+        );
+        check(
+            "improper command pipelining after EHLO from u[192.0.2.1]:43839: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\nMAIL FROM: <a@x>",
+            "improper command pipelining after EHLO from u[192.0.2.1]:43839: AUTH PLAIN[redacted]",
+        );
+        check(
+            "improper command pipelining after EHLO from u[192.0.2.1]: AUTH\\tPLAIN\\tAGFsaWNlAHNlY3JldA==",
+            "improper command pipelining after EHLO from u[192.0.2.1]: AUTH\\tPLAIN[redacted]",
+        );
+        check(
+            "improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n",
+            "improper command pipelining after EHLO from u[192.0.2.1]: QUIT\\r\\n",
+        );
+        check(
+            "warning: u[192.0.2.1]: request longer than 12288: AGFsaWNlAHNlY3JldA...",
+            "warning: u[192.0.2.1]: request longer than 12288: [redacted]",
+        );
+        check(
+            "auth: sql(u,192.0.2.1): unknown user (given password: Pass)word1)",
+            "auth: sql(u,192.0.2.1): unknown user (given password: [redacted])",
+        );
+        check(
+            "auth: sql(u,192.0.2.1): Password mismatch (given password: a) b) - trying the next passdb",
+            "auth: sql(u,192.0.2.1): Password mismatch (given password: [redacted]) - trying the next passdb",
+        );
+        check(
+            "auth: x(u,192.0.2.1): Password mismatch (SHA1 of given password: 21bd12)",
+            "auth: x(u,192.0.2.1): Password mismatch (SHA1 of given password: [redacted])",
+        );
         check("auth: x(u,192.0.2.1): Password mismatch", "auth: x(u,192.0.2.1): Password mismatch");
         check("< u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==", "< u[192.0.2.1]: AUTH PLAIN[redacted]");
         check("< u[192.0.2.1]: c2VjcmV0", "< u[192.0.2.1]: [redacted]");
         check("< u[192.0.2.1]: QUIT", "< u[192.0.2.1]: QUIT");
-        check("xsasl_dovecot_server_first: sasl_method PLAIN, initial response AGFs", "xsasl_dovecot_server_first: sasl_method PLAIN, initial response [redacted]");
-        check("warning: u[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6", "warning: u[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6");
+        check(
+            "xsasl_dovecot_server_first: sasl_method PLAIN, initial response AGFs",
+            "xsasl_dovecot_server_first: sasl_method PLAIN, initial response [redacted]",
+        );
+        check(
+            "warning: u[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6",
+            "warning: u[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6",
+        );
     }
 }

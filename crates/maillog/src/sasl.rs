@@ -47,7 +47,12 @@ const FAILED: &[u8] = b" authentication failed:";
 const USERNAME: &[u8] = b", sasl_username=";
 
 /// Reasons that Postfix gives for a mechanism it does not know: the only lines whose mechanism may be any text.
-const MECHANISM_REASONS: [&[u8]; 4] = [b"Invalid authentication mechanism", b"no mechanism available", b"Authentication mechanism not available", b"bad protocol / cancel"];
+const MECHANISM_REASONS: [&[u8]; 4] = [
+    b"Invalid authentication mechanism",
+    b"no mechanism available",
+    b"Authentication mechanism not available",
+    b"bad protocol / cancel",
+];
 
 /// Parses `<client>: SASL <mechanism> authentication failed: <reason>[, sasl_username=<name>]`.
 ///
@@ -92,9 +97,11 @@ fn balanced(mechanism: &[u8]) -> bool {
 /// The name may itself hold the separator, so the first one is the real one; but a reason that quotes the mechanism
 /// (Postfix 3.10) may hold it as well, and then the first one behind that quotation is.
 fn split_username<'a>(text: &'a [u8], mechanism: &[u8]) -> (&'a [u8], LoginName<'a>) {
-    let quoted = text.strip_prefix(b"Invalid authentication mechanism: '").and_then(|rest| rest.strip_prefix(mechanism));
+    let quoted =
+        text.strip_prefix(b"Invalid authentication mechanism: '").and_then(|rest| rest.strip_prefix(mechanism));
     let split = match quoted {
-        Some(rest) => split_once(rest, USERNAME).and_then(|(end, name)| Some((text.get(..text.len() - rest.len() + end.len())?, name))),
+        Some(rest) => split_once(rest, USERNAME)
+            .and_then(|(end, name)| Some((text.get(..text.len() - rest.len() + end.len())?, name))),
         None => split_once(text, USERNAME),
     };
     match split {
@@ -142,13 +149,20 @@ impl<'a> BackendTrouble<'a> {
 
 /// Parses client-less backend warnings (grammar 2.4 and 2.7).
 pub(crate) fn backend_trouble(text: &[u8]) -> Option<BackendTrouble<'_>> {
-    if let Some(detail) = text.strip_prefix(b"SASL authentication failure: ").or_else(|| text.strip_prefix(b"SASL authentication problem: ")) {
+    if let Some(detail) = text
+        .strip_prefix(b"SASL authentication failure: ")
+        .or_else(|| text.strip_prefix(b"SASL authentication problem: "))
+    {
         return Some(BackendTrouble::Cyrus(detail));
     }
     if let Some(rest) = text.strip_prefix(b"SASL: ") {
         return Some(connect_failed(rest).unwrap_or(BackendTrouble::Protocol(rest)));
     }
-    let library = text.starts_with(b"xsasl_cyrus_server") || text.starts_with(b"incorrect SASL library") || text.starts_with(b"unsupported SASL server implementation") || text.starts_with(b"SASL per-") || contains(text, b"missing Dovecot server ");
+    let library = text.starts_with(b"xsasl_cyrus_server")
+        || text.starts_with(b"incorrect SASL library")
+        || text.starts_with(b"unsupported SASL server implementation")
+        || text.starts_with(b"SASL per-")
+        || contains(text, b"missing Dovecot server ");
     library.then_some(BackendTrouble::Library(text))
 }
 
@@ -177,20 +191,60 @@ mod tests {
         check("h[192.0.2.9]: SASL LOGIN authentication failed: UGFzc3dvcmQ6", "LOGIN", "UGFzc3dvcmQ6", NotLogged);
         check("unknown[2001:db8::1]:55729: SASL plain authentication failed:", "plain", "", NotLogged);
         check("h[::1]: SASL PLAIN authentication failed: ", "PLAIN", "", NotLogged);
-        check("h[::1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=alice@example.test", "PLAIN", "(reason unavailable)", Named(b"alice@example.test"));
+        check(
+            "h[::1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=alice@example.test",
+            "PLAIN",
+            "(reason unavailable)",
+            Named(b"alice@example.test"),
+        );
         check("h[::1]: SASL PLAIN authentication failed: , sasl_username=a", "PLAIN", "", Named(b"a"));
-        check("h[::1]: SASL NTLM authentication failed: Invalid authentication mechanism, sasl_username=(unavailable)", "NTLM", "Invalid authentication mechanism", Unavailable);
-        check("h[::1]: SASL NTLM authentication failed: Invalid authentication mechanism: 'NTLM', sasl_username=(unavailable)", "NTLM", "Invalid authentication mechanism: 'NTLM'", Unavailable);
+        check(
+            "h[::1]: SASL NTLM authentication failed: Invalid authentication mechanism, sasl_username=(unavailable)",
+            "NTLM",
+            "Invalid authentication mechanism",
+            Unavailable,
+        );
+        check(
+            "h[::1]: SASL NTLM authentication failed: Invalid authentication mechanism: 'NTLM', sasl_username=(unavailable)",
+            "NTLM",
+            "Invalid authentication mechanism: 'NTLM'",
+            Unavailable,
+        );
     }
 
     #[test]
     fn text_chosen_by_the_client_stays_in_its_field() {
         use LoginName::{Named, Unavailable};
-        check("h[::1]: SASL PLAIN authentication failed: x, sasl_username=a, sasl_username=b", "PLAIN", "x", Named(b"a, sasl_username=b"));
-        check("h[::1]: SASL <x authentication failed: y> authentication failed: Invalid authentication mechanism, sasl_username=(unavailable)", "<x authentication failed: y>", "Invalid authentication mechanism", Unavailable);
-        check("h[::1]: SASL PLAIN authentication failed: x, sasl_username=u authentication failed: Invalid authentication mechanism", "PLAIN", "x", Named(b"u authentication failed: Invalid authentication mechanism"));
-        check("h[::1]: SASL <a, sasl_username=v> authentication failed: Invalid authentication mechanism: '<a, sasl_username=v>', sasl_username=(unavailable)", "<a, sasl_username=v>", "Invalid authentication mechanism: '<a, sasl_username=v>'", Unavailable);
-        check("h[::1]: SASL NTLM authentication failed: Invalid authentication mechanism: 'NTLM', sasl_username=a, sasl_username=b", "NTLM", "Invalid authentication mechanism: 'NTLM'", Named(b"a, sasl_username=b"));
+        check(
+            "h[::1]: SASL PLAIN authentication failed: x, sasl_username=a, sasl_username=b",
+            "PLAIN",
+            "x",
+            Named(b"a, sasl_username=b"),
+        );
+        check(
+            "h[::1]: SASL <x authentication failed: y> authentication failed: Invalid authentication mechanism, sasl_username=(unavailable)",
+            "<x authentication failed: y>",
+            "Invalid authentication mechanism",
+            Unavailable,
+        );
+        check(
+            "h[::1]: SASL PLAIN authentication failed: x, sasl_username=u authentication failed: Invalid authentication mechanism",
+            "PLAIN",
+            "x",
+            Named(b"u authentication failed: Invalid authentication mechanism"),
+        );
+        check(
+            "h[::1]: SASL <a, sasl_username=v> authentication failed: Invalid authentication mechanism: '<a, sasl_username=v>', sasl_username=(unavailable)",
+            "<a, sasl_username=v>",
+            "Invalid authentication mechanism: '<a, sasl_username=v>'",
+            Unavailable,
+        );
+        check(
+            "h[::1]: SASL NTLM authentication failed: Invalid authentication mechanism: 'NTLM', sasl_username=a, sasl_username=b",
+            "NTLM",
+            "Invalid authentication mechanism: 'NTLM'",
+            Named(b"a, sasl_username=b"),
+        );
         assert_eq!(failure(b"non-SMTP command from h[::1]: SASL LOGIN authentication failed: x"), None);
         let quoted = failure(b"h[192.0.2.1]: SASL PLAIN authentication failed: x, sasl_username=a]: SASL LOGIN authentication failed: y[198.51.100.7]").unwrap();
         assert_eq!(quoted.client.address, b"192.0.2.1");
@@ -198,7 +252,12 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_failure_of_a_client() {
-        for line in ["SASL authentication failure: Password verification failed", "h[::1]: SASL LOGIN authentication aborted", "header Subject: SASL LOGIN authentication failed: x", "h[::1]: request longer than 12288: AUTH"] {
+        for line in [
+            "SASL authentication failure: Password verification failed",
+            "h[::1]: SASL LOGIN authentication aborted",
+            "header Subject: SASL LOGIN authentication failed: x",
+            "h[::1]: request longer than 12288: AUTH",
+        ] {
             assert_eq!(failure(line.as_bytes()), None, "{line}");
         }
         assert_eq!(aborted(b"h[::1]: SASL LOGIN authentication aborted").unwrap().1, b"LOGIN");
@@ -207,11 +266,15 @@ mod tests {
     #[test]
     fn backend_trouble_of_parts_2_4_and_2_7() {
         let old = backend_trouble(b"SASL: Connect to private/auth failed: No such file or directory");
-        let new = backend_trouble(b"SASL: Connect to Dovecot auth socket 'private/auth' failed: No such file or directory");
+        let new =
+            backend_trouble(b"SASL: Connect to Dovecot auth socket 'private/auth' failed: No such file or directory");
         assert_eq!(old, Some(BackendTrouble::Connect { path: b"private/auth", error: b"No such file or directory" }));
         assert_eq!(old, new);
         assert_eq!(backend_trouble(b"SASL: Protocol error"), Some(BackendTrouble::Protocol(b"Protocol error")));
-        assert_eq!(backend_trouble(b"SASL authentication failure: size read failed"), Some(BackendTrouble::Cyrus(b"size read failed")));
+        assert_eq!(
+            backend_trouble(b"SASL authentication failure: size read failed"),
+            Some(BackendTrouble::Cyrus(b"size read failed"))
+        );
         assert_eq!(backend_trouble(b"h[::1]: SASL LOGIN authentication aborted"), None);
     }
 }

@@ -67,10 +67,21 @@ pub(crate) fn pam(text: &[u8]) -> Option<PamFailure<'_>> {
     let (_module, rest) = split_once(rest, b"(")?;
     let (inside, message) = split_once(rest, b"): ")?;
     let (service, _type) = split_once(inside, b":")?;
-    let failed = ["authentication failure", "user unknown", "has expired", "expired password", "received for user", "temporarily locked", "Authentication failure"];
+    let failed = [
+        "authentication failure",
+        "user unknown",
+        "has expired",
+        "expired password",
+        "received for user",
+        "temporarily locked",
+        "Authentication failure",
+    ];
     let failed = failed.iter().any(|words| contains(message, words.as_bytes()));
     // The names before and behind it are the client's: a second `rhost=` leaves none to trust.
-    let ip = split_once(message, b" rhost=").filter(|(_, rest)| !contains(rest, b" rhost=")).and_then(|_| key(message, b" rhost=")).and_then(address);
+    let ip = split_once(message, b" rhost=")
+        .filter(|(_, rest)| !contains(rest, b" rhost="))
+        .and_then(|_| key(message, b" rhost="))
+        .and_then(address);
     let user = key(message, b" user=").or_else(|| key(message, b" ruser=")).or_else(|| named(message));
     failed.then_some(PamFailure { service, user, ip, message })
 }
@@ -94,12 +105,25 @@ mod tests {
     #[test]
     fn refusals() {
         let line = b"do_auth         : auth failure: [user=alice] [service=smtp] [realm=example.test] [mech=pam] [reason=PAM auth error]";
-        assert_eq!(event(line), Some(Event::Saslauthd(SaslauthdFailure { user: b"alice", realm: b"example.test", service: b"smtp", reason: b"PAM auth error" })));
+        assert_eq!(
+            event(line),
+            Some(Event::Saslauthd(SaslauthdFailure {
+                user: b"alice",
+                realm: b"example.test",
+                service: b"smtp",
+                reason: b"PAM auth error"
+            }))
+        );
         assert_eq!(event(b"auth_rimap: x"), Some(Event::Other("saslauthd_note")));
-        let found = pam(b"pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost= user=alice").unwrap();
+        let found =
+            pam(b"pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost= user=alice")
+                .unwrap();
         assert_eq!((found.service, found.user, found.ip), (b"smtp".as_slice(), Some(b"alice".as_slice()), None));
         let found = pam(b"pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=w@x rhost=192.0.2.9").unwrap();
-        assert_eq!((found.user, found.ip.map(|ip| ip.to_string())), (Some(b"w@x".as_slice()), Some("192.0.2.9".into())));
+        assert_eq!(
+            (found.user, found.ip.map(|ip| ip.to_string())),
+            (Some(b"w@x".as_slice()), Some("192.0.2.9".into()))
+        );
         assert!(pam(b"pam_unix(smtp:auth): check pass; user unknown").unwrap().user.is_none());
         assert_eq!(pam(b"pam_unix(cron:session): session opened for user root"), None);
     }

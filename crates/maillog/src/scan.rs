@@ -75,13 +75,12 @@ pub(crate) fn contains(text: &[u8], needle: &[u8]) -> bool {
 /// Leading decimal digits as a number, and the rest. `None` without a digit or beyond `u64`.
 #[inline]
 pub(crate) fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let (head, rest) = text.split_at_checked(digits)?;
-    if head.is_empty() {
-        return None;
+    let (mut value, mut rest) = (0u64, text);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        rest = after;
     }
-    let value = head.iter().try_fold(0u64, |sum, b| sum.checked_mul(10)?.checked_add(u64::from(b - b'0')))?;
-    Some((value, rest))
+    (rest.len() < text.len()).then_some((value, rest))
 }
 
 /// The whole text as a decimal number that fits `u32`.
@@ -114,7 +113,8 @@ mod tests {
 
     #[test]
     fn finds_what_a_general_search_finds() {
-        for text in ["", "a", "abc", "a, b=c, b=d", ">>, relay=", "x>, relay=>, relay=y", ", status", "aaaab", "=,=,="] {
+        for text in ["", "a", "abc", "a, b=c, b=d", ">>, relay=", "x>, relay=>, relay=y", ", status", "aaaab", "=,=,="]
+        {
             for needle in ["a", "b=", ", b=", ">, relay=", ", status=", "aab", ",=", " x:"] {
                 let (text, needle) = (text.as_bytes(), needle.as_bytes());
                 assert_eq!(find(text, needle), memchr::memmem::find(text, needle), "{text:?} {needle:?}");

@@ -10,7 +10,7 @@ use crate::level::{Level, level};
 use crate::policy::{content_check, policy, proxy};
 use crate::queue_id::{Prefix, QueueId, prefix};
 use crate::sasl;
-use crate::scan::{contains, number, rsplit_once, split_byte, split_once, whole_u32, word};
+use crate::scan::{contains, number, rsplit_once, split_once, whole_u32, word};
 
 /// How often a command was given in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +101,9 @@ impl RawCounters<'_> {
     #[must_use]
     #[inline]
     pub fn has_auth(self) -> bool {
-        crate::scan::find(self.0, b"auth=").is_some()
+        // No other command's name has `uth` in it, and few have a `u`.
+        memchr::memchr_iter(b'u', self.0)
+            .any(|at| self.0.get(at.wrapping_sub(1)..).is_some_and(|rest| rest.starts_with(b"auth=")))
     }
 
     /// The counters as numbers.
@@ -116,7 +118,9 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     // Ordered by how often a busy server writes them.
     match text.first()? {
         b'd' if text.starts_with(b"disconnect from ") => disconnect(text).or(Some(Event::Other("session_note"))),
-        b'c' if text.starts_with(b"connect from ") => whole_client(text.strip_prefix(b"connect from ")?).map(Event::Connect).or(Some(Event::Other("session_note"))),
+        b'c' if text.starts_with(b"connect from ") => {
+            Client::connecting(text).map(Event::Connect).or(Some(Event::Other("session_note")))
+        }
         b'l' if text.starts_with(b"lost connection after ") => gone(text, None),
         // A long queue id may begin with any of the letters above.
         _ => severe(text).or_else(|| queued(text)).or_else(|| plain(text)),
@@ -133,31 +137,55 @@ fn disconnect(text: &[u8]) -> Option<Event<'_>> {
 
 fn counters(text: &[u8]) -> Counters {
     let mut counters = Counters::default();
-    for item in text.split(|b| *b == b' ') {
-        let Some((key, value)) = split_byte(item, b'=') else { continue };
-        let Some((ok, rest)) = number(value) else { continue };
-        let tried = rest.strip_prefix(b"/").and_then(number).map_or(ok, |(tried, _)| tried);
-        let count = Count { ok: u32::try_from(ok).unwrap_or(u32::MAX), tried: u32::try_from(tried).unwrap_or(u32::MAX) };
-        match key {
-            b"auth" => counters.auth = count,
-            b"starttls" => counters.starttls = count,
-            b"mail" => counters.mail = count,
-            b"rcpt" => counters.rcpt = count,
-            b"helo" | b"ehlo" => {
-                counters.hello = Count { ok: counters.hello.ok.saturating_add(count.ok), tried: counters.hello.tried.saturating_add(count.tried) };
-            }
-            b"commands" => counters.commands = count,
+    let mut start = 0;
+    // Items are short: one plain pass beats a vectorised search for each.
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b' ' => start = at + 1,
+            b'=' => counters.add(text.get(start..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
             _ => {}
         }
     }
     counters
 }
 
+impl Counters {
+    /// Takes in `key=ok[/tried]`.
+    #[inline]
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        let counter = match key {
+            b"auth" => &mut self.auth,
+            b"starttls" => &mut self.starttls,
+            b"mail" => &mut self.mail,
+            b"rcpt" => &mut self.rcpt,
+            b"helo" | b"ehlo" => &mut self.hello,
+            b"commands" => &mut self.commands,
+            _ => return,
+        };
+        // Only HELO and EHLO share one.
+        if let Some(count) = count(value) {
+            *counter =
+                Count { ok: counter.ok.saturating_add(count.ok), tried: counter.tried.saturating_add(count.tried) };
+        }
+    }
+}
+
+/// `ok[/tried]`.
+fn count(value: &[u8]) -> Option<Count> {
+    let (ok, rest) = number(value)?;
+    let tried = rest.strip_prefix(b"/").and_then(number).map_or(ok, |(tried, _)| tried);
+    Some(Count { ok: u32::try_from(ok).unwrap_or(u32::MAX), tried: u32::try_from(tried).unwrap_or(u32::MAX) })
+}
+
 /// `lost connection|timeout|too many errors after STAGE[ (N bytes)] from <client>`.
 pub(crate) fn gone<'a>(text: &'a [u8], queue_id: Option<QueueId<'a>>) -> Option<Event<'a>> {
-    let (how, rest) = [(b"lost connection after ".as_slice(), Gone::Lost), (b"timeout after ", Gone::Timeout), (b"too many errors after ", Gone::TooManyErrors)]
-        .into_iter()
-        .find_map(|(words, how)| Some((how, text.strip_prefix(words)?)))?;
+    let (how, rest) = [
+        (b"lost connection after ".as_slice(), Gone::Lost),
+        (b"timeout after ", Gone::Timeout),
+        (b"too many errors after ", Gone::TooManyErrors),
+    ]
+    .into_iter()
+    .find_map(|(words, how)| Some((how, text.strip_prefix(words)?)))?;
     let (stage, rest) = split_once(rest, b" from ")?;
     let stage = split_once(stage, b" (").map_or(stage, |(stage, _bytes)| stage);
     Some(Event::Gone { how, stage, client: whole_client(rest)?, queue_id })
@@ -180,7 +208,16 @@ fn fatal(text: &[u8]) -> Event<'_> {
     }
 }
 
+/// Whether a line, behind `warning: `, is about a client's name and names no client: seen as often as strangers connect.
+#[inline]
+pub(crate) fn is_hostname_note(text: &[u8]) -> bool {
+    text.starts_with(b"hostname ") && memchr::memchr(b'[', text).is_none()
+}
+
 fn warning(text: &[u8]) -> Option<Event<'_>> {
+    if is_hostname_note(text) {
+        return Some(Event::Other("hostname_mismatch"));
+    }
     if let Some(failure) = sasl::failure(text) {
         return Some(Event::SaslFailed(failure));
     }
@@ -214,13 +251,25 @@ fn tls_warning(text: &[u8]) -> Option<Event<'_>> {
         return Some(Event::TlsLibrary(library));
     }
     if contains(text, b"request from ") || contains(text, b"request dropped from ") {
-        let refused = ["Refusing STARTTLS request from ", "Refusing TLS service request from ", "Wrapper-mode request dropped from "];
+        let refused = [
+            "Refusing STARTTLS request from ",
+            "Refusing TLS service request from ",
+            "Wrapper-mode request dropped from ",
+        ];
         let rest = refused.iter().find_map(|words| text.strip_prefix(words.as_bytes()));
         if let Some((who, _)) = rest.and_then(client) {
             return Some(Event::TlsServerTrouble(Some(who), text));
         }
     }
-    let ours = ["No server certs available", "cannot get ", "error loading ", "cannot load ", "TLS context initialization failed", "No certs for key ", "disabling TLS support"];
+    let ours = [
+        "No server certs available",
+        "cannot get ",
+        "error loading ",
+        "cannot load ",
+        "TLS context initialization failed",
+        "No certs for key ",
+        "disabling TLS support",
+    ];
     ours.iter().any(|words| text.starts_with(words.as_bytes())).then_some(Event::TlsServerTrouble(None, text))
 }
 
@@ -241,16 +290,52 @@ fn harmless_warning(text: &[u8]) -> Option<Event<'_>> {
     if starts(&["hostname "]) || contains(text, b": hostname ") || contains(text, b"verification failed: ") {
         return Some(Event::Other("hostname_mismatch"));
     }
-    if starts(&["Illegal address syntax from ", "reject: ETRN ", "Unable to look up ", "malformed domain name ", "numeric domain name "]) {
+    if starts(&[
+        "Illegal address syntax from ",
+        "reject: ETRN ",
+        "Unable to look up ",
+        "malformed domain name ",
+        "numeric domain name ",
+    ]) {
         return Some(Event::Other("bad_address"));
     }
     if starts(&["connect to Milter service ", "milter "]) {
         return Some(Event::Other("milter_trouble"));
     }
-    if starts(&["problem talking to ", "timeout on ", "connect to ", "access table ", "unknown smtpd restriction", "don't know if EHLO feature AUTH", "table ", "dict_", "haproxy ", "open database ", "database ", "unreasonable "]) || contains(text, b"lookup error") || contains(text, b"table lookup") {
+    if starts(&[
+        "problem talking to ",
+        "timeout on ",
+        "connect to ",
+        "access table ",
+        "unknown smtpd restriction",
+        "don't know if EHLO feature AUTH",
+        "table ",
+        "dict_",
+        "haproxy ",
+        "open database ",
+        "database ",
+        "unreasonable ",
+    ]) || contains(text, b"lookup error")
+        || contains(text, b"table lookup")
+    {
         return Some(Event::Other("lookup_trouble"));
     }
-    starts(&["getpeername: ", "TLS ", "network_biopair", "restriction ", "SASL ", "smtpd_sasl_auth_enable is true", "run-time library vs. compile-time", "queue_file ", "not enough free space", "process ", "premature end-of-input", "psc_", "valid_hostname: "]).then_some(Event::Other("warning"))
+    starts(&[
+        "getpeername: ",
+        "TLS ",
+        "network_biopair",
+        "restriction ",
+        "SASL ",
+        "smtpd_sasl_auth_enable is true",
+        "run-time library vs. compile-time",
+        "queue_file ",
+        "not enough free space",
+        "process ",
+        "premature end-of-input",
+        "psc_",
+        "valid_hostname: ",
+    ])
+    .then_some(Event::Other("warning"))
 }
 
 /// Lines that belong to a queue file or to `NOQUEUE`.
@@ -274,7 +359,9 @@ fn queued(text: &[u8]) -> Option<Event<'_>> {
         let who = client(rest.strip_prefix(b"abort: TLS from ")?)?.0;
         return Some(Event::TlsAcceptError(who, rsplit_once(rest, b": ")?.1));
     }
-    let known = ["reply filter ", "filter: ", "warn: ", "info: ", "trace: "].iter().any(|words| rest.starts_with(words.as_bytes()));
+    let known = ["reply filter ", "filter: ", "warn: ", "info: ", "trace: "]
+        .iter()
+        .any(|words| rest.starts_with(words.as_bytes()));
     known.then_some(Event::Other("note"))
 }
 
@@ -294,7 +381,14 @@ fn acceptance<'a>(before: Prefix<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
         None => (None, rest.strip_prefix(b", sasl_username=")),
     };
     let orig_queue_id = orig_queue_id.and_then(QueueId::new);
-    Some(Event::Accepted(Acceptance { queue_id: before.queue_id(), client, sasl_method, sasl_username, sasl_sender, orig_queue_id }))
+    Some(Event::Accepted(Acceptance {
+        queue_id: before.queue_id(),
+        client,
+        sasl_method,
+        sasl_username,
+        sasl_sender,
+        orig_queue_id,
+    }))
 }
 
 fn cut<'a>(text: &'a [u8], key: &[u8]) -> (&'a [u8], Option<&'a [u8]>) {
@@ -315,15 +409,36 @@ fn plain(text: &[u8]) -> Option<Event<'_>> {
         let (who, rest) = client(rest)?;
         return Some(Event::Pipelining(who, stage, rest.strip_prefix(b": ").unwrap_or_default()));
     }
-    if let Some(found) = tls_established(text) {
-        return Some(Event::TlsEstablished(found));
+    if let Some(event) = tls_event(text) {
+        return Some(event);
     }
     if let Some(found) = proxy(text).or_else(|| policy(text)) {
         return Some(Event::Policy(None, found));
     }
     debug(text).or_else(|| {
-        let known = ["discarding EHLO keywords: ", "setting up TLS connection from ", "initializing the server-side TLS", "name_mask: ", "SSL_accept:", "reply filter ", "statistics: ", "<<< ", ">>> ", "using backwards-compatible default setting ", "disabling TLS support", "TLS SNI ", "restriction ", "auto_clnt_", "generic_checks: ", "certificate verification "];
-        let listed = known.iter().any(|words| text.starts_with(words.as_bytes())) || contains(text, b" has changed -- restarting") || contains(text, b": replacing command ") || contains(text, b": certificate ") || contains(text, b": subject_CN=");
+        let known = [
+            "discarding EHLO keywords: ",
+            "setting up TLS connection from ",
+            "initializing the server-side TLS",
+            "name_mask: ",
+            "SSL_accept:",
+            "reply filter ",
+            "statistics: ",
+            "<<< ",
+            ">>> ",
+            "using backwards-compatible default setting ",
+            "disabling TLS support",
+            "TLS SNI ",
+            "restriction ",
+            "auto_clnt_",
+            "generic_checks: ",
+            "certificate verification ",
+        ];
+        let listed = known.iter().any(|words| text.starts_with(words.as_bytes()))
+            || contains(text, b" has changed -- restarting")
+            || contains(text, b": replacing command ")
+            || contains(text, b": certificate ")
+            || contains(text, b": subject_CN=");
         listed.then_some(Event::Other("note"))
     })
 }
@@ -332,7 +447,8 @@ fn plain(text: &[u8]) -> Option<Event<'_>> {
 fn debug(text: &[u8]) -> Option<Event<'_>> {
     let rest = text.strip_prefix(b"< ").or_else(|| text.strip_prefix(b"> "));
     let dialogue = rest.and_then(client).is_some_and(|(_, rest)| rest.starts_with(b": "));
-    (dialogue || text.starts_with(b"xsasl_") || text.starts_with(b"smtpd_sasl_") || text.starts_with(b"smtpd_chat_")).then_some(Event::Other("debug"))
+    (dialogue || text.starts_with(b"xsasl_") || text.starts_with(b"smtpd_sasl_") || text.starts_with(b"smtpd_chat_"))
+        .then_some(Event::Other("debug"))
 }
 
 /// `Anonymous TLS connection established from <client>[ to SNI]: TLSv1.3 with cipher C (256/256 bits)…`; also the
@@ -349,6 +465,40 @@ pub(crate) fn tls_established(text: &[u8]) -> Option<TlsEstablished<'_>> {
     let (_sni, rest) = split_once(rest, b": ")?;
     let (version, rest) = split_once(rest, b" with cipher ")?;
     Some(TlsEstablished { peer, level, version, cipher: word(rest).0 })
+}
+
+/// Whether a line tells of a new TLS connection, without taking it apart.
+#[inline]
+pub(crate) fn is_tls_established(text: &[u8]) -> bool {
+    let rest = match text.first() {
+        Some(b'A') => text.strip_prefix(b"Anonymous"),
+        Some(b'U') => text.strip_prefix(b"Untrusted"),
+        Some(b'T') => text.strip_prefix(b"Trusted"),
+        Some(b'V') => text.strip_prefix(b"Verified"),
+        _ => None,
+    };
+    rest.is_some_and(|rest| rest.starts_with(b" TLS connection established "))
+}
+
+/// A TLS handshake that went well. What is cut or odd behind its first words leaves no doubt what it is.
+pub(crate) fn tls_event(text: &[u8]) -> Option<Event<'_>> {
+    tls_established(text)
+        .map(Event::TlsEstablished)
+        .or_else(|| is_tls_established(text).then_some(Event::Other("note")))
+}
+
+/// A line that ends a session: whether AUTH was given in it. [`event`] reads it as `Disconnect`.
+#[inline]
+pub(crate) fn disconnect_after_auth(text: &[u8]) -> Option<bool> {
+    let (_, rest) = client(text.strip_prefix(b"disconnect from ")?)?;
+    Some(RawCounters(rest).has_auth())
+}
+
+/// Whether a line takes in a message from a client elsewhere that did not log in, without a filter in between.
+#[inline]
+pub(crate) fn is_stranger_accepted(text: &[u8]) -> bool {
+    let after = prefix(text).and_then(|(_, rest)| client(rest.strip_prefix(b"client=")?));
+    after.is_some_and(|(client, rest)| rest.is_empty() && !client.is_local())
 }
 
 /// `process PATH pid N exit status S|killed by signal S` of `master`: pid, and how it ended.
@@ -388,14 +538,29 @@ mod tests {
             ("fatal: unsupported SASL server implementation: foo", "sasl_backend"),
             ("SSL_accept error from h[192.0.2.1]: -1", "tls_failed"),
             ("warning: TLS library problem: error:0A00010B:SSL routines::wrong version number:", "tls_library"),
-            ("warning: Wrapper-mode request dropped from h[192.0.2.1] for service smtps. TLS context initialization failed. For details see earlier warnings in your logs.", "tls_server"),
-            ("Anonymous TLS connection established from h[192.0.2.1] to mail.example: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519", "tls_established"),
-            ("improper command pipelining after EHLO from h[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n", "pipelining"),
+            (
+                "warning: Wrapper-mode request dropped from h[192.0.2.1] for service smtps. TLS context initialization failed. For details see earlier warnings in your logs.",
+                "tls_server",
+            ),
+            (
+                "Anonymous TLS connection established from h[192.0.2.1] to mail.example: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519",
+                "tls_established",
+            ),
+            (
+                "improper command pipelining after EHLO from h[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n",
+                "pipelining",
+            ),
             ("warning: h[192.0.2.1]: request longer than 12288: dGhp...", "request_too_long"),
             ("warning: non-SMTP command from h[192.0.2.1]: GET / HTTP/1.1", "non_smtp"),
             ("warning: hostname x.example does not resolve to address 192.0.2.1", "hostname_mismatch"),
-            ("NOQUEUE: reject: RCPT from h[192.0.2.1]: 554 5.7.1 <u@r>: Relay access denied; from=<a> to=<u@r> proto=ESMTP helo=<c>", "reject"),
-            ("NOQUEUE: reject_warning: RCPT from h[192.0.2.1]: 554 5.7.1 <u@r>: Relay access denied; from=<a>", "policy"),
+            (
+                "NOQUEUE: reject: RCPT from h[192.0.2.1]: 554 5.7.1 <u@r>: Relay access denied; from=<a> to=<u@r> proto=ESMTP helo=<c>",
+                "reject",
+            ),
+            (
+                "NOQUEUE: reject_warning: RCPT from h[192.0.2.1]: 554 5.7.1 <u@r>: Relay access denied; from=<a>",
+                "policy",
+            ),
             ("0F5383D: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=a", "client"),
             ("discarding EHLO keywords: AUTH", "note"),
             ("< h[192.0.2.1]: AUTH PLAIN x", "debug"),
@@ -410,14 +575,28 @@ mod tests {
     fn counters_of_a_session() {
         let Some(Event::Disconnect(_, Some(c))) = event(b"disconnect from h[192.0.2.1]:5 helo=1 ehlo=2/3 starttls=1 auth=0/4 mail=1 rcpt=0/1 quit=1 commands=5/12 notes=bare_lf") else { panic!() };
         let c = c.read();
-        assert_eq!((c.auth, c.starttls, c.hello, c.commands), (Count { ok: 0, tried: 4 }, Count { ok: 1, tried: 1 }, Count { ok: 3, tried: 4 }, Count { ok: 5, tried: 12 }));
-        assert_eq!(event(b"disconnect from h[192.0.2.1]"), Some(Event::Disconnect(whole_client(b"h[192.0.2.1]").unwrap(), None)));
+        assert_eq!(
+            (c.auth, c.starttls, c.hello, c.commands),
+            (
+                Count { ok: 0, tried: 4 },
+                Count { ok: 1, tried: 1 },
+                Count { ok: 3, tried: 4 },
+                Count { ok: 5, tried: 12 }
+            )
+        );
+        assert_eq!(
+            event(b"disconnect from h[192.0.2.1]"),
+            Some(Event::Disconnect(whole_client(b"h[192.0.2.1]").unwrap(), None))
+        );
     }
 
     #[test]
     fn acceptance_fields() {
         let Some(Event::Accepted(a)) = event(b"105819B000C: client=unknown[203.0.113.104], sasl_method=PLAIN, sasl_username=a, b@x, sasl_sender=foo+3Dbar@x, orig_queue_id=0F5383D, orig_client=h[192.0.2.1]") else { panic!() };
-        assert_eq!((a.sasl_method, a.sasl_username, a.sasl_sender), (Some(b"PLAIN".as_slice()), Some(b"a, b@x".as_slice()), Some(b"foo+3Dbar@x".as_slice())));
+        assert_eq!(
+            (a.sasl_method, a.sasl_username, a.sasl_sender),
+            (Some(b"PLAIN".as_slice()), Some(b"a, b@x".as_slice()), Some(b"foo+3Dbar@x".as_slice()))
+        );
         assert_eq!(a.orig_queue_id.map(|q| q.as_bytes()), Some(b"0F5383D".as_slice()));
         let Some(Event::Accepted(a)) = event(b"NOQUEUE: client=h[192.0.2.1]") else { panic!() };
         assert_eq!((a.queue_id, a.sasl_username), (None, None));

@@ -82,7 +82,9 @@ fn iso(line: &[u8]) -> Option<(Stamp, &[u8])> {
     let (micros, rest) = fraction(clock.get(8..)?);
     let wall = WallTime { year: Some(year), month, day, hour, minute, second, micros };
     match zone(rest) {
-        Some((offset_s, rest)) => Some((Stamp::Instant(wall.as_utc_micros()? - i64::from(offset_s) * 1_000_000), end_of_stamp(rest)?)),
+        Some((offset_s, rest)) => {
+            Some((Stamp::Instant(wall.as_utc_micros()? - i64::from(offset_s) * 1_000_000), end_of_stamp(rest)?))
+        }
         None => Some((Stamp::Wall(wall), end_of_stamp(rest)?)),
     }
 }
@@ -102,7 +104,8 @@ fn tai64n(line: &[u8]) -> Option<(Stamp, &[u8])> {
     let hex = std::str::from_utf8(line.get(1..25)?).ok()?;
     let seconds = u64::from_str_radix(hex.get(..16)?, 16).ok()?.checked_sub(1 << 62)?.checked_sub(10)?;
     let nanos = u32::from_str_radix(hex.get(16..)?, 16).ok()?;
-    let micros = i64::try_from(seconds).ok().filter(|s| *s < YEAR_10_000)? * 1_000_000 + i64::from(nanos.min(999_999_999) / 1000);
+    let micros = i64::try_from(seconds).ok().filter(|s| *s < YEAR_10_000)? * 1_000_000
+        + i64::from(nanos.min(999_999_999) / 1000);
     Some((Stamp::Instant(micros), end_of_stamp(line.get(25..)?)?))
 }
 
@@ -187,7 +190,8 @@ impl WallTime {
             return None;
         }
         let days = days_from_civil(year, i64::from(self.month), i64::from(self.day));
-        let seconds = days * 86_400 + i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
+        let seconds =
+            days * 86_400 + i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
         Some(seconds * 1_000_000 + i64::from(self.micros))
     }
 }
@@ -253,7 +257,20 @@ mod tests {
 
     #[test]
     fn what_is_no_stamp() {
-        for line in ["", "Jun", "Foo 17 10:25:14 m", "Jun 32 10:25:14 m", "Jun 00 10:25:14 m", "Jun 17 24:25:14 m", "Jun 17 10:25:1", "Jun 17 10:25:14mail", "2025-13-22T09:17:26Z h", "2025-02-30T09:17:26Z h", "[ 12.345678] host", "123 host"] {
+        for line in [
+            "",
+            "Jun",
+            "Foo 17 10:25:14 m",
+            "Jun 32 10:25:14 m",
+            "Jun 00 10:25:14 m",
+            "Jun 17 24:25:14 m",
+            "Jun 17 10:25:1",
+            "Jun 17 10:25:14mail",
+            "2025-13-22T09:17:26Z h",
+            "2025-02-30T09:17:26Z h",
+            "[ 12.345678] host",
+            "123 host",
+        ] {
             assert_eq!(stamp(line.as_bytes()), None, "{line}");
         }
     }

@@ -36,15 +36,19 @@ impl<'a> Tag<'a> {
     /// Stock names are `submission`, `submissions` and `smtps`; panels extend them (`submission-haproxy`).
     #[must_use]
     pub fn is_submission(self) -> bool {
-        let named = |name: &[u8]| self.service().is_some_and(|s| s.split(|b| *b == b'/').any(|part| part.starts_with(name)));
-        named(b"submission") || named(b"smtps") || named(b"587") || named(b"465")
+        self.is_service(&[b"submission", b"smtps", b"587", b"465"])
     }
 
     /// Whether the service's name says that TLS comes before any command (port 465).
     #[must_use]
     pub fn is_implicit_tls(self) -> bool {
-        let named = |name: &[u8]| self.service().is_some_and(|s| s.split(|b| *b == b'/').any(|part| part.starts_with(name)));
-        named(b"submissions") || named(b"smtps") || named(b"465")
+        self.is_service(&[b"submissions", b"smtps", b"465"])
+    }
+
+    /// Whether a part of the service's name starts so.
+    fn is_service(self, starts: &[&[u8]]) -> bool {
+        let named = |part: &[u8]| starts.iter().any(|start| part.starts_with(start));
+        self.service().is_some_and(|service| service.split(|b| *b == b'/').any(named))
     }
 }
 
@@ -56,7 +60,10 @@ mod tests {
     fn taken_apart() {
         let check = |tag: &str, instance: Option<&str>, service: Option<&str>, daemon: &str| {
             let tag = Tag(tag.as_bytes());
-            assert_eq!((tag.instance(), tag.service(), tag.daemon()), (instance.map(str::as_bytes), service.map(str::as_bytes), daemon.as_bytes()));
+            assert_eq!(
+                (tag.instance(), tag.service(), tag.daemon()),
+                (instance.map(str::as_bytes), service.map(str::as_bytes), daemon.as_bytes())
+            );
         };
         check("postfix/smtpd", Some("postfix"), None, "smtpd");
         check("postfix-out/submission/smtpd", Some("postfix-out"), Some("submission"), "smtpd");

@@ -48,7 +48,14 @@ fn json(line: &[u8], depth: u32) -> Option<Vec<u8>> {
 fn bytes_of(value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::String(text) => Some(text.as_bytes().to_vec()),
-        Value::Array(items) => items.iter().map(|item| item.as_u64().and_then(|b| u8::try_from(b).ok()).or_else(|| item.as_str().and_then(|s| s.bytes().next()))).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| {
+                item.as_u64()
+                    .and_then(|b| u8::try_from(b).ok())
+                    .or_else(|| item.as_str().and_then(|s| s.bytes().next()))
+            })
+            .collect(),
         Value::Number(number) => Some(number.to_string().into_bytes()),
         _ => None,
     }
@@ -59,7 +66,11 @@ fn bytes_of(value: &Value) -> Option<Vec<u8>> {
 /// Source of the names: systemd.journal-fields(7), systemd's JOURNAL_EXPORT_FORMATS.
 #[must_use]
 pub fn journal_fields(get: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
-    let micros: i64 = std::str::from_utf8(&get("_SOURCE_REALTIME_TIMESTAMP").or_else(|| get("__REALTIME_TIMESTAMP"))?).ok()?.trim().parse().ok()?;
+    let micros: i64 = std::str::from_utf8(&get("_SOURCE_REALTIME_TIMESTAMP").or_else(|| get("__REALTIME_TIMESTAMP"))?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     let mut line = format!("{}.{:06} ", micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000)).into_bytes();
     line.extend(get("_HOSTNAME").unwrap_or_else(|| b"localhost".to_vec()));
     line.push(b' ');
@@ -82,7 +93,9 @@ fn docker(log: &str, time: Option<&Value>, depth: u32) -> Vec<u8> {
     let log = log.trim_end_matches(['\n', '\r']);
     let inner = nested(log.as_bytes(), depth).unwrap_or_else(|| log.as_bytes().to_vec());
     match (crate::stamp::stamp(&inner), time) {
-        (None | Some((crate::stamp::Stamp::Wall(_), _)), Some(Value::String(time))) => [time.as_bytes(), b" ", &inner].concat(),
+        (None | Some((crate::stamp::Stamp::Wall(_), _)), Some(Value::String(time))) => {
+            [time.as_bytes(), b" ", &inner].concat()
+        }
         _ => inner,
     }
 }
@@ -118,7 +131,9 @@ fn without_colour(line: &[u8]) -> Vec<u8> {
 fn compose(line: &[u8], depth: u32) -> Option<Vec<u8>> {
     let (name, rest) = split_once(line, b" | ").or_else(|| rsplit_once(line, b"| "))?;
     let name = name.trim_ascii_end();
-    let service = !name.is_empty() && name.len() <= 64 && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    let service = !name.is_empty()
+        && name.len() <= 64
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     service.then(|| nested(rest, depth).unwrap_or_else(|| rest.to_vec()))
 }
 
@@ -127,18 +142,40 @@ mod tests {
     use super::*;
 
     fn check(line: &str, expected: Option<&str>) {
-        assert_eq!(unwrap(line.as_bytes()).map(|l| String::from_utf8_lossy(&l).into_owned()), expected.map(str::to_owned), "{line}");
+        assert_eq!(
+            unwrap(line.as_bytes()).map(|l| String::from_utf8_lossy(&l).into_owned()),
+            expected.map(str::to_owned),
+            "{line}"
+        );
     }
 
     #[test]
     fn wrappers() {
-        check("postfix-mailcow-1  | Nov 22 09:06:30 a postfix/smtpd[1]: x", Some("Nov 22 09:06:30 a postfix/smtpd[1]: x"));
+        check(
+            "postfix-mailcow-1  | Nov 22 09:06:30 a postfix/smtpd[1]: x",
+            Some("Nov 22 09:06:30 a postfix/smtpd[1]: x"),
+        );
         check("\x1b[36mmail-1  |\x1b[0m Nov 22 09:06:30 a b[1]: x", Some("Nov 22 09:06:30 a b[1]: x"));
-        check(r#"{"log":"Nov 22 09:06:30 a b[1]: x\n","stream":"stdout","time":"2025-11-22T09:06:30.1Z"}"#, Some("2025-11-22T09:06:30.1Z Nov 22 09:06:30 a b[1]: x"));
-        check(r#"{"__REALTIME_TIMESTAMP":"1763803046436140","_HOSTNAME":"mail","SYSLOG_IDENTIFIER":"postfix/smtpd","_PID":"9","SYSLOG_PID":"7","MESSAGE":"x\ny"}"#, Some("1763803046.436140 mail postfix/smtpd[7]: x#012y"));
-        check(r#"{"__REALTIME_TIMESTAMP":"1763803046436140","_HOSTNAME":"mail","SYSLOG_IDENTIFIER":"postfix/smtpd","_PID":"9","MESSAGE":[120,27,121]}"#, Some("1763803046.436140 mail postfix/smtpd[9]: x\u{1b}y"));
-        check(r#"{"__REALTIME_TIMESTAMP":"1763803046436140","SYSLOG_IDENTIFIER":"postfix/smtpd","MESSAGE":null}"#, Some("1763803046.436140 localhost postfix/smtpd: "));
-        check(r#"{"time":"1763803046","priority":"info","program":"postfix/smtpd","message":"x"}"#, Some("1763803046.000000 localhost postfix/smtpd: x"));
+        check(
+            r#"{"log":"Nov 22 09:06:30 a b[1]: x\n","stream":"stdout","time":"2025-11-22T09:06:30.1Z"}"#,
+            Some("2025-11-22T09:06:30.1Z Nov 22 09:06:30 a b[1]: x"),
+        );
+        check(
+            r#"{"__REALTIME_TIMESTAMP":"1763803046436140","_HOSTNAME":"mail","SYSLOG_IDENTIFIER":"postfix/smtpd","_PID":"9","SYSLOG_PID":"7","MESSAGE":"x\ny"}"#,
+            Some("1763803046.436140 mail postfix/smtpd[7]: x#012y"),
+        );
+        check(
+            r#"{"__REALTIME_TIMESTAMP":"1763803046436140","_HOSTNAME":"mail","SYSLOG_IDENTIFIER":"postfix/smtpd","_PID":"9","MESSAGE":[120,27,121]}"#,
+            Some("1763803046.436140 mail postfix/smtpd[9]: x\u{1b}y"),
+        );
+        check(
+            r#"{"__REALTIME_TIMESTAMP":"1763803046436140","SYSLOG_IDENTIFIER":"postfix/smtpd","MESSAGE":null}"#,
+            Some("1763803046.436140 localhost postfix/smtpd: "),
+        );
+        check(
+            r#"{"time":"1763803046","priority":"info","program":"postfix/smtpd","message":"x"}"#,
+            Some("1763803046.000000 localhost postfix/smtpd: x"),
+        );
         check("garbage", None);
         check("{not json", None);
         check("a b | c", None);

@@ -22,7 +22,19 @@ const SHAPES: [&str; 14] = [
     "auth: passwd-file(a,192.0.2.1): Password mismatch",
 ];
 
-const TAGS: [&str; 11] = ["postfix/smtpd", "postfix/submission/smtpd", "postfix/qmgr", "postfix/cleanup", "postfix/smtp", "postfix/local", "postfix/postscreen", "postfix/anvil", "dovecot", "amavis", "postfix"];
+const TAGS: [&str; 11] = [
+    "postfix/smtpd",
+    "postfix/submission/smtpd",
+    "postfix/qmgr",
+    "postfix/cleanup",
+    "postfix/smtp",
+    "postfix/local",
+    "postfix/postscreen",
+    "postfix/anvil",
+    "dovecot",
+    "amavis",
+    "postfix",
+];
 
 fn record<'a>(tag: &'a str, text: &'a [u8]) -> Record<'a> {
     Record { stamp: Stamp::Instant(0), host: b"mail", tag: Tag(tag.as_bytes()), pid: Some(7), repeat: 1, text }
@@ -32,9 +44,26 @@ fn agree(record: &Record<'_>) -> Result<(), TestCaseError> {
     let event = maillog::event(record);
     let fits = match maillog::glance(record) {
         None => true,
-        Some(Glance::Delivery) => matches!(event, Some(Event::Delivery(_))),
+        Some(Glance::Delivery { status, login_failed }) => {
+            matches!(event, Some(Event::Delivery(d)) if d.status == status && d.relayhost_login_failed() == login_failed)
+        }
         Some(Glance::Removed) => matches!(event, Some(Event::Removed(_))),
-        Some(_) => event.is_some(),
+        Some(Glance::Connect) => matches!(event, Some(Event::Connect(_))),
+        Some(Glance::Disconnect { auth }) => {
+            matches!(event, Some(Event::Disconnect(_, counters)) if counters.is_some_and(|c| c.has_auth()) == auth)
+        }
+        Some(Glance::Other) => match event {
+            Some(Event::Accepted(a)) => a.sasl_username.is_none() && a.orig_queue_id.is_none() && !a.client.is_local(),
+            Some(event) => matches!(
+                event,
+                Event::Other(_)
+                    | Event::OtherProgram
+                    | Event::TlsEstablished(_)
+                    | Event::MessageId(..)
+                    | Event::Active(..)
+            ),
+            None => false,
+        },
     };
     prop_assert!(fits, "{:?} {:?}: {event:?}", maillog::glance(record), String::from_utf8_lossy(record.text));
     Ok(())

@@ -139,7 +139,19 @@ fn nesting_without_end() {
 /// Stamps at the ends of what their form can express.
 #[test]
 fn extreme_stamps() {
-    for stamp in ["@400008637bd05af6ffffffff", "@400008637bd05b00ffffffff", "@7fffffffffffffffffffffff", "@3fffffffffffffff00000000", "@400000000000000000000000", "0000-01-01T00:00:00-23:59", "9999-12-31T23:59:60.999999999+23:59", "9999999999.999999999", "1000000000.", "0001-02-29 00:00:00", "Feb 31 23:59:60"] {
+    for stamp in [
+        "@400008637bd05af6ffffffff",
+        "@400008637bd05b00ffffffff",
+        "@7fffffffffffffffffffffff",
+        "@3fffffffffffffff00000000",
+        "@400000000000000000000000",
+        "0000-01-01T00:00:00-23:59",
+        "9999-12-31T23:59:60.999999999+23:59",
+        "9999999999.999999999",
+        "1000000000.",
+        "0001-02-29 00:00:00",
+        "Feb 31 23:59:60",
+    ] {
         check_line(format!("{stamp} mail postfix/smtpd[4294967296]: connect from h[192.0.2.1]").as_bytes());
     }
 }
@@ -172,7 +184,24 @@ fn mechanism() -> impl Strategy<Value = String> {
 
 /// What a client may type where a mechanism belongs: blanks only inside brackets or quotes, cut at 100 bytes.
 fn unknown_mechanism() -> impl Strategy<Value = String> {
-    let inner = vec(select(vec!["x", "PLAIN", " ", " authentication failed: ", " authentication failed:", ", sasl_username=", "victim@example.test", "]: SASL PLAIN", "h[198.51.100.7]", "(reason unavailable)", "Invalid base64 data", ": "]), 0..6).prop_map(|parts| parts.concat());
+    let inner = vec(
+        select(vec![
+            "x",
+            "PLAIN",
+            " ",
+            " authentication failed: ",
+            " authentication failed:",
+            ", sasl_username=",
+            "victim@example.test",
+            "]: SASL PLAIN",
+            "h[198.51.100.7]",
+            "(reason unavailable)",
+            "Invalid base64 data",
+            ": ",
+        ]),
+        0..6,
+    )
+    .prop_map(|parts| parts.concat());
     (any::<bool>(), inner).prop_map(|(angle, text)| {
         let room: String = text.chars().take(98).collect();
         if angle { format!("<{room}>") } else { format!("\"{room}\"") }
@@ -180,8 +209,23 @@ fn unknown_mechanism() -> impl Strategy<Value = String> {
 }
 
 fn reason(window: Window) -> BoxedStrategy<String> {
-    let words = vec!["Connection lost to authentication server", "Invalid base64 data in initial response", "authentication failure", "generic failure", "bad protocol / cancel", "another step is needed in authentication", "Password expired", "transient failure (e.g., weak key)"];
-    let challenges = vec!["UGFzc3dvcmQ6", "VXNlcm5hbWU6", "Password:", "PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2U+", "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0="];
+    let words = vec![
+        "Connection lost to authentication server",
+        "Invalid base64 data in initial response",
+        "authentication failure",
+        "generic failure",
+        "bad protocol / cancel",
+        "another step is needed in authentication",
+        "Password expired",
+        "transient failure (e.g., weak key)",
+    ];
+    let challenges = vec![
+        "UGFzc3dvcmQ6",
+        "VXNlcm5hbWU6",
+        "Password:",
+        "PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2U+",
+        "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=",
+    ];
     let none = if matches!(window, Window::A) { "" } else { "(reason unavailable)" };
     let mut all: Vec<String> = [words, vec![none]].concat().into_iter().map(str::to_owned).collect();
     if matches!(window, Window::A | Window::B) {
@@ -194,11 +238,17 @@ fn failure() -> impl Strategy<Value = Failure> {
     let window = select(vec![Window::A, Window::B, Window::C, Window::D]);
     window.prop_flat_map(|window| {
         let refused = unknown_mechanism().prop_map(move |m| {
-            let reason = if window == Window::D { format!("Invalid authentication mechanism: '{m}'") } else { "Invalid authentication mechanism".to_owned() };
+            let reason = if window == Window::D {
+                format!("Invalid authentication mechanism: '{m}'")
+            } else {
+                "Invalid authentication mechanism".to_owned()
+            };
             (m, reason)
         });
         let how = prop_oneof![3 => (mechanism(), reason(window)), 1 => refused];
-        (clients(), how, proptest::option::weighted(0.8, hostile_text())).prop_map(move |(client, (mechanism, reason), username)| Failure { client, mechanism, reason, username, window })
+        (clients(), how, proptest::option::weighted(0.8, hostile_text())).prop_map(
+            move |(client, (mechanism, reason), username)| Failure { client, mechanism, reason, username, window },
+        )
     })
 }
 

@@ -168,7 +168,10 @@ pub(crate) struct Account {
 /// Puts `triage` in front where the first word is no command but a file or an option.
 pub(crate) fn with_default_command(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
     let global = ["-h", "--help", "-V", "--version"];
-    let is_command = args.get(1).and_then(|first| first.to_str()).is_some_and(|first| COMMANDS.contains(&first) || global.contains(&first));
+    let is_command = args
+        .get(1)
+        .and_then(|first| first.to_str())
+        .is_some_and(|first| COMMANDS.contains(&first) || global.contains(&first));
     if !is_command {
         args.insert(args.len().min(1), "triage".into());
     }
@@ -182,7 +185,9 @@ mod tests {
     #[test]
     fn a_file_is_triaged() {
         let parse = |args: &[&str]| Cli::try_parse_from(with_default_command(args.iter().map(Into::into).collect()));
-        assert!(matches!(parse(&["p", "mail.log"]).unwrap().command, Command::Triage(t) if t.input.files == [PathBuf::from("mail.log")]));
+        assert!(
+            matches!(parse(&["p", "mail.log"]).unwrap().command, Command::Triage(t) if t.input.files == [PathBuf::from("mail.log")])
+        );
         assert!(matches!(parse(&["p"]).unwrap().command, Command::Triage(_)));
         assert!(matches!(parse(&["p", "--json", "-"]).unwrap().command, Command::Triage(t) if t.json));
         assert!(matches!(parse(&["p", "client", "192.0.2.1", "x"]).unwrap().command, Command::Client(_)));

@@ -112,7 +112,11 @@ impl<W: Printer> Reader for Waiting<W> {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
         let mut entry = match &line.record {
             Some(record) => query::describe(record, event),
-            None => Entry { event: Some("unknown".to_owned()), text: Some(String::from_utf8_lossy(&maillog::redact(line.raw)).into_owned()), ..Entry::default() },
+            None => Entry {
+                event: Some("unknown".to_owned()),
+                text: Some(String::from_utf8_lossy(&maillog::redact(line.raw)).into_owned()),
+                ..Entry::default()
+            },
         };
         entry.ts = line.time;
         entry.time_inferred = match (line.inferred.year, line.inferred.zone) {
@@ -236,7 +240,8 @@ impl<W: Write> Raw<W> {
 struct Table<W: Write>(W, Screen, Mask, bool);
 
 /// Columns of the table: field and width.
-const COLUMNS: [(&str, usize); 6] = [("ts", 27), ("daemon", 10), ("class", 16), ("client_ip", 15), ("username", 24), ("cause", 26)];
+const COLUMNS: [(&str, usize); 6] =
+    [("ts", 27), ("daemon", 10), ("class", 16), ("client_ip", 15), ("username", 24), ("cause", 26)];
 
 impl<W: Write> Printer for Table<W> {
     fn print(&mut self, entry: &Entry) -> io::Result<()> {
@@ -245,7 +250,9 @@ impl<W: Write> Printer for Table<W> {
             writeln!(self.0, "{}  text", header.join("  "))?;
         }
         let row = json::entry(entry, self.2);
-        let cell = |name: &str| row.get(name).and_then(serde_json::Value::as_str).map(|text| escape(text).into_owned()).unwrap_or_default();
+        let cell = |name: &str| {
+            row.get(name).and_then(serde_json::Value::as_str).map(|text| escape(text).into_owned()).unwrap_or_default()
+        };
         let cells: Vec<String> = COLUMNS.iter().map(|(name, width)| left(&cell(name), *width)).collect();
         let used: usize = COLUMNS.iter().map(|(_, width)| width + 2).sum();
         let room = self.1.width.saturating_sub(used).max(30);
@@ -303,7 +310,15 @@ pub(crate) fn run(args: &Entries) -> anyhow::Result<Exit> {
 
 fn print(args: &Entries, printer: impl Printer) -> anyhow::Result<Exit> {
     let reading = Reading::new(&args.input, &args.output, true)?;
-    let mut waiting = Waiting { entries: VecDeque::new(), now: i64::MIN, diagnoser: Diagnoser::default(), sources: reading.names(), printer, printed: 0, failure: None };
+    let mut waiting = Waiting {
+        entries: VecDeque::new(),
+        now: i64::MIN,
+        diagnoser: Diagnoser::default(),
+        sources: reading.names(),
+        printer,
+        printed: 0,
+        failure: None,
+    };
     let read = match reading.run(&mut waiting) {
         Ok(read) => read,
         Err(error) => return Ok(Exit::nothing_readable(&error)),
@@ -337,7 +352,10 @@ mod tests {
     #[test]
     fn cells_are_no_formulas() {
         let cell = |text: &str| cell_of(&serde_json::Value::from(text));
-        assert_eq!((cell("=cmd()"), cell("@x"), cell("-1"), cell("a=b"), cell("\tx")), ("'=cmd()".into(), "'@x".into(), "'-1".into(), "a=b".into(), "'\\x09x".into()));
+        assert_eq!(
+            (cell("=cmd()"), cell("@x"), cell("-1"), cell("a=b"), cell("\tx")),
+            ("'=cmd()".into(), "'@x".into(), "'-1".into(), "a=b".into(), "'\\x09x".into())
+        );
         assert_eq!(cell_of(&serde_json::json!(-5)), "-5");
     }
 }

@@ -59,14 +59,21 @@ impl Exit {
         let mut partly = !coverage.problems.is_empty();
         for damage in damaged {
             partly = true;
-            print::error(&format!("{}: {} after {} bytes of text; what comes before it is in the answer", damage.source, damage.what, damage.offset));
+            print::error(&format!(
+                "{}: {} after {} bytes of text; what comes before it is in the answer",
+                damage.source, damage.what, damage.offset
+            ));
         }
         if coverage.lines == 0 && coverage.choice.is_some() {
-            print::error("nothing to read: no mail log in the usual places, and none in the journal; name the log files (Postfix: `postconf maillog_file`, Dovecot: `doveadm log find`)");
+            print::error(
+                "nothing to read: no mail log in the usual places, and none in the journal; name the log files (Postfix: `postconf maillog_file`, Dovecot: `doveadm log find`)",
+            );
             return Self::Unreadable;
         }
         if coverage.lines > 0 && coverage.from.is_none() {
-            print::error("no line looks like a log: none starts with a time stamp I know (try `postfix-insights explain` on one of them)");
+            print::error(
+                "no line looks like a log: none starts with a time stamp I know (try `postfix-insights explain` on one of them)",
+            );
             return Self::Unreadable;
         }
         if partly { Self::Partly } else { Self::Ok }

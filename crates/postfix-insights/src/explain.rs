@@ -67,7 +67,11 @@ fn explain(line: &[u8]) -> Explained {
         Some(record) => explain_record(&record, true),
         None => {
             let text = String::from_utf8_lossy(&maillog::redact(line)).into_owned();
-            Explained { entry: Entry { event: Some("unknown".to_owned()), text: Some(text), ..Entry::default() }, diagnosis: Diagnosis::default(), guessed: false }
+            Explained {
+                entry: Entry { event: Some("unknown".to_owned()), text: Some(text), ..Entry::default() },
+                diagnosis: Diagnosis::default(),
+                guessed: false,
+            }
         }
     }
 }
@@ -75,7 +79,14 @@ fn explain(line: &[u8]) -> Explained {
 /// A message pasted without its envelope, or with the tag only: read as what an `smtpd`, or else Dovecot, would write.
 fn bare(line: &[u8]) -> Option<Record<'_>> {
     let wall = WallTime { year: None, month: 1, day: 1, hour: 0, minute: 0, second: 0, micros: 0 };
-    let guess = |tag: &'static [u8]| Record { stamp: Stamp::Wall(wall), host: b"", tag: Tag(tag), pid: None, repeat: 1, text: line };
+    let guess = |tag: &'static [u8]| Record {
+        stamp: Stamp::Wall(wall),
+        host: b"",
+        tag: Tag(tag),
+        pid: None,
+        repeat: 1,
+        text: line,
+    };
     let tagged = [b"Jan  1 00:00:00 - ".as_slice(), line].concat();
     if let Some(record) = maillog::record(&tagged)
         && maillog::program(record.tag) != Program::Other
@@ -84,8 +95,18 @@ fn bare(line: &[u8]) -> Option<Record<'_>> {
         let (tag, pid) = (line.get(..tag_len)?, record.pid);
         return Some(Record { tag: Tag(tag), pid, text: line.get(line.len().checked_sub(text_len)?..)?, ..guess(b"") });
     }
-    let known = |record: &Record<'_>| maillog::event(record).is_some_and(|event| !matches!(event, Event::Other(_) | Event::OtherProgram));
-    [guess(b"postfix/smtpd"), guess(b"postfix/qmgr"), guess(b"postfix/smtp"), guess(b"postfix/cleanup"), guess(b"dovecot")].into_iter().find(known)
+    let known = |record: &Record<'_>| {
+        maillog::event(record).is_some_and(|event| !matches!(event, Event::Other(_) | Event::OtherProgram))
+    };
+    [
+        guess(b"postfix/smtpd"),
+        guess(b"postfix/qmgr"),
+        guess(b"postfix/smtp"),
+        guess(b"postfix/cleanup"),
+        guess(b"dovecot"),
+    ]
+    .into_iter()
+    .find(known)
 }
 
 /// Keeps the diagnosis of the one outcome a single line has.
@@ -146,14 +167,41 @@ fn backend_words(event: &Event<'_>) -> Option<Diagnosis> {
         _ => return None,
     };
     let (cause, confidence) = diagnose::of_words(place, text)?;
-    Some(Diagnosis { class: None, cause: Some(cause), confidence, note: "a line about a login that has a line of Postfix' own: adds nothing to the counts" })
+    Some(Diagnosis {
+        class: None,
+        cause: Some(cause),
+        confidence,
+        note: "a line about a login that has a line of Postfix' own: adds nothing to the counts",
+    })
 }
 
 fn to_json(explained: &Explained, mask: Mask) -> Value {
     let mut value = json::entry(&explained.entry, mask);
     let d = &explained.diagnosis;
-    let next: Vec<String> = d.cause.map(|cause| cause.next.iter().map(|check| format!("{}: {}{}", check.with.name(), check.command, if check.why.is_empty() { String::new() } else { format!(" ({})", check.why) })).collect()).unwrap_or_default();
-    let why: Vec<&str> = d.cause.map(|cause| vec![cause.meaning, cause.evidence, d.note]).unwrap_or_default().into_iter().filter(|text| !text.is_empty()).collect();
+    let next: Vec<String> = d
+        .cause
+        .map(|cause| {
+            cause
+                .next
+                .iter()
+                .map(|check| {
+                    format!(
+                        "{}: {}{}",
+                        check.with.name(),
+                        check.command,
+                        if check.why.is_empty() { String::new() } else { format!(" ({})", check.why) }
+                    )
+                })
+                .collect()
+        })
+        .unwrap_or_default();
+    let why: Vec<&str> = d
+        .cause
+        .map(|cause| vec![cause.meaning, cause.evidence, d.note])
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect();
     let explain = json!({
         "title": d.cause.map_or_else(|| title(&explained.entry), |cause| cause.title.to_owned()), "cause": d.cause.map(|cause| cause.id), "confidence": (f64::from(d.confidence) * 100.0).round() / 100.0,
         "why": why.join(" "), "told": d.cause.map(|cause| cause.told), "next": next, "source": d.cause.map_or("", |cause| cause.source), "guessed_program": explained.guessed,
@@ -187,7 +235,19 @@ fn draw(explained: &Explained, mask: Mask, screen: Screen) -> String {
             let _ = writeln!(out, "  {line}");
         }
         let class = d.class.map_or_else(String::new, |class| format!("counted as {}, ", class.name()));
-        let _ = writeln!(out, "  {}", screen.ink(Ink::Dim, &format!("{class}cause {}, {:.0} % sure{}", cause.id, d.confidence * 100.0, if d.note.is_empty() { String::new() } else { format!(": {}", d.note) })));
+        let _ = writeln!(
+            out,
+            "  {}",
+            screen.ink(
+                Ink::Dim,
+                &format!(
+                    "{class}cause {}, {:.0} % sure{}",
+                    cause.id,
+                    d.confidence * 100.0,
+                    if d.note.is_empty() { String::new() } else { format!(": {}", d.note) }
+                )
+            )
+        );
         if !cause.evidence.is_empty() {
             for line in wrap(&format!("would make it surer: {}", cause.evidence), screen.width - 2) {
                 let _ = writeln!(out, "  {}", screen.ink(Ink::Dim, &line));
@@ -195,7 +255,11 @@ fn draw(explained: &Explained, mask: Mask, screen: Screen) -> String {
         }
     }
     if explained.guessed {
-        let _ = writeln!(out, "  {}", screen.ink(Ink::Dim, "no time, host or program in front: read as what the wording says"));
+        let _ = writeln!(
+            out,
+            "  {}",
+            screen.ink(Ink::Dim, "no time, host or program in front: read as what the wording says")
+        );
     }
     let _ = writeln!(out, "\n{}", screen.ink(Ink::Heading, "Fields"));
     for field in FIELDS {

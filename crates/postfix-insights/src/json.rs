@@ -50,7 +50,11 @@ pub(crate) fn field_value(value: FieldValue<'_>) -> Value {
 /// Masks the personal fields, and their values wherever another field quotes them.
 fn masked(mut object: Map<String, Value>, mask: Mask) -> Value {
     let personal = |name: &str| FIELDS.iter().any(|field| field.name == name && field.personal);
-    let values: Vec<String> = object.iter().filter(|(name, _)| personal(name)).filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect();
+    let values: Vec<String> = object
+        .iter()
+        .filter(|(name, _)| personal(name))
+        .filter_map(|(_, value)| value.as_str().map(str::to_owned))
+        .collect();
     for (name, value) in &mut object {
         if let Value::String(text) = value {
             *text = if personal(name) { mask.value(text) } else { mask.within(text, &values) };
@@ -65,7 +69,8 @@ pub(crate) fn coverage(read: &Read) -> Value {
         .sources
         .iter()
         .map(|source| {
-            let mut row = json!({"name": source.name, "lines": source.lines, "from": time(source.from), "to": time(source.to)});
+            let mut row =
+                json!({"name": source.name, "lines": source.lines, "from": time(source.from), "to": time(source.to)});
             if let Some(object) = row.as_object_mut() {
                 if source.duplicates > 0 {
                     object.insert("duplicates".into(), source.duplicates.into());
@@ -83,8 +88,17 @@ pub(crate) fn coverage(read: &Read) -> Value {
             row
         })
         .collect();
-    let gaps: Vec<Value> = c.gaps.iter().map(|gap| json!({"from": rfc3339(gap.from), "to": rfc3339(gap.to), "lost": gap.lost, "source": gap.source})).collect();
-    let shapes: Vec<Value> = read.unknown.shapes.iter().map(|(shape, count, sample)| json!({"shape": shape, "count": count, "sample": sample})).collect();
+    let gaps: Vec<Value> = c
+        .gaps
+        .iter()
+        .map(|gap| json!({"from": rfc3339(gap.from), "to": rfc3339(gap.to), "lost": gap.lost, "source": gap.source}))
+        .collect();
+    let shapes: Vec<Value> = read
+        .unknown
+        .shapes
+        .iter()
+        .map(|(shape, count, sample)| json!({"shape": shape, "count": count, "sample": sample}))
+        .collect();
     let problems: Vec<Value> = c.problems.iter().map(|problem| problem.to_string().into()).collect();
     json!({
         "lines": c.lines, "understood": c.understood, "unknown": c.unknown, "bad_time": c.bad_time, "duplicates": c.duplicates,
@@ -94,9 +108,17 @@ pub(crate) fn coverage(read: &Read) -> Value {
 
 /// Writes the whole of `triage --json`, row by row: with `--top 0` it is longer than fits in memory twice. `top` bounds
 /// the lists; 0 is all.
-pub(crate) fn write_triage(out: &mut impl Write, tally: &Tally, read: &Read, findings: &[Finding], top: usize, mask: Mask) -> io::Result<()> {
+pub(crate) fn write_triage(
+    out: &mut impl Write,
+    tally: &Tally,
+    read: &Read,
+    findings: &[Finding],
+    top: usize,
+    mask: Mask,
+) -> io::Result<()> {
     let limit = if top == 0 { usize::MAX } else { top };
-    let classes: Map<String, Value> = Class::ALL.iter().map(|class| (class.name().to_owned(), tally.class(*class).into())).collect();
+    let classes: Map<String, Value> =
+        Class::ALL.iter().map(|class| (class.name().to_owned(), tally.class(*class).into())).collect();
     let mut object = Object::begin(out)?;
     object.value("coverage", &coverage(read))?;
     object.value("classes", &classes.into())?;
@@ -107,10 +129,22 @@ pub(crate) fn write_triage(out: &mut impl Write, tally: &Tally, read: &Read, fin
     object.value("mechanisms", &named_counts(&tally.mechanisms).into())?;
     object.value("services", &named_counts(&tally.services).into())?;
     object.value("unnamed_failures", &tally.unnamed_failures.into())?;
-    object.list("clients", crate::ranking::clients(tally).into_iter().take(limit).map(|(ip, client)| client_row(*ip, client, mask)))?;
-    object.list("accounts", crate::ranking::accounts(tally).into_iter().take(limit).map(|account| account_row(tally, account, mask)))?;
+    object.list(
+        "clients",
+        crate::ranking::clients(tally).into_iter().take(limit).map(|(ip, client)| client_row(*ip, client, mask)),
+    )?;
+    object.list(
+        "accounts",
+        crate::ranking::accounts(tally).into_iter().take(limit).map(|account| account_row(tally, account, mask)),
+    )?;
     object.list("recovered", tally.recovered.iter().take(limit).map(|row| recovered(row, mask)))?;
-    object.list("relay_denied", crate::ranking::relay_denied(tally).into_iter().take(limit).map(|(ip, why, row)| relay_denied(ip, why, row, mask)))?;
+    object.list(
+        "relay_denied",
+        crate::ranking::relay_denied(tally)
+            .into_iter()
+            .take(limit)
+            .map(|(ip, why, row)| relay_denied(ip, why, row, mask)),
+    )?;
     object.list("not_logged_in", tally.not_logged_in.iter().take(limit).map(|(ip, row)| refused(*ip, row, mask)))?;
     object.list("findings", findings.iter().take(limit).map(|found| finding(found, read, limit, mask)))?;
     object.value("beyond_bounds", &tally.beyond.into())?;
@@ -160,7 +194,16 @@ fn named_counts<'a>(counts: impl IntoIterator<Item = (&'a Box<[u8]>, &'a u64)>) 
 }
 
 fn counts(row: &mut Map<String, Value>, counts: &Counts) {
-    for (name, value) in [("auth_failed", counts.auth_failed), ("backend_fault", counts.backend_fault), ("auth_refused", counts.auth_refused), ("auth_aborted", counts.auth_aborted), ("auth_ok", counts.auth_ok), ("sessions_killed", counts.sessions_killed), ("tls_failed", counts.tls_failed), ("rate_limited", counts.rate_limited)] {
+    for (name, value) in [
+        ("auth_failed", counts.auth_failed),
+        ("backend_fault", counts.backend_fault),
+        ("auth_refused", counts.auth_refused),
+        ("auth_aborted", counts.auth_aborted),
+        ("auth_ok", counts.auth_ok),
+        ("sessions_killed", counts.sessions_killed),
+        ("tls_failed", counts.tls_failed),
+        ("rate_limited", counts.rate_limited),
+    ] {
         row.insert(name.to_owned(), value.into());
     }
 }
@@ -214,7 +257,15 @@ fn relay_denied(ip: Option<IpAddr>, why: RelayWhy, row: &Refused, mask: Mask) ->
 
 fn refused(ip: Option<IpAddr>, row: &Refused, mask: Mask) -> Value {
     let optional = |bytes: &Option<Box<[u8]>>| bytes.as_deref().map(|b| name(b, mask));
-    let reply = if mask.0 { row.to.iter().chain(&row.from).map(|b| text(b)).fold(text(&row.reply), |reply, value| mask.within(&reply, &[value])) } else { text(&row.reply) };
+    let reply = if mask.0 {
+        row.to
+            .iter()
+            .chain(&row.from)
+            .map(|b| text(b))
+            .fold(text(&row.reply), |reply, value| mask.within(&reply, &[value]))
+    } else {
+        text(&row.reply)
+    };
     json!({
         "client_ip": ip.map(|ip| mask.ip(ip)), "count": row.count, "first": rfc3339(row.first), "last": rfc3339(row.last),
         "reply": reply, "from": optional(&row.from), "to": optional(&row.to), "username": optional(&row.username), "tag": text(&row.tag),
@@ -228,7 +279,8 @@ pub(crate) fn proof(proof: &Proof, read: &Read, mask: Mask) -> Value {
 }
 
 fn finding(found: &Finding, read: &Read, limit: usize, mask: Mask) -> Value {
-    let counts: Map<String, Value> = found.counts.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect();
+    let counts: Map<String, Value> =
+        found.counts.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect();
     let ips: Vec<String> = found.clients.iter().map(ToString::to_string).collect();
     json!({
         "id": mask.within(&found.id, &ips), "kind": found.kind.name(), "confidence": (f64::from(found.confidence) * 100.0).round() / 100.0,

@@ -33,7 +33,9 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    std::panic::set_hook(Box::new(|info| print::error(&format!("a bug of ours: {info}; please report it with the command you ran"))));
+    std::panic::set_hook(Box::new(|info| {
+        print::error(&format!("a bug of ours: {info}; please report it with the command you ran"))
+    }));
     let result = std::panic::catch_unwind(|| run(&cli));
     match result {
         Ok(Ok(exit)) => exit.into(),

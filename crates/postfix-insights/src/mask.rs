@@ -42,7 +42,10 @@ impl Mask {
         if !self.0 {
             return text.to_owned();
         }
-        values.iter().filter(|value| value.len() > 1).fold(text.to_owned(), |text, value| text.replace(value.as_str(), &self.value(value)))
+        values
+            .iter()
+            .filter(|value| value.len() > 1)
+            .fold(text.to_owned(), |text, value| text.replace(value.as_str(), &self.value(value)))
     }
 }
 
@@ -54,8 +57,14 @@ mod tests {
     fn masks() {
         let mask = Mask(true);
         assert_eq!((mask.name("alice@example.org"), mask.name("bob")), ("a***@example.org".into(), "b***".into()));
-        assert_eq!((mask.value("192.0.2.77"), mask.value("2001:db8:1:2::3")), ("192.0.2.x".into(), "2001:db8:1::x".into()));
-        assert_eq!(mask.within("from h[192.0.2.77]: alice", &["192.0.2.77".into(), "alice".into()]), "from h[192.0.2.x]: a***");
+        assert_eq!(
+            (mask.value("192.0.2.77"), mask.value("2001:db8:1:2::3")),
+            ("192.0.2.x".into(), "2001:db8:1::x".into())
+        );
+        assert_eq!(
+            mask.within("from h[192.0.2.77]: alice", &["192.0.2.77".into(), "alice".into()]),
+            "from h[192.0.2.x]: a***"
+        );
         assert_eq!(Mask(false).value("192.0.2.77"), "192.0.2.77");
     }
 }

@@ -4,11 +4,12 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use diagnose::Class;
 use indicatif::{ProgressBar, ProgressStyle};
 use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use maillog::{Event, Glance, Record};
+use maillog::{Client, Event, Glance, QueueId, Record};
 use trace::{Limits, SessionId, Sink, Tracer};
 
 use crate::cli::{Input, Output};
@@ -53,6 +54,13 @@ pub(crate) trait Reader: Sink {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>);
     /// After the tracer has had it.
     fn after(&mut self, passing: &Passing<'_>);
+
+    /// Wants outcomes and counts, not each line: then deliveries come through [`Reader::noted`] alone, and sessions in which
+    /// nothing happened do not come at all.
+    const TAKES_NOTES: bool = false;
+
+    /// Deliveries of a class that came in no other way. Told once, at the end.
+    fn noted(&mut self, _class: Class, _count: u64) {}
 }
 
 impl Reading {
@@ -60,11 +68,19 @@ impl Reading {
     pub(crate) fn new(input: &Input, output: &Output, keep_all: bool) -> anyhow::Result<Self> {
         let timezone = zone(input.timezone.as_deref())?;
         let now = Timestamp::now();
-        let bound = |flag: &str, text: &Option<String>| text.as_deref().map(|text| times::parse(flag, text, &timezone, now)).transpose();
+        let bound = |flag: &str, text: &Option<String>| {
+            text.as_deref().map(|text| times::parse(flag, text, &timezone, now)).transpose()
+        };
         let (since, until) = (bound("--since", &input.since)?, bound("--until", &input.until)?);
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
         let bar = !output.quiet && std::io::stderr().is_terminal();
-        Ok(Self { files: input.files.clone(), options: input::Options { timezone, year: input.year, now, threads, keep_all }, since, until, bar })
+        Ok(Self {
+            files: input.files.clone(),
+            options: input::Options { timezone, year: input.year, now, threads, keep_all },
+            since,
+            until,
+            bar,
+        })
     }
 
     pub(crate) fn zone(&self) -> TimeZone {
@@ -72,10 +88,13 @@ impl Reading {
     }
 
     /// Reads everything into `reader`.
-    pub(crate) fn run(self, reader: &mut impl Reader) -> Result<Read, FeedError> {
+    pub(crate) fn run<R: Reader>(self, reader: &mut R) -> Result<Read, FeedError> {
         let sources = self.sources();
         let mut unknown = Unknown::default();
         let mut lost: Vec<Gap> = Vec::new();
+        // Lines that were taken for understood before they were read.
+        let mut misjudged = 0;
+        let mut deliveries = [0; Class::ALL.len()];
         let mut tracer = Tracer::new(Limits::default());
         let (since, until) = (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX));
         let names: Vec<String> = sources.list().iter().map(|source| source.name().to_owned()).collect();
@@ -84,10 +103,21 @@ impl Reading {
             if line.time.is_some_and(|time| time < since || time > until) {
                 return;
             }
-            if line.worth == Worth::Unknown {
-                unknown.add(&line);
+            match line.worth {
+                Worth::Noted(note) => return noted(&mut tracer, &line, deliveries.get_mut(usize::from(note)), reader),
+                Worth::Opens => return opens(&mut tracer, &line, reader),
+                Worth::CameAndWent => return came_and_went(&mut tracer, &line, reader),
+                _ => {}
             }
             let event = line.record.as_ref().and_then(maillog::event);
+            match &event {
+                None => {
+                    misjudged += u64::from(line.worth != Worth::Unknown);
+                    unknown.add(&line);
+                }
+                Some(event) if R::TAKES_NOTES && !is_wanted(event) => return,
+                Some(_) => {}
+            }
             if let Some(Event::LinesLost(count)) = event {
                 note_loss(&mut lost, &line, count, &names);
             }
@@ -103,11 +133,18 @@ impl Reading {
                 bar.set_position(state.read);
             }
         };
+        // What is left out for its time must not be left to be judged when it is read.
+        let worth = if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() { noted_worth } else { worth };
         let mut coverage = input::feed_with_progress(sources, &self.options, worth, sink, progress)?;
         tracer.finish(reader);
+        for (class, count) in Class::ALL.iter().zip(deliveries).filter(|(_, count)| *count > 0) {
+            reader.noted(*class, count);
+        }
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
+        coverage.understood -= misjudged;
+        coverage.unknown += misjudged;
         coverage.gaps.extend(lost);
         coverage.gaps.sort_by_key(|gap| gap.from);
         Ok(Read { coverage, unknown })
@@ -126,7 +163,8 @@ impl Reading {
 /// The zone by its name, or this machine's.
 pub(crate) fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
     match name {
-        Some(name) => TimeZone::get(name).with_context(|| format!("--timezone {name}: no such zone; use a name such as Europe/Berlin or UTC")),
+        Some(name) => TimeZone::get(name)
+            .with_context(|| format!("--timezone {name}: no such zone; use a name such as Europe/Berlin or UTC")),
         None => Ok(TimeZone::system()),
     }
 }
@@ -134,18 +172,84 @@ pub(crate) fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
 /// What a line is worth: nearly half of a log says nothing about logins, and need not leave the reading threads.
 fn worth(record: &Record<'_>) -> Worth {
     match maillog::glance(record) {
-        Some(Glance::Session | Glance::Delivery | Glance::Removed) => return Worth::Keep,
-        Some(Glance::Other) => return Worth::Skip,
-        None => {}
+        Some(Glance::Other) => Worth::Skip,
+        Some(_) => Worth::Keep,
+        None => worth_by_event(record),
     }
+}
+
+/// The same for whoever wants outcomes and counts alone.
+fn noted_worth(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) => Worth::Skip,
+        Some(Glance::Connect) => Worth::Opens,
+        Some(Glance::Disconnect { auth }) => Worth::Closes { tells: auth },
+        Some(Glance::Removed) => Worth::Noted(UNCOUNTED),
+        Some(Glance::Delivery { login_failed: true, .. }) => Worth::Keep,
+        Some(Glance::Delivery { status, .. }) => {
+            Worth::Noted(Class::of_delivery(status).map_or(UNCOUNTED, |class| class as u8))
+        }
+        // Read once it is delivered.
+        None if maillog::may_matter(record) => Worth::Keep,
+        None => worth_by_event(record),
+    }
+}
+
+/// The note of a line that is counted in no class; others are the class's place in [`Class::ALL`].
+const UNCOUNTED: u8 = u8::MAX;
+
+/// What a line is worth that is not among the commonest.
+fn worth_by_event(record: &Record<'_>) -> Worth {
     match maillog::event(record) {
         None => Worth::Unknown,
-        Some(event) if Tracer::wants(&event) || matches!(event, Event::LinesLost(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..)) => Worth::Keep,
+        Some(event) if is_wanted(&event) => Worth::Keep,
         Some(_) => Worth::Skip,
     }
 }
 
-fn trace_line(tracer: &mut Tracer, line: &Line<'_>, event: Option<Event<'_>>, sink: &mut impl Sink) -> Option<SessionId> {
+fn is_wanted(event: &Event<'_>) -> bool {
+    Tracer::wants(event)
+        || matches!(event, Event::LinesLost(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..))
+}
+
+/// The start of a session.
+fn opens<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, reader: &mut R) {
+    if let (Some(time), Some(record)) = (line.time, &line.record)
+        && let Some(client) = Client::connecting(record.text)
+    {
+        tracer.connect(line.seq, time, record, &client, reader);
+    }
+}
+
+/// The start of a session of which nothing else is wanted.
+fn came_and_went<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, reader: &mut R) {
+    if let (Some(time), Some(record)) = (line.time, &line.record) {
+        tracer.came_and_went(time, record, reader);
+    }
+}
+
+/// A delivery or the end of a queue file: counted in its class, read only if the tracer follows its message.
+fn noted<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, count: Option<&mut u64>, reader: &mut R) {
+    let Some(record) = &line.record else { return };
+    if let Some(count) = count {
+        *count += u64::from(record.repeat);
+    }
+    match QueueId::of_text(record.text) {
+        Some(id) if tracer.follows(record, id) => drop(trace_line(tracer, line, maillog::event(record), reader)),
+        _ => {
+            if let Some(time) = line.time {
+                tracer.tick(time, reader);
+            }
+        }
+    }
+}
+
+fn trace_line(
+    tracer: &mut Tracer,
+    line: &Line<'_>,
+    event: Option<Event<'_>>,
+    sink: &mut impl Sink,
+) -> Option<SessionId> {
     let record = line.record?;
     match (event, line.time) {
         (Some(event), Some(time)) => tracer.line(&trace::Line { id: line.seq, time, record, event }, sink),
@@ -157,7 +261,12 @@ fn trace_line(tracer: &mut Tracer, line: &Line<'_>, event: Option<Event<'_>>, si
 fn note_loss(gaps: &mut Vec<Gap>, line: &Line<'_>, lost: u64, names: &[String]) {
     let Some(time) = line.time else { return };
     if gaps.len() < 1_000 {
-        gaps.push(Gap { from: time, to: time, lost: Some(lost), source: names.get(line.source).cloned().unwrap_or_default() });
+        gaps.push(Gap {
+            from: time,
+            to: time,
+            lost: Some(lost),
+            source: names.get(line.source).cloned().unwrap_or_default(),
+        });
     }
 }
 
@@ -180,7 +289,8 @@ impl Unknown {
         if [b"sasl".as_slice(), b"auth"].iter().any(|word| lower.windows(word.len()).any(|part| part == *word)) {
             self.about_logins += 1;
         }
-        let program = line.record.map(|record| String::from_utf8_lossy(record.tag.daemon()).into_owned()).unwrap_or_default();
+        let program =
+            line.record.map(|record| String::from_utf8_lossy(record.tag.daemon()).into_owned()).unwrap_or_default();
         let shape = format!("{program}: {}", shape(text));
         let full = self.shapes.len() >= SHAPES;
         match self.shapes.iter_mut().find(|(known, _, _)| *known == shape) {
@@ -194,5 +304,10 @@ impl Unknown {
 /// The first words of a line with whatever varies (numbers, addresses, quoted text) taken out.
 fn shape(text: &[u8]) -> String {
     let varies = |word: &str| word.contains(|c: char| c.is_ascii_digit() || matches!(c, '<' | '[' | '@' | '='));
-    String::from_utf8_lossy(text).split_whitespace().take(6).map(|word| if varies(word) { "…" } else { word }).collect::<Vec<_>>().join(" ")
+    String::from_utf8_lossy(text)
+        .split_whitespace()
+        .take(6)
+        .map(|word| if varies(word) { "…" } else { word })
+        .collect::<Vec<_>>()
+        .join(" ")
 }

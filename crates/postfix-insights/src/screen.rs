@@ -77,7 +77,8 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
 
 /// Control characters, bidirectional marks, zero-width and line-separating characters, tags.
 fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' | '\u{ad}' | '\u{e0000}'..='\u{e007f}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' | '\u{ad}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Escaped bytes of the log's.
@@ -155,7 +156,9 @@ pub(crate) fn plural(count: u64, one: &str, many: &str) -> String {
 /// A bar for a share of the largest value.
 pub(crate) fn bar(value: u64, largest: u64, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let eighths = usize::try_from(u128::from(value) * width as u128 * 8 / u128::from(largest.max(1))).unwrap_or_default().max(usize::from(value > 0));
+    let eighths = usize::try_from(u128::from(value) * width as u128 * 8 / u128::from(largest.max(1)))
+        .unwrap_or_default()
+        .max(usize::from(value > 0));
     "█".repeat(eighths / 8) + EIGHTHS.get(eighths % 8).copied().unwrap_or_default()
 }
 
@@ -165,7 +168,10 @@ pub(crate) fn sparkline(values: &[u64]) -> String {
     let largest = values.iter().copied().max().unwrap_or_default().max(1);
     let step = |value: &u64| match value {
         0 => '·',
-        value => STEPS.get(usize::try_from(u128::from(value - 1) * 8 / u128::from(largest)).unwrap_or_default()).copied().unwrap_or('█'),
+        value => STEPS
+            .get(usize::try_from(u128::from(value - 1) * 8 / u128::from(largest)).unwrap_or_default())
+            .copied()
+            .unwrap_or('█'),
     };
     values.iter().map(step).collect()
 }
@@ -182,7 +188,10 @@ mod tests {
 
     #[test]
     fn widths() {
-        assert_eq!((left("abc", 5), right("abc", 5), cut("abcdef", 4)), ("abc  ".into(), "  abc".into(), "abc…".into()));
+        assert_eq!(
+            (left("abc", 5), right("abc", 5), cut("abcdef", 4)),
+            ("abc  ".into(), "  abc".into(), "abc…".into())
+        );
         assert_eq!(cut("日本語", 5), "日本…");
         assert_eq!(wrap("a bb ccc", 4), ["a bb", "ccc"]);
     }
@@ -190,7 +199,10 @@ mod tests {
     #[test]
     fn numbers_and_pictures() {
         assert_eq!((number(0), number(999), number(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
-        assert_eq!((bar(10, 10, 4), bar(5, 10, 4), bar(1, 1_000, 4), bar(0, 10, 4)), ("████".into(), "██".into(), "▏".into(), String::new()));
+        assert_eq!(
+            (bar(10, 10, 4), bar(5, 10, 4), bar(1, 1_000, 4), bar(0, 10, 4)),
+            ("████".into(), "██".into(), "▏".into(), String::new())
+        );
         assert_eq!(sparkline(&[0, 1, 8]), "·▁█");
     }
 }

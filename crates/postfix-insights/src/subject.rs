@@ -111,7 +111,9 @@ impl Story {
         if self.places.len() >= 8 * KEPT {
             self.places.pop_first();
         }
-        let Some((_, source, number, raw, message_at)) = self.recent.iter().rev().find(|(at, ..)| *at == id) else { return };
+        let Some((_, source, number, raw, message_at)) = self.recent.iter().rev().find(|(at, ..)| *at == id) else {
+            return;
+        };
         let (envelope, message) = raw.split_at_checked(*message_at).unwrap_or((&[], raw));
         let text = [envelope, &maillog::redact(message)].concat();
         self.places.insert(id, (*source, *number, String::from_utf8_lossy(&text).into_owned()));
@@ -130,10 +132,21 @@ impl Story {
     pub(crate) fn clients(&self) -> Vec<(IpAddr, &ClientTally)> {
         let tally = &self.counter.tally;
         let mut rows: Vec<(IpAddr, &ClientTally)> = match &self.subject {
-            Subject::Client(net) => tally.clients.iter().filter(|(ip, _)| net.contains(*ip)).map(|(ip, row)| (*ip, &**row)).collect(),
+            Subject::Client(net) => {
+                tally.clients.iter().filter(|(ip, _)| net.contains(*ip)).map(|(ip, row)| (*ip, &**row)).collect()
+            }
             Subject::Account(name) => {
                 let account = tally.accounts.get(name.to_ascii_lowercase().as_slice());
-                let ips = account.map(|account| account.failing_clients().into_iter().map(|(ip, _)| ip).chain(account.good_clients()).collect::<std::collections::BTreeSet<_>>()).unwrap_or_default();
+                let ips = account
+                    .map(|account| {
+                        account
+                            .failing_clients()
+                            .into_iter()
+                            .map(|(ip, _)| ip)
+                            .chain(account.good_clients())
+                            .collect::<std::collections::BTreeSet<_>>()
+                    })
+                    .unwrap_or_default();
                 ips.into_iter().filter_map(|ip| Some((ip, &**tally.clients.get(&ip)?))).collect()
             }
         };
@@ -149,7 +162,12 @@ impl Story {
         let addresses = self.clients().into_iter().map(|(ip, _)| ip.to_string());
         let tried = self.attempts.iter().filter_map(|tried| tried.attempt.username.as_deref());
         let names = tried.chain(self.logins.iter().filter_map(|login| login.username.as_deref()));
-        let spellings = names.flat_map(|name| [String::from_utf8_lossy(name).into_owned(), String::from_utf8_lossy(&name.to_ascii_lowercase()).into_owned()]);
+        let spellings = names.flat_map(|name| {
+            [
+                String::from_utf8_lossy(name).into_owned(),
+                String::from_utf8_lossy(&name.to_ascii_lowercase()).into_owned(),
+            ]
+        });
         mask.within(text, &addresses.chain(spellings).collect::<Vec<_>>())
     }
 
@@ -169,7 +187,10 @@ impl Sink for Story {
         self.counter.tally.diagnosed(attempt, &diagnosis);
         if self.subject.is(&attempt.at, attempt.username.as_deref()) {
             let killed = attempt.kind == AttemptKind::Killed;
-            self.count(&Diagnosis { class: diagnosis.class.filter(|_| !killed), ..diagnosis }, u64::from(attempt.count));
+            self.count(
+                &Diagnosis { class: diagnosis.class.filter(|_| !killed), ..diagnosis },
+                u64::from(attempt.count),
+            );
             self.place(attempt.at.line);
             for evidence in &attempt.evidence {
                 self.place(evidence.line);
@@ -210,7 +231,16 @@ impl Sink for Story {
             recipients.sort_by(|a, b| a.0.cmp(&b.0));
             let recipients_total = recipients.len();
             recipients.truncate(RECIPIENTS);
-            keep(&mut self.messages, Mailed { at: message.at.clone(), username: message.username.clone(), queue_id: message.queue_id.clone(), recipients, recipients_total });
+            keep(
+                &mut self.messages,
+                Mailed {
+                    at: message.at.clone(),
+                    username: message.username.clone(),
+                    queue_id: message.queue_id.clone(),
+                    recipients,
+                    recipients_total,
+                },
+            );
         }
     }
 }
@@ -222,7 +252,13 @@ impl Reader for Story {
             if self.recent.len() >= RECENT {
                 self.recent.pop_front();
             }
-            self.recent.push_back((line.seq, line.source, line.line, line.raw.into(), line.raw.len().saturating_sub(record.text.len())));
+            self.recent.push_back((
+                line.seq,
+                line.source,
+                line.line,
+                line.raw.into(),
+                line.raw.len().saturating_sub(record.text.len()),
+            ));
         }
     }
 
@@ -231,7 +267,10 @@ impl Reader for Story {
 
 pub(crate) fn client(args: &cli::Client) -> anyhow::Result<Exit> {
     let text = args.client.trim();
-    let net: IpNet = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()))).with_context(|| format!("client {text}: neither an address nor a network; write 203.0.113.9 or 203.0.113.0/24"))?;
+    let net: IpNet =
+        text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()))).with_context(
+            || format!("client {text}: neither an address nor a network; write 203.0.113.9 or 203.0.113.0/24"),
+        )?;
     tell(Subject::Client(net), &args.input, &args.output, args.json)
 }
 
@@ -252,7 +291,14 @@ fn tell(subject: Subject, input: &cli::Input, output: &cli::Output, as_json: boo
     if as_json {
         print::json(&to_json(&story, &read, mask))?;
     } else {
-        let page = subject_text::Page { story: &story, read: &read, mask, screen: Screen::of_stdout(output.color), clock: &clock, verbose: output.verbose > 0 };
+        let page = subject_text::Page {
+            story: &story,
+            read: &read,
+            mask,
+            screen: Screen::of_stdout(output.color),
+            clock: &clock,
+            verbose: output.verbose > 0,
+        };
         print::text(&page.draw())?;
     }
     Ok(Exit::of_reading(&read, output.quiet).or_no_match(story.found()))
@@ -275,9 +321,22 @@ pub(crate) fn origin(origin: NameOrigin) -> &'static str {
 
 fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
     let tally: &Tally = &story.counter.tally;
-    let classes: Map<String, Value> = Class::ALL.iter().filter(|class| story.class(**class) > 0).map(|class| (class.name().to_owned(), story.class(*class).into())).collect();
+    let classes: Map<String, Value> = Class::ALL
+        .iter()
+        .filter(|class| story.class(**class) > 0)
+        .map(|class| (class.name().to_owned(), story.class(*class).into()))
+        .collect();
     let (key, value) = match &story.subject {
-        Subject::Client(net) => ("client", if mask.0 { mask.ip(net.addr()) } else if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }),
+        Subject::Client(net) => (
+            "client",
+            if mask.0 {
+                mask.ip(net.addr())
+            } else if net.prefix_len() == net.max_prefix_len() {
+                net.addr().to_string()
+            } else {
+                net.to_string()
+            },
+        ),
         Subject::Account(name) => ("account", text(name, mask)),
     };
     let wanted = |ip: &IpAddr| story.clients().iter().any(|(known, _)| known == ip);
@@ -290,15 +349,30 @@ fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
         let row = tally.accounts.get(name.to_ascii_lowercase().as_slice());
         object.insert("row".into(), row.map_or(Value::Null, |row| json::account_row(tally, row, mask)));
     }
-    object.insert("clients".into(), story.clients().into_iter().take(KEPT).map(|(ip, row)| json::client_row(ip, row, mask)).collect::<Vec<_>>().into());
+    object.insert(
+        "clients".into(),
+        story
+            .clients()
+            .into_iter()
+            .take(KEPT)
+            .map(|(ip, row)| json::client_row(ip, row, mask))
+            .collect::<Vec<_>>()
+            .into(),
+    );
     object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer.iter().map(|line| story.masked(line, mask)).collect::<Vec<_>>(), "next": step.next})).collect::<Vec<_>>().into());
-    object.insert("attempts".into(), story.attempts.iter().map(|tried| attempt(tried, story, read, mask)).collect::<Vec<_>>().into());
+    object.insert(
+        "attempts".into(),
+        story.attempts.iter().map(|tried| attempt(tried, story, read, mask)).collect::<Vec<_>>().into(),
+    );
     object.insert("logins".into(), story.logins.iter().map(|login| json!({"ts": rfc3339(login.at.time), "client_ip": login.at.client_ip.map(|ip| mask.ip(ip)), "username": login.username.as_deref().map(|n| text(n, mask)), "count": login.count, "session": login.at.session.map(|s| s.to_string())})).collect::<Vec<_>>().into());
     object.insert("refusals".into(), story.refusals.iter().map(|(refusal, diagnosis)| json!({"ts": rfc3339(refusal.at.time), "class": diagnosis.class.map(Class::name), "cause": diagnosis.cause.map(|c| c.id), "client_ip": refusal.at.client_ip.map(|ip| mask.ip(ip)), "logged_in": refusal.logged_in, "from": refusal.from.as_deref().map(|b| text(b, mask)), "to": refusal.to.as_deref().map(|b| text(b, mask)), "count": refusal.count})).collect::<Vec<_>>().into());
     object.insert("messages".into(), story.messages.iter().map(|mail| message(mail, mask)).collect::<Vec<_>>().into());
-    let recovered = tally.recovered.iter().filter(|row| wanted(&row.client_ip) && match &story.subject {
-        Subject::Client(_) => true,
-        Subject::Account(name) => row.username.as_deref().is_some_and(|u| u.eq_ignore_ascii_case(name)),
+    let recovered = tally.recovered.iter().filter(|row| {
+        wanted(&row.client_ip)
+            && match &story.subject {
+                Subject::Client(_) => true,
+                Subject::Account(name) => row.username.as_deref().is_some_and(|u| u.eq_ignore_ascii_case(name)),
+            }
     });
     object.insert("recovered".into(), recovered.map(|row| json::recovered(row, mask)).collect::<Vec<_>>().into());
     Value::Object(object)
@@ -311,7 +385,8 @@ fn attempt(tried: &Tried, story: &Story, read: &Read, mask: Mask) -> Value {
         let name = read.coverage.sources.get(*source).map_or("", |source| source.name.as_str());
         Some(json!({"source": name, "line": number, "text": if mask.0 { "[masked]" } else { shown.as_str() }}))
     };
-    let evidence: Vec<Value> = std::iter::once(a.at.line).chain(a.evidence.iter().map(|e| e.line)).filter_map(line).collect();
+    let evidence: Vec<Value> =
+        std::iter::once(a.at.line).chain(a.evidence.iter().map(|e| e.line)).filter_map(line).collect();
     json!({
         "ts": rfc3339(a.at.time), "class": tried.diagnosis.class.map(Class::name), "cause": tried.diagnosis.cause.map(|c| c.id), "confidence": (f64::from(tried.diagnosis.confidence) * 100.0).round() / 100.0,
         "count": a.count, "client_ip": a.at.client_ip.map(|ip| mask.ip(ip)), "mechanism": String::from_utf8_lossy(&a.mechanism), "username": a.username.as_deref().map(|n| text(n, mask)), "username_origin": origin(a.origin),
@@ -332,6 +407,7 @@ fn message(mail: &Mailed, mask: Mask) -> Value {
         Fate::Bounced => "bounced",
         Fate::Expired => "expired",
     };
-    let recipients: Vec<Value> = mail.recipients.iter().map(|(to, f)| json!({"to": text(to, mask), "status": fate(f)})).collect();
+    let recipients: Vec<Value> =
+        mail.recipients.iter().map(|(to, f)| json!({"to": text(to, mask), "status": fate(f)})).collect();
     json!({"queue_id": String::from_utf8_lossy(&mail.queue_id), "ts": rfc3339(mail.at.time), "client_ip": mail.at.client_ip.map(|ip| mask.ip(ip)), "username": mail.username.as_deref().map(|n| text(n, mask)), "recipients": mail.recipients_total, "to": recipients})
 }

@@ -20,7 +20,9 @@ pub(crate) fn causes() -> anyhow::Result<Exit> {
 }
 
 fn fields_page() -> String {
-    let mut page = String::from("# Fields of an entry\n\nOne log line is one entry. Absent fields are left out. *Hostile* text was written by strangers; *personal* data is masked by `--mask`.\n\n| field | type | meaning | |\n|---|---|---|---|\n");
+    let mut page = String::from(
+        "# Fields of an entry\n\nOne log line is one entry. Absent fields are left out. *Hostile* text was written by strangers; *personal* data is masked by `--mask`.\n\n| field | type | meaning | |\n|---|---|---|---|\n",
+    );
     for field in FIELDS {
         let alias = field.alias.map(|alias| format!(" (`{alias}`)")).unwrap_or_default();
         let kind = match field.kind {
@@ -31,7 +33,12 @@ fn fields_page() -> String {
             Kind::Reals => "four numbers",
             Kind::Flag => "flag",
         };
-        let marks = [(field.hostile, "hostile"), (field.personal, "personal")].into_iter().filter(|(set, _)| *set).map(|(_, mark)| mark).collect::<Vec<_>>().join(", ");
+        let marks = [(field.hostile, "hostile"), (field.personal, "personal")]
+            .into_iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, mark)| mark)
+            .collect::<Vec<_>>()
+            .join(", ");
         // Writing to a string cannot fail.
         let _ = writeln!(page, "| `{}`{alias} | {kind} | {} | {marks} |", field.name, field.meaning);
     }
@@ -39,11 +46,20 @@ fn fields_page() -> String {
 }
 
 fn causes_page() -> String {
-    let mut page = String::from("# Causes\n\nWhy a login did not succeed, or a message was refused. The confidence is that of the wording alone; other lines raise or lower it.\n");
+    let mut page = String::from(
+        "# Causes\n\nWhy a login did not succeed, or a message was refused. The confidence is that of the wording alone; other lines raise or lower it.\n",
+    );
     for cause in diagnose::all() {
         let class = cause.class.map_or("none of its own", diagnose::Class::name);
         // Writing to a string cannot fail.
-        let _ = write!(page, "\n## {}\n\n`{}`, counted as {class}, {:.0} % sure by its wording\n\n{}\n", cause.title, cause.id, cause.confidence * 100.0, cause.meaning);
+        let _ = write!(
+            page,
+            "\n## {}\n\n`{}`, counted as {class}, {:.0} % sure by its wording\n\n{}\n",
+            cause.title,
+            cause.id,
+            cause.confidence * 100.0,
+            cause.meaning
+        );
         if !cause.evidence.is_empty() {
             let _ = write!(page, "\nSurer with: {}\n", cause.evidence);
         }
@@ -62,7 +78,9 @@ mod tests {
     /// `postfix-insights causes > docs/reference/causes.md` the other.
     #[test]
     fn the_manual_has_the_tables() {
-        let page = |name: &str| std::fs::read_to_string(format!("{}/../../docs/reference/{name}.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let page = |name: &str| {
+            std::fs::read_to_string(format!("{}/../../docs/reference/{name}.md", env!("CARGO_MANIFEST_DIR"))).unwrap()
+        };
         assert_eq!(page("fields"), super::fields_page());
         assert_eq!(page("causes"), super::causes_page());
     }

@@ -14,17 +14,22 @@ pub(crate) fn parse(flag: &str, text: &str, zone: &TimeZone, now: Timestamp) -> 
         return Ok(instant.as_microsecond());
     }
     if let Some(span) = ago(text) {
-        let then = now.to_zoned(zone.clone()).checked_sub(span).with_context(|| format!("{flag} {text}: too long ago"))?;
+        let then =
+            now.to_zoned(zone.clone()).checked_sub(span).with_context(|| format!("{flag} {text}: too long ago"))?;
         return Ok(then.timestamp().as_microsecond());
     }
     let today = now.to_zoned(zone.clone()).date();
     let civil: DateTime = match text {
         "now" => return Ok(now.as_microsecond()),
         "today" => today.to_datetime(jiff::civil::Time::midnight()),
-        "yesterday" => today.yesterday().with_context(|| format!("{flag} {text}"))?.to_datetime(jiff::civil::Time::midnight()),
+        "yesterday" => {
+            today.yesterday().with_context(|| format!("{flag} {text}"))?.to_datetime(jiff::civil::Time::midnight())
+        }
         text => match text.parse::<DateTime>().or_else(|_| text.replace(' ', "T").parse()) {
             Ok(civil) => civil,
-            Err(_) => bail!("{flag} {text}: no time I can read; write 2026-06-17, \"2026-06-17 10:25\", today, yesterday, or how long ago: 90m, 2h, 7d"),
+            Err(_) => bail!(
+                "{flag} {text}: no time I can read; write 2026-06-17, \"2026-06-17 10:25\", today, yesterday, or how long ago: 90m, 2h, 7d"
+            ),
         },
     };
     Ok(civil.to_zoned(zone.clone()).with_context(|| format!("{flag} {text}"))?.timestamp().as_microsecond())
@@ -95,7 +100,9 @@ mod tests {
     fn times_people_write() {
         let now: Timestamp = "2026-06-17T12:00:00Z".parse().unwrap();
         let zone = TimeZone::get("Europe/Berlin").unwrap();
-        let check = |text: &str, expected: &str| assert_eq!(rfc3339(parse("--since", text, &zone, now).unwrap()), expected, "{text}");
+        let check = |text: &str, expected: &str| {
+            assert_eq!(rfc3339(parse("--since", text, &zone, now).unwrap()), expected, "{text}")
+        };
         check("2026-06-17", "2026-06-16T22:00:00.000000Z");
         check("2026-06-17 10:25", "2026-06-17T08:25:00.000000Z");
         check("2026-06-17T10:25:14Z", "2026-06-17T10:25:14.000000Z");
@@ -110,6 +117,9 @@ mod tests {
     fn times_people_read() {
         let clock = Clock::new(TimeZone::get("Europe/Berlin").unwrap());
         assert_eq!(clock.short(1_781_692_514_000_000), "17 Jun 12:35:14");
-        assert_eq!((duration(5_000_000), duration(300_000_000), duration(7_200_000_000)), ("5 s".into(), "5 min".into(), "2.0 h".into()));
+        assert_eq!(
+            (duration(5_000_000), duration(300_000_000), duration(7_200_000_000)),
+            ("5 s".into(), "5 min".into(), "2.0 h".into())
+        );
     }
 }

@@ -53,13 +53,23 @@ impl Reader for Counter {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
         let (Some(event), Some(record)) = (event, line.record) else { return };
         if may_be_evidence(event) {
-            self.tally.remember(line.seq, line.source, line.line, line.raw, line.raw.len().saturating_sub(record.text.len()));
+            self.tally.remember(
+                line.seq,
+                line.source,
+                line.line,
+                line.raw,
+                line.raw.len().saturating_sub(record.text.len()),
+            );
         }
         if holds_secret(event) {
             self.tally.secret(line.seq);
         }
         if let Event::Delivery(delivery) = event {
-            let class = if delivery.relayhost_login_failed() { Some(Class::RelayhostAuthFailed) } else { Class::of_delivery(delivery.status) };
+            let class = if delivery.relayhost_login_failed() {
+                Some(Class::RelayhostAuthFailed)
+            } else {
+                Class::of_delivery(delivery.status)
+            };
             if let Some(class) = class {
                 self.tally.count_line(class, u64::from(record.repeat));
             }
@@ -67,14 +77,30 @@ impl Reader for Counter {
     }
 
     fn after(&mut self, _passing: &Passing<'_>) {}
+
+    const TAKES_NOTES: bool = true;
+
+    fn noted(&mut self, class: Class, count: u64) {
+        self.tally.count_line(class, count);
+    }
 }
 
 /// Lines an outcome may point to.
 fn may_be_evidence(event: &Event<'_>) -> bool {
     match event {
         Event::Disconnect(_, counters) => counters.is_some_and(|raw| raw.has_auth()),
-        Event::SaslFailed(_) | Event::SaslAborted(..) | Event::Gone { .. } | Event::Limited(_) | Event::Backend(_) | Event::Fatal(_) => true,
-        Event::TlsAcceptError(..) | Event::TlsLibrary(_) | Event::TlsServerTrouble(..) | Event::TooLong(..) | Event::Pipelining(..) | Event::Policy(..) => true,
+        Event::SaslFailed(_)
+        | Event::SaslAborted(..)
+        | Event::Gone { .. }
+        | Event::Limited(_)
+        | Event::Backend(_)
+        | Event::Fatal(_) => true,
+        Event::TlsAcceptError(..)
+        | Event::TlsLibrary(_)
+        | Event::TlsServerTrouble(..)
+        | Event::TooLong(..)
+        | Event::Pipelining(..)
+        | Event::Policy(..) => true,
         Event::DovecotAuth(_) | Event::Saslauthd(_) | Event::Pam(_) => true,
         Event::Accepted(accepted) => accepted.sasl_username.is_some(),
         _ => false,
@@ -84,7 +110,9 @@ fn may_be_evidence(event: &Event<'_>) -> bool {
 /// Lines in which something was redacted.
 fn holds_secret(event: &Event<'_>) -> bool {
     match event {
-        Event::DovecotAuth(verdict) => verdict.message.ends_with(b")") && matches!(maillog::redact(verdict.message), std::borrow::Cow::Owned(_)),
+        Event::DovecotAuth(verdict) => {
+            verdict.message.ends_with(b")") && matches!(maillog::redact(verdict.message), std::borrow::Cow::Owned(_))
+        }
         Event::Pipelining(_, stage, junk) => *stage == b"AUTH" || junk.to_ascii_uppercase().starts_with(b"AUTH "),
         _ => false,
     }
@@ -107,7 +135,16 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
         out.flush()?;
     } else {
         let screen = Screen::of_stdout(args.output.color);
-        let page = triage_text::Page { tally: &counter.tally, read: &read, findings: &findings, top: args.top.unwrap_or(10), mask, screen, clock: &clock, verbose: args.output.verbose > 0 };
+        let page = triage_text::Page {
+            tally: &counter.tally,
+            read: &read,
+            findings: &findings,
+            top: args.top.unwrap_or(10),
+            mask,
+            screen,
+            clock: &clock,
+            verbose: args.output.verbose > 0,
+        };
         print::text(&page.draw())?;
     }
     Ok(Exit::of_reading(&read, args.output.quiet))

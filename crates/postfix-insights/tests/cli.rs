@@ -25,7 +25,8 @@ fn exit_codes() {
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let (empty, garbage, log) = (file("empty.log", ""), file("garbage.log", "no log\nat all\n"), file("mail.log", &format!("{FAILURE}\n")));
+    let (empty, garbage, log) =
+        (file("empty.log", ""), file("garbage.log", "no log\nat all\n"), file("mail.log", &format!("{FAILURE}\n")));
     let missing = dir.path().join("missing.log").to_str().unwrap().to_owned();
     assert_eq!(code(&run(["triage", &empty])), 0);
     assert_eq!(code(&run([&log])), 0);
@@ -56,14 +57,25 @@ fn a_closed_pipe_is_success() {
 fn copies_archives_and_priority_files_count_once() {
     let dir = tempfile::tempdir().unwrap();
     let log = fs::read(recording("guessing")).unwrap();
-    let (plain, packed, warnings) = (dir.path().join("mail.log"), dir.path().join("mail.log.1.gz"), dir.path().join("mail.warn"));
+    let (plain, packed, warnings) =
+        (dir.path().join("mail.log"), dir.path().join("mail.log.1.gz"), dir.path().join("mail.warn"));
     fs::write(&plain, &log).unwrap();
     let gzip = std::process::Command::new("gzip").arg("-c").arg(&plain).output().unwrap();
     fs::write(&packed, gzip.stdout).unwrap();
-    let only_warnings: Vec<u8> = log.split_inclusive(|b| *b == b'\n').filter(|line| line.windows(8).any(|w| w == b"warning:")).flatten().copied().collect();
+    let only_warnings: Vec<u8> = log
+        .split_inclusive(|b| *b == b'\n')
+        .filter(|line| line.windows(8).any(|w| w == b"warning:"))
+        .flatten()
+        .copied()
+        .collect();
     fs::write(&warnings, only_warnings).unwrap();
     let alone = triage(&[&plain]);
-    for files in [vec![&*plain, &*packed], vec![&*packed], vec![&*warnings, &*plain], vec![&*plain, &*plain, &*warnings, &*packed]] {
+    for files in [
+        vec![&*plain, &*packed],
+        vec![&*packed],
+        vec![&*warnings, &*plain],
+        vec![&*plain, &*plain, &*warnings, &*packed],
+    ] {
         let answer = triage(&files);
         for key in ["classes", "causes", "clients", "recovered"] {
             assert_eq!(answer[key], alone[key], "{files:?} {key}");
@@ -94,7 +106,10 @@ fn files_are_left_as_they_were() {
     let before = fs::metadata(&log).unwrap();
     run(["triage", log.to_str().unwrap()]);
     let after = fs::metadata(&log).unwrap();
-    assert_eq!((before.len(), before.modified().unwrap(), before.permissions()), (after.len(), after.modified().unwrap(), after.permissions()));
+    assert_eq!(
+        (before.len(), before.modified().unwrap(), before.permissions()),
+        (after.len(), after.modified().unwrap(), after.permissions())
+    );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
@@ -108,11 +123,22 @@ fn odd_bytes_are_no_trouble() {
     let output = run_with_input(["entries", "--format", "ndjson", "-"], &input);
     let rows: Vec<serde_json::Value> = text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), 4);
-    assert_eq!((rows[0]["class"].as_str(), rows[1]["event"].as_str(), rows[2]["event"].as_str(), rows[3]["username"].as_str()), (Some("auth_failed"), Some("unknown"), Some("unknown"), Some("\u{1b}[31mred\u{202e}")));
+    assert_eq!(
+        (rows[0]["class"].as_str(), rows[1]["event"].as_str(), rows[2]["event"].as_str(), rows[3]["username"].as_str()),
+        (Some("auth_failed"), Some("unknown"), Some("unknown"), Some("\u{1b}[31mred\u{202e}"))
+    );
     let shown = run_with_input(["entries", "--format", "table", "-"], &input);
     assert!(!text(&shown).chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'));
-    let answer: serde_json::Value = serde_json::from_slice(&run_with_input(["triage", "--json", "-"], &input).stdout).unwrap();
-    assert_eq!((answer["coverage"]["lines"].as_u64(), answer["coverage"]["unknown"].as_u64(), answer["coverage"]["bad_time"].as_u64()), (Some(4), Some(2), Some(1)));
+    let answer: serde_json::Value =
+        serde_json::from_slice(&run_with_input(["triage", "--json", "-"], &input).stdout).unwrap();
+    assert_eq!(
+        (
+            answer["coverage"]["lines"].as_u64(),
+            answer["coverage"]["unknown"].as_u64(),
+            answer["coverage"]["bad_time"].as_u64()
+        ),
+        (Some(4), Some(2), Some(1))
+    );
 }
 
 #[test]
@@ -132,14 +158,22 @@ fn csv_is_safe_and_complete() {
     let header = rows.headers().unwrap().clone();
     let row = rows.records().next().unwrap().unwrap();
     let cell = |name: &str| row.get(header.iter().position(|field| field == name).unwrap()).unwrap().to_owned();
-    assert_eq!((cell("username"), cell("class"), cell("line")), ("'=cmd|' /C calc'!A1".into(), "auth_failed".into(), "1".into()));
+    assert_eq!(
+        (cell("username"), cell("class"), cell("line")),
+        ("'=cmd|' /C calc'!A1".into(), "auth_failed".into(), "1".into())
+    );
 }
 
 #[test]
 fn raw_keeps_the_bytes_and_drops_the_secrets() {
     let line = "Jun 17 10:25:14 mail postfix/smtpd[7]: improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n";
     let output = run_with_input(["entries", "--format", "raw", "-"], format!("{FAILURE}\n{line}\n").as_bytes());
-    assert_eq!(text(&output), format!("{FAILURE}\nJun 17 10:25:14 mail postfix/smtpd[7]: improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN[redacted]\n"));
+    assert_eq!(
+        text(&output),
+        format!(
+            "{FAILURE}\nJun 17 10:25:14 mail postfix/smtpd[7]: improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN[redacted]\n"
+        )
+    );
 }
 
 #[test]
@@ -166,7 +200,11 @@ fn masked_output_names_nobody() {
 
 #[test]
 fn folded_repeats_multiply() {
-    let answer = triage_lines(&["Jun 17 10:25:14 mail postfix/smtpd[7]: message repeated 5 times: [ warning: h[203.0.113.9]: SASL LOGIN authentication failed: x]", FAILURE, "Jun 17 10:25:20 mail last message repeated 2 times"]);
+    let answer = triage_lines(&[
+        "Jun 17 10:25:14 mail postfix/smtpd[7]: message repeated 5 times: [ warning: h[203.0.113.9]: SASL LOGIN authentication failed: x]",
+        FAILURE,
+        "Jun 17 10:25:20 mail last message repeated 2 times",
+    ]);
     assert_eq!(answer["classes"]["auth_failed"], 8);
 }
 
@@ -186,10 +224,21 @@ fn text_of_the_clients_accuses_nobody() {
 #[test]
 fn addresses_of_every_form_are_one_client() {
     let line = |address: &str| FAILURE.replace("203.0.113.9", address);
-    let lines = [line("::ffff:203.0.113.9"), line("203.0.113.9]:4711").replace("]:4711]", "]:4711"), line("2001:DB8:0:0:0:0:0:1"), line("2001:db8::1"), line("unknown")];
+    let lines = [
+        line("::ffff:203.0.113.9"),
+        line("203.0.113.9]:4711").replace("]:4711]", "]:4711"),
+        line("2001:DB8:0:0:0:0:0:1"),
+        line("2001:db8::1"),
+        line("unknown"),
+    ];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let answer = triage_lines(&lines);
-    let rows: Vec<(&str, u64)> = answer["clients"].as_array().unwrap().iter().map(|row| (row["client_ip"].as_str().unwrap(), row["auth_failed"].as_u64().unwrap())).collect();
+    let rows: Vec<(&str, u64)> = answer["clients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["client_ip"].as_str().unwrap(), row["auth_failed"].as_u64().unwrap()))
+        .collect();
     assert_eq!(rows, [("203.0.113.9", 2), ("2001:db8::1", 2)]);
     assert_eq!(answer["classes"]["auth_failed"], 5);
 }
@@ -203,12 +252,32 @@ fn every_envelope_tells_the_same() {
         format!("<20>Jun 17 10:25:14 mail postfix/submission/smtpd[7]: {message}"),
         format!("<20>1 2026-06-17T10:25:14Z mail postfix/submission/smtpd 7 - -  {message}"),
         format!("postfix-1  | Jun 17 10:25:14 mail postfix/submission/smtpd[7]: {message}"),
-        format!("{{\"__REALTIME_TIMESTAMP\":\"1781691914000000\",\"_HOSTNAME\":\"mail\",\"SYSLOG_IDENTIFIER\":\"postfix/submission/smtpd\",\"SYSLOG_PID\":\"7\",\"MESSAGE\":\"{message}\"}}"),
-        format!("{{\"log\":\"Jun 17 10:25:14 mail postfix/submission/smtpd[7]: {message}\\n\",\"stream\":\"stdout\",\"time\":\"2026-06-17T10:25:14.000000000Z\"}}"),
+        format!(
+            "{{\"__REALTIME_TIMESTAMP\":\"1781691914000000\",\"_HOSTNAME\":\"mail\",\"SYSLOG_IDENTIFIER\":\"postfix/submission/smtpd\",\"SYSLOG_PID\":\"7\",\"MESSAGE\":\"{message}\"}}"
+        ),
+        format!(
+            "{{\"log\":\"Jun 17 10:25:14 mail postfix/submission/smtpd[7]: {message}\\n\",\"stream\":\"stdout\",\"time\":\"2026-06-17T10:25:14.000000000Z\"}}"
+        ),
     ];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     for row in entries(&lines) {
-        assert_eq!((row["ts"].as_str(), row["client_ip"].as_str(), row["service"].as_str(), row["class"].as_str(), row["pid"].as_u64()), (Some("2026-06-17T10:25:14.000000Z"), Some("203.0.113.9"), Some("submission"), Some("auth_failed"), Some(7)), "{row}");
+        assert_eq!(
+            (
+                row["ts"].as_str(),
+                row["client_ip"].as_str(),
+                row["service"].as_str(),
+                row["class"].as_str(),
+                row["pid"].as_u64()
+            ),
+            (
+                Some("2026-06-17T10:25:14.000000Z"),
+                Some("203.0.113.9"),
+                Some("submission"),
+                Some("auth_failed"),
+                Some(7)
+            ),
+            "{row}"
+        );
     }
 }
 
@@ -218,17 +287,34 @@ fn time_bounds_leave_out_what_is_outside() {
     let log = dir.path().join("mail.log");
     fs::write(&log, format!("{FAILURE}\n{}\n", FAILURE.replace("10:25:14", "12:25:14"))).unwrap();
     let ask = |args: &[&str]| {
-        let output = program().args(["triage", "--json", "--year", "2026", "--timezone", "UTC"]).args(args).arg(&log).output().unwrap();
+        let output = program()
+            .args(["triage", "--json", "--year", "2026", "--timezone", "UTC"])
+            .args(args)
+            .arg(&log)
+            .output()
+            .unwrap();
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["classes"]["auth_failed"].as_u64().unwrap()
     };
-    assert_eq!((ask(&[]), ask(&["--since", "2026-06-17 11:00"]), ask(&["--until", "2026-06-17 11:00"]), ask(&["--since", "2026-06-18"])), (2, 1, 1, 0));
+    assert_eq!(
+        (
+            ask(&[]),
+            ask(&["--since", "2026-06-17 11:00"]),
+            ask(&["--until", "2026-06-17 11:00"]),
+            ask(&["--since", "2026-06-18"])
+        ),
+        (2, 1, 1, 0)
+    );
 }
 
 #[test]
 fn colour_only_where_asked() {
     let log = recording("guessing");
     let shown = |args: &[&str]| text(&program().args(args).arg(&log).output().unwrap());
-    assert!(!shown(&["triage"]).contains('\u{1b}') && shown(&["triage", "--color", "always"]).contains('\u{1b}') && !shown(&["triage", "--color", "never"]).contains('\u{1b}'));
+    assert!(
+        !shown(&["triage"]).contains('\u{1b}')
+            && shown(&["triage", "--color", "always"]).contains('\u{1b}')
+            && !shown(&["triage", "--color", "never"]).contains('\u{1b}')
+    );
 }
 
 #[test]
@@ -236,7 +322,13 @@ fn the_page_fits_the_terminal() {
     for width in [80usize, 120, 200] {
         for log in ["guessing", "hostile_user_names", "backend_socket_missing", "hostile_helo_and_addresses"] {
             // A command to copy is not broken, so the path in it must be short.
-            let output = program().current_dir(repository()).env("COLUMNS", width.to_string()).arg("triage").arg(format!("corpus/{log}/mail.log")).output().unwrap();
+            let output = program()
+                .current_dir(repository())
+                .env("COLUMNS", width.to_string())
+                .arg("triage")
+                .arg(format!("corpus/{log}/mail.log"))
+                .output()
+                .unwrap();
             let longest = text(&output).lines().skip(1).map(|line| line.chars().count()).max().unwrap();
             assert!(longest <= width, "{log}: {longest} > {width}\n{}", text(&output));
         }
@@ -260,7 +352,8 @@ fn unreadable_names_owner_mode_and_way_out() {
 
 #[test]
 fn standard_input_is_read_as_it_comes() {
-    let mut child = program().args(["triage", "--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        program().args(["triage", "--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     for _ in 0..3 {
         writeln!(stdin, "{FAILURE}").unwrap();
@@ -274,8 +367,15 @@ fn standard_input_is_read_as_it_comes() {
 fn folders_and_patterns() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["mail.log", "mail.log.1"] {
-        fs::write(dir.path().join(name), format!("{}\n", FAILURE.replace("10:25:14", if name == "mail.log" { "10:25:15" } else { "10:25:14" }))).unwrap();
+        fs::write(
+            dir.path().join(name),
+            format!("{}\n", FAILURE.replace("10:25:14", if name == "mail.log" { "10:25:15" } else { "10:25:14" })),
+        )
+        .unwrap();
     }
     let count = |path: &Path| triage(&[path])["classes"]["auth_failed"].as_u64().unwrap();
-    assert_eq!((count(dir.path()), count(&dir.path().join("mail.log*")), count(&dir.path().join("mail.log"))), (2, 2, 1));
+    assert_eq!(
+        (count(dir.path()), count(&dir.path().join("mail.log*")), count(&dir.path().join("mail.log"))),
+        (2, 2, 1)
+    );
 }

@@ -1,7 +1,13 @@
 //! The recordings of real daemons come out as the client saw them: `corpus/*/truth.json` was written by whoever played
 //! the scenario, not read from the log. `LAB_RECORDINGS` names another folder of recordings, e.g. fresh ones.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may panic"
+)]
 
 mod common;
 
@@ -13,7 +19,11 @@ use crate::common::{code, entries, errors, repository, run, text, triage};
 
 fn recordings() -> Vec<PathBuf> {
     let root = std::env::var_os("LAB_RECORDINGS").map_or_else(|| repository().join("corpus"), PathBuf::from);
-    let mut found: Vec<PathBuf> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("truth.json").exists()).collect();
+    let mut found: Vec<PathBuf> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("truth.json").exists())
+        .collect();
     found.sort();
     assert!(!found.is_empty());
     found
@@ -60,8 +70,12 @@ fn differences(expect: &Value, answer: &Value) -> Vec<String> {
 /// A login that sent nothing leaves no name in Postfix' log: then the row has none, and that is right.
 fn same_recovered(played: &[Value], told: &[Value]) -> bool {
     let fits = |played: &Value, told: &Value| {
-        let named = played["username"].as_str().map(str::to_lowercase) == told["username"].as_str().map(str::to_lowercase) && played["failures_same_user"] == told["failures_same_user"];
-        played["client_ip"] == told["client_ip"] && played["failures"] == told["failures"] && (named || told["username"].is_null())
+        let named = played["username"].as_str().map(str::to_lowercase)
+            == told["username"].as_str().map(str::to_lowercase)
+            && played["failures_same_user"] == told["failures_same_user"];
+        played["client_ip"] == told["client_ip"]
+            && played["failures"] == told["failures"]
+            && (named || told["username"].is_null())
     };
     played.len() == told.len() && played.iter().all(|played| told.iter().any(|told| fits(played, told)))
 }
@@ -73,7 +87,11 @@ fn every_recording_is_told_as_it_was_played() {
         let truth = truth(&recording);
         for log in ["mail.log", "mail-traditional.log"] {
             let answer = triage(&[&recording.join(log)]);
-            wrong.extend(differences(&truth["expect"], &answer).into_iter().map(|what| format!("{}/{log}: {what}", recording.file_name().unwrap().to_string_lossy())));
+            wrong.extend(
+                differences(&truth["expect"], &answer)
+                    .into_iter()
+                    .map(|what| format!("{}/{log}: {what}", recording.file_name().unwrap().to_string_lossy())),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -82,7 +100,8 @@ fn every_recording_is_told_as_it_was_played() {
 #[test]
 fn both_stamp_forms_give_the_same_classes() {
     for recording in recordings() {
-        let (iso, traditional) = (triage(&[&recording.join("mail.log")]), triage(&[&recording.join("mail-traditional.log")]));
+        let (iso, traditional) =
+            (triage(&[&recording.join("mail.log")]), triage(&[&recording.join("mail-traditional.log")]));
         for key in ["classes", "causes", "mechanisms", "services", "sessions_killed"] {
             assert_eq!(iso[key], traditional[key], "{} {key}", recording.display());
         }
@@ -95,12 +114,20 @@ fn messages_sent_after_a_failure_have_their_fate() {
         let truth = truth(&recording);
         let answer = triage(&[&recording.join("mail.log")]);
         for row in answer["recovered"].as_array().unwrap().iter().filter(|row| row["username"].is_string()) {
-            let mine = |message: &&Value| message["client_ip"] == row["client_ip"] && message["username"].as_str().unwrap().eq_ignore_ascii_case(row["username"].as_str().unwrap());
+            let mine = |message: &&Value| {
+                message["client_ip"] == row["client_ip"]
+                    && message["username"].as_str().unwrap().eq_ignore_ascii_case(row["username"].as_str().unwrap())
+            };
             let played: Vec<&Value> = truth["messages"].as_array().unwrap().iter().filter(mine).collect();
             let sum = |key: &str| played.iter().map(|message| number(&message["fate"], key)).sum::<u64>();
-            let told = |key: &str| row["messages"].as_array().unwrap().iter().map(|message| number(message, key)).sum::<u64>();
+            let told =
+                |key: &str| row["messages"].as_array().unwrap().iter().map(|message| number(message, key)).sum::<u64>();
             let name = recording.file_name().unwrap().to_string_lossy();
-            assert_eq!((told("sent"), told("bounced"), told("deferred")), (sum("sent"), sum("bounced"), sum("deferred")), "{name}: {row}");
+            assert_eq!(
+                (told("sent"), told("bounced"), told("deferred")),
+                (sum("sent"), sum("bounced"), sum("deferred")),
+                "{name}: {row}"
+            );
         }
     }
 }
@@ -110,7 +137,15 @@ fn no_output_holds_a_secret_or_a_raw_control_byte() {
     for recording in recordings() {
         let log = recording.join("mail.log");
         let log = log.to_str().unwrap();
-        for args in [vec!["triage", log], vec!["triage", "--json", log], vec!["entries", log], vec!["entries", "--format", "csv", log], vec!["entries", "--format", "table", log], vec!["entries", "--format", "raw", log], vec!["client", "0.0.0.0/0", "-v", log]] {
+        for args in [
+            vec!["triage", log],
+            vec!["triage", "--json", log],
+            vec!["entries", log],
+            vec!["entries", "--format", "csv", log],
+            vec!["entries", "--format", "table", log],
+            vec!["entries", "--format", "raw", log],
+            vec!["client", "0.0.0.0/0", "-v", log],
+        ] {
             let output = run(&args);
             let shown = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(!shown.contains("SECRET"), "{args:?}");
@@ -132,10 +167,18 @@ fn entries_are_as_many_as_lines_and_agree_with_triage() {
         let answer = triage(&[&log]);
         // Rule 1: one failure line is one failure, times its repeats; Dovecot's own IMAP logins stay out.
         for class in ["auth_failed", "backend_fault"] {
-            let lines: u64 = rows.iter().filter(|row| row["class"] == class && row["daemon"] == "smtpd").map(|row| row["repeat"].as_u64().unwrap_or(1)).sum();
+            let lines: u64 = rows
+                .iter()
+                .filter(|row| row["class"] == class && row["daemon"] == "smtpd")
+                .map(|row| row["repeat"].as_u64().unwrap_or(1))
+                .sum();
             assert_eq!(lines, number(&answer["classes"], class), "{} {class}", recording.display());
         }
-        let silent: u64 = rows.iter().filter(|row| row["class"] == "auth_refused" && row["daemon"] == "smtpd").map(|row| row["attempts"].as_u64().unwrap_or(1)).sum();
+        let silent: u64 = rows
+            .iter()
+            .filter(|row| row["class"] == "auth_refused" && row["daemon"] == "smtpd")
+            .map(|row| row["attempts"].as_u64().unwrap_or(1))
+            .sum();
         assert_eq!(silent, number(&answer["classes"], "auth_refused"), "{}", recording.display());
     }
 }
@@ -151,6 +194,9 @@ fn lines_of_a_session_share_its_id() {
     ]);
     let ids: Vec<Option<&str>> = rows.iter().map(|row| row["session"].as_str()).collect();
     assert!(ids[0].is_some() && ids[..4].iter().all(|id| *id == ids[0]) && ids[4] != ids[0], "{ids:?}");
-    assert_eq!((rows[2]["username"].as_str(), rows[2]["username_origin"].as_str(), rows[2]["cause"].as_str()), (Some("alice"), Some("joined"), Some("cred.password_mismatch")));
+    assert_eq!(
+        (rows[2]["username"].as_str(), rows[2]["username_origin"].as_str(), rows[2]["cause"].as_str()),
+        (Some("alice"), Some("joined"), Some("cred.password_mismatch"))
+    );
     assert_eq!((rows[0]["cause"].as_str(), rows[0]["class"].as_str()), (Some("cred.password_mismatch"), None));
 }

@@ -1,7 +1,9 @@
 //! A line as an entry: which event fills which field.
 
 use diagnose::Diagnosis;
-use maillog::{Client, Event, LoginName, LoginOutcome, Program, QueueId, Record, TlsEstablished, level, program, redact};
+use maillog::{
+    Client, Event, LoginName, LoginOutcome, Program, QueueId, Record, TlsEstablished, level, program, redact,
+};
 
 use crate::fields::Entry;
 
@@ -54,7 +56,12 @@ fn filled(bytes: &[u8]) -> Option<String> {
 
 fn fill(entry: &mut Entry, event: &Event<'_>) {
     match event {
-        Event::Connect(who) | Event::TlsAcceptError(who, _) | Event::TlsServerTrouble(Some(who), _) | Event::NonSmtp(who, _) | Event::Postscreen(who, _) | Event::TooLong(who, ..) => client(entry, who),
+        Event::Connect(who)
+        | Event::TlsAcceptError(who, _)
+        | Event::TlsServerTrouble(Some(who), _)
+        | Event::NonSmtp(who, _)
+        | Event::Postscreen(who, _)
+        | Event::TooLong(who, ..) => client(entry, who),
         Event::Disconnect(who, counters) => {
             client(entry, who);
             if let Some(c) = counters.map(|raw| raw.read()) {
@@ -155,7 +162,13 @@ fn fill(entry: &mut Entry, event: &Event<'_>) {
             entry.client_ip = found.ip.map(|ip| ip.to_string());
             entry.reason = filled(found.message);
         }
-        Event::ProcessExit(..) | Event::Started(_) | Event::ServiceTrouble(_) | Event::LinesLost(_) | Event::LastRepeated(_) | Event::Other(_) | Event::OtherProgram => {}
+        Event::ProcessExit(..)
+        | Event::Started(_)
+        | Event::ServiceTrouble(_)
+        | Event::LinesLost(_)
+        | Event::LastRepeated(_)
+        | Event::Other(_)
+        | Event::OtherProgram => {}
     }
 }
 
@@ -232,15 +245,33 @@ mod tests {
 
     #[test]
     fn fields_of_lines() {
-        let e = entry("Jun 17 10:25:14 mail postfix-out/submission/smtpd[7]: warning: h.example[::ffff:192.0.2.9]:4711: SASL login authentication failed: (reason unavailable), sasl_username=a b");
-        assert_eq!((e.instance.as_deref(), e.service.as_deref(), e.daemon.as_deref(), e.pid), (Some("postfix-out"), Some("submission"), Some("smtpd"), Some(7)));
-        assert_eq!((e.client_ip.as_deref(), e.client_port, e.mechanism.as_deref(), e.username.as_deref()), (Some("192.0.2.9"), Some(4711), Some("login"), Some("a b")));
-        assert_eq!((e.level.as_deref(), e.event.as_deref(), e.reason.as_deref()), (Some("warning"), Some("sasl_failed"), Some("(reason unavailable)")));
+        let e = entry(
+            "Jun 17 10:25:14 mail postfix-out/submission/smtpd[7]: warning: h.example[::ffff:192.0.2.9]:4711: SASL login authentication failed: (reason unavailable), sasl_username=a b",
+        );
+        assert_eq!(
+            (e.instance.as_deref(), e.service.as_deref(), e.daemon.as_deref(), e.pid),
+            (Some("postfix-out"), Some("submission"), Some("smtpd"), Some(7))
+        );
+        assert_eq!(
+            (e.client_ip.as_deref(), e.client_port, e.mechanism.as_deref(), e.username.as_deref()),
+            (Some("192.0.2.9"), Some(4711), Some("login"), Some("a b"))
+        );
+        assert_eq!(
+            (e.level.as_deref(), e.event.as_deref(), e.reason.as_deref()),
+            (Some("warning"), Some("sasl_failed"), Some("(reason unavailable)"))
+        );
 
-        let e = entry("Jun 17 10:25:14 mail postfix/smtp[7]: 0F5383D12: to=<u@example.com>, relay=mx.example.com[198.51.100.1]:25, delay=1.5, delays=0.1/0/0.4/1, dsn=2.0.0, status=sent (250 ok)");
-        assert_eq!((e.queue_id.as_deref(), e.class.as_deref(), e.relay_ip.as_deref(), e.relay_port, e.delay), (Some("0F5383D12"), Some("sent"), Some("198.51.100.1"), Some(25), Some(1.5)));
+        let e = entry(
+            "Jun 17 10:25:14 mail postfix/smtp[7]: 0F5383D12: to=<u@example.com>, relay=mx.example.com[198.51.100.1]:25, delay=1.5, delays=0.1/0/0.4/1, dsn=2.0.0, status=sent (250 ok)",
+        );
+        assert_eq!(
+            (e.queue_id.as_deref(), e.class.as_deref(), e.relay_ip.as_deref(), e.relay_port, e.delay),
+            (Some("0F5383D12"), Some("sent"), Some("198.51.100.1"), Some(25), Some(1.5))
+        );
 
-        let e = entry("Jun 17 10:25:14 mail postfix/smtpd[7]: improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n");
+        let e = entry(
+            "Jun 17 10:25:14 mail postfix/smtpd[7]: improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==\\r\\n",
+        );
         assert!(!e.text.unwrap().contains("AGFs"));
 
         let e = entry("Jun 17 10:25:14 mail what[7]: is this");

@@ -58,20 +58,48 @@ pub struct Field {
 }
 
 macro_rules! kinds {
-    (type Time) => { i64 };
-    (type Text) => { String };
-    (type Int) => { i64 };
-    (type Real) => { f64 };
-    (type Reals) => { [f64; 4] };
-    (type Flag) => { bool };
-    (value Time $value:expr) => { Value::Time(*$value) };
-    (value Text $value:expr) => { Value::Text($value) };
-    (value Int $value:expr) => { Value::Int(*$value) };
-    (value Real $value:expr) => { Value::Real(*$value) };
-    (value Reals $value:expr) => { Value::Reals($value) };
-    (value Flag $value:expr) => { Value::Flag(*$value) };
-    (set Text $slot:expr, $text:expr) => { $slot = Some($text) };
-    (set $other:ident $slot:expr, $text:expr) => { drop($text) };
+    (type Time) => {
+        i64
+    };
+    (type Text) => {
+        String
+    };
+    (type Int) => {
+        i64
+    };
+    (type Real) => {
+        f64
+    };
+    (type Reals) => {
+        [f64; 4]
+    };
+    (type Flag) => {
+        bool
+    };
+    (value Time $value:expr) => {
+        Value::Time(*$value)
+    };
+    (value Text $value:expr) => {
+        Value::Text($value)
+    };
+    (value Int $value:expr) => {
+        Value::Int(*$value)
+    };
+    (value Real $value:expr) => {
+        Value::Real(*$value)
+    };
+    (value Reals $value:expr) => {
+        Value::Reals($value)
+    };
+    (value Flag $value:expr) => {
+        Value::Flag(*$value)
+    };
+    (set Text $slot:expr, $text:expr) => {
+        $slot = Some($text)
+    };
+    (set $other:ident $slot:expr, $text:expr) => {
+        drop($text)
+    };
 }
 
 macro_rules! fields {

@@ -50,7 +50,11 @@ pub(crate) enum Joined {
     /// More than one login could be meant.
     Ambiguous,
     /// The lines that tell of it, the name they give, and how sure that is.
-    Found { evidence: Vec<Evidence>, user: Option<Box<[u8]>>, confidence: f32 },
+    Found {
+        evidence: Vec<Evidence>,
+        user: Option<Box<[u8]>>,
+        confidence: f32,
+    },
 }
 
 /// The verdicts of the last seconds.
@@ -75,7 +79,8 @@ impl Window {
 
     /// Finds what was said about an attempt and takes it out of the window.
     pub(crate) fn join(&mut self, wanted: Wanted<'_>) -> Joined {
-        let fits: Vec<usize> = self.verdicts.iter().enumerate().filter(|(_, v)| v.fits(&wanted)).map(|(at, _)| at).collect();
+        let fits: Vec<usize> =
+            self.verdicts.iter().enumerate().filter(|(_, v)| v.fits(&wanted)).map(|(at, _)| at).collect();
         let users = self.users(&fits);
         match users.len() {
             0 if fits.is_empty() => Joined::Nothing,
@@ -86,7 +91,11 @@ impl Window {
 
     /// The different names among some verdicts, without case.
     fn users(&self, fits: &[usize]) -> Vec<Box<[u8]>> {
-        let mut users: Vec<Box<[u8]>> = fits.iter().filter_map(|at| self.verdicts.get(*at)?.user.as_deref()).map(|u| u.to_ascii_lowercase().into()).collect();
+        let mut users: Vec<Box<[u8]>> = fits
+            .iter()
+            .filter_map(|at| self.verdicts.get(*at)?.user.as_deref())
+            .map(|u| u.to_ascii_lowercase().into())
+            .collect();
         users.sort_unstable();
         users.dedup();
         users
@@ -98,7 +107,10 @@ impl Window {
         let mut group: Vec<usize> = Vec::new();
         for at in fits.iter().rev() {
             let Some(verdict) = self.verdicts.get(*at) else { continue };
-            let same_request = group.iter().filter_map(|taken| self.verdicts.get(*taken)).all(|taken| (taken.time - verdict.time).abs() <= ONE_REQUEST && taken.text != verdict.text);
+            let same_request = group
+                .iter()
+                .filter_map(|taken| self.verdicts.get(*taken))
+                .all(|taken| (taken.time - verdict.time).abs() <= ONE_REQUEST && taken.text != verdict.text);
             if !same_request {
                 break;
             }
@@ -137,7 +149,11 @@ impl Verdict {
 
     fn name_fits(&self, wanted: Option<&[u8]>) -> bool {
         match (self.user.as_deref(), wanted) {
-            (Some(mine), Some(theirs)) => same_name(mine, theirs) || self.full_name().is_some_and(|full| full.eq_ignore_ascii_case(theirs)) || self.knows_no_domain() && local_part(theirs).eq_ignore_ascii_case(mine),
+            (Some(mine), Some(theirs)) => {
+                same_name(mine, theirs)
+                    || self.full_name().is_some_and(|full| full.eq_ignore_ascii_case(theirs))
+                    || self.knows_no_domain() && local_part(theirs).eq_ignore_ascii_case(mine)
+            }
             // A PAM line without a name only joins what names itself otherwise.
             (None, _) | (_, None) => true,
         }
@@ -183,7 +199,15 @@ mod tests {
 
     fn verdict(line: u64, seconds: i64, ip: Option<&str>, user: Option<&str>, text: &str) -> Verdict {
         let source = if ip.is_some() { EvidenceSource::Dovecot } else { EvidenceSource::Saslauthd };
-        Verdict { line, time: seconds * SECOND, source, ip: ip.map(|ip| ip.parse().unwrap()), user: user.map(|u| u.as_bytes().into()), realm: None, text: text.as_bytes().into() }
+        Verdict {
+            line,
+            time: seconds * SECOND,
+            source,
+            ip: ip.map(|ip| ip.parse().unwrap()),
+            user: user.map(|u| u.as_bytes().into()),
+            realm: None,
+            text: text.as_bytes().into(),
+        }
     }
 
     fn wanted(seconds: i64, ip: &str, user: Option<&'static str>) -> Wanted<'static> {
@@ -246,7 +270,10 @@ mod tests {
     #[test]
     fn saslauthd_names_no_address() {
         let mut window = Window::default();
-        window.add(Verdict { realm: Some(b"example.test".as_slice().into()), ..verdict(1, 10, None, Some("alice"), "PAM auth error") });
+        window.add(Verdict {
+            realm: Some(b"example.test".as_slice().into()),
+            ..verdict(1, 10, None, Some("alice"), "PAM auth error")
+        });
         assert_eq!(window.join(wanted(10, "192.0.2.1", Some("alice@example.test"))), Joined::Nothing);
         let found = window.join(Wanted { cyrus: true, ..wanted(10, "192.0.2.1", None) });
         let Joined::Found { user, .. } = found else { panic!("{found:?}") };

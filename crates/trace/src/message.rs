@@ -114,12 +114,25 @@ pub(crate) struct Messages {
 
 impl Messages {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { files: Map::new(), messages: Map::new(), unclaimed: VecDeque::new(), order: VecDeque::new(), next: 0, limit }
+        Self {
+            files: Map::new(),
+            messages: Map::new(),
+            unclaimed: VecDeque::new(),
+            order: VecDeque::new(),
+            next: 0,
+            limit,
+        }
     }
 
     /// Whether any queue file is being followed: if none is, delivery lines need not be looked up.
     pub(crate) fn is_idle(&self) -> bool {
         self.files.is_empty()
+    }
+
+    /// Whether a queue file is being followed.
+    #[inline]
+    pub(crate) fn follows(&self, host: Symbol, queue_id: &[u8]) -> bool {
+        !self.files.is_empty() && self.files.contains_key(&self.key(host, queue_id))
     }
 
     /// A login sent a message. Output: a message given up for want of room.
@@ -132,7 +145,19 @@ impl Messages {
         self.files.insert(key, File::Of(number));
         self.order.push_back(number);
         let username = acceptance.sasl_username.map(Into::into);
-        self.messages.insert(number, Message { at, username, queue_id: queue_id.into(), finished: false, recipients: Map::new(), open: 1, handed_to_filter: false, files: vec![key] });
+        self.messages.insert(
+            number,
+            Message {
+                at,
+                username,
+                queue_id: queue_id.into(),
+                finished: false,
+                recipients: Map::new(),
+                open: 1,
+                handed_to_filter: false,
+                files: vec![key],
+            },
+        );
         dropped
     }
 
@@ -167,7 +192,11 @@ impl Messages {
                 let fate = if child.is_some() { Fate::Filtered } else { fate };
                 if let Some(message) = self.messages.get_mut(&number) {
                     message.handed_to_filter |= fate == Fate::Filtered;
-                    message.recipients.entry(delivery.to.into()).and_modify(|old| *old = later(*old, fate)).or_insert(fate);
+                    message
+                        .recipients
+                        .entry(delivery.to.into())
+                        .and_modify(|old| *old = later(*old, fate))
+                        .or_insert(fate);
                 }
                 if let Some(child) = child {
                     self.claim(child, number);
@@ -272,7 +301,9 @@ impl Messages {
     }
 
     fn forget_unclaimed(&mut self, now: i64) {
-        while self.unclaimed.len() >= self.limit || self.unclaimed.front().is_some_and(|(since, _)| now - since > CLAIM_WITHIN) {
+        while self.unclaimed.len() >= self.limit
+            || self.unclaimed.front().is_some_and(|(since, _)| now - since > CLAIM_WITHIN)
+        {
             let Some((since, key)) = self.unclaimed.pop_front() else { return };
             if matches!(self.files.get(&key), Some(File::Unclaimed(copy)) if copy.since == since) {
                 self.files.remove(&key);
@@ -345,17 +376,28 @@ mod tests {
             "Jun 17 10:10:01 m postfix/qmgr[3]: AAAAA1: removed",
         ]);
         let [message] = done.as_slice() else { panic!("{done:?}") };
-        assert_eq!((message.recipients(), message.count(Fate::Sent), message.count(Fate::Bounced), message.finished), (2, 1, 1, true));
+        assert_eq!(
+            (message.recipients(), message.count(Fate::Sent), message.count(Fate::Bounced), message.finished),
+            (2, 1, 1, true)
+        );
     }
 
     #[test]
     fn through_a_content_filter_in_any_order() {
-        let accepted = "Jun 17 10:00:00 m postfix/smtpd[1]: AAAAA1: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=a";
+        let accepted =
+            "Jun 17 10:00:00 m postfix/smtpd[1]: AAAAA1: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=a";
         let back = "Jun 17 10:00:01 m postfix/smtpd[1]: BBBBB2: client=localhost[127.0.0.1]";
         let handed = "Jun 17 10:00:02 m postfix/smtp[2]: AAAAA1: to=<x@a>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as BBBBB2)";
         let bounced = "Jun 17 10:00:02 m postfix/smtp[2]: BBBBB2: to=<x@a>, relay=h[192.0.2.9]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (no)";
-        let (gone_a, gone_b) = ("Jun 17 10:00:02 m postfix/qmgr[3]: AAAAA1: removed", "Jun 17 10:00:03 m postfix/qmgr[3]: BBBBB2: removed");
-        for lines in [[accepted, back, handed, gone_a, bounced, gone_b], [accepted, back, bounced, gone_b, handed, gone_a], [accepted, back, bounced, handed, gone_b, gone_a]] {
+        let (gone_a, gone_b) = (
+            "Jun 17 10:00:02 m postfix/qmgr[3]: AAAAA1: removed",
+            "Jun 17 10:00:03 m postfix/qmgr[3]: BBBBB2: removed",
+        );
+        for lines in [
+            [accepted, back, handed, gone_a, bounced, gone_b],
+            [accepted, back, bounced, gone_b, handed, gone_a],
+            [accepted, back, bounced, handed, gone_b, gone_a],
+        ] {
             let done = play(&lines);
             let [message] = done.as_slice() else { panic!("{done:?}") };
             assert_eq!((message.recipients(), message.count(Fate::Bounced)), (1, 1), "{lines:?}");
@@ -376,7 +418,11 @@ mod tests {
     #[test]
     fn room_for_so_many_and_no_more() {
         let mut messages = Messages::new(10);
-        let maillog::Event::Accepted(a) = line("Jun 17 10:00:00 m postfix/smtpd[1]: AAAAA1: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=a") else { panic!() };
+        let maillog::Event::Accepted(a) =
+            line("Jun 17 10:00:00 m postfix/smtpd[1]: AAAAA1: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=a")
+        else {
+            panic!()
+        };
         let dropped = (0..100).filter_map(|host| messages.accepted(host, &a, at())).count();
         assert_eq!((dropped, messages.messages.len(), messages.files.len()), (90, 10, 10));
     }

@@ -12,26 +12,36 @@ pub(crate) struct Names {
     numbers: Map<Rc<[u8]>, Symbol>,
     strings: Vec<Rc<[u8]>>,
     limit: usize,
-    last: Symbol,
+    /// Numbers lately asked for, by the string's length and last byte: lines come in runs of few hosts and programs.
+    lately: [Symbol; LATELY],
 }
+
+const LATELY: usize = 32;
 
 impl Names {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { numbers: Map::default(), strings: Vec::new(), limit, last: 0 }
+        Self { numbers: Map::default(), strings: Vec::new(), limit, lately: [0; LATELY] }
     }
 
     /// The number of a string. Beyond the limit, strings never seen before share the number of the last one kept.
     pub(crate) fn number(&mut self, text: &[u8]) -> Symbol {
-        // Lines come in runs of the same host and program.
-        if self.strings.get(self.last as usize).is_some_and(|last| **last == *text) {
-            return self.last;
+        let slot = (text.len() + usize::from(text.last().copied().unwrap_or(0)) * 7) % LATELY;
+        if let Some(number) = self.lately.get(slot).copied().filter(|number| self.is(*number, text)) {
+            return number;
         }
         let number = match self.numbers.get(text) {
             Some(number) => *number,
             None => self.add(text),
         };
-        self.last = number;
+        if let Some(lately) = self.lately.get_mut(slot) {
+            *lately = number;
+        }
         number
+    }
+
+    #[inline]
+    fn is(&self, number: Symbol, text: &[u8]) -> bool {
+        self.strings.get(number as usize).is_some_and(|known| **known == *text)
     }
 
     fn add(&mut self, text: &[u8]) -> Symbol {

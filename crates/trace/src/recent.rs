@@ -67,7 +67,8 @@ impl Recent {
         while self.lost.len() >= LOST || self.lost.front().is_some_and(|(at, _)| time - at > AT_ONCE) {
             self.lost.pop_front();
         }
-        let mut others: Vec<Network> = self.lost.iter().map(|(_, other)| *other).filter(|other| *other != network).collect();
+        let mut others: Vec<Network> =
+            self.lost.iter().map(|(_, other)| *other).filter(|other| *other != network).collect();
         others.sort_unstable_by_key(|n| n.0);
         others.dedup();
         self.lost.push_back((time, network));

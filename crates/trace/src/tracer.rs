@@ -7,7 +7,10 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
 
-use maillog::{Acceptance, Client, Counters, DovecotAuth, Event, Gone, LimitKind, LoginName, Policy, Program, RawCounters, Record, SaslFailure, program};
+use maillog::{
+    Acceptance, Client, Counters, DovecotAuth, Event, Gone, LimitKind, LoginName, Policy, Program, QueueId,
+    RawCounters, Record, SaslFailure, program,
+};
 
 use crate::Map;
 use crate::attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login, NameOrigin, Refusal, Where};
@@ -114,20 +117,54 @@ impl Tracer {
     #[must_use]
     pub fn wants(event: &Event<'_>) -> bool {
         match event {
-            Event::Connect(_) | Event::Disconnect(..) | Event::SaslFailed(_) | Event::SaslAborted(..) | Event::Limited(_) | Event::Backend(_) | Event::Fatal(_) => true,
-            Event::TlsAcceptError(..) | Event::TlsLibrary(_) | Event::TlsServerTrouble(Some(_), _) | Event::TooLong(..) | Event::Policy(..) => true,
+            Event::Connect(_)
+            | Event::Disconnect(..)
+            | Event::SaslFailed(_)
+            | Event::SaslAborted(..)
+            | Event::Limited(_)
+            | Event::Backend(_)
+            | Event::Fatal(_) => true,
+            Event::TlsAcceptError(..)
+            | Event::TlsLibrary(_)
+            | Event::TlsServerTrouble(Some(_), _)
+            | Event::TooLong(..)
+            | Event::Policy(..) => true,
             Event::Removed(_) | Event::Expired(..) | Event::Delivery(_) => true,
             Event::DovecotAuth(_) | Event::DovecotService(_) | Event::Saslauthd(_) | Event::Pam(_) => true,
-            Event::Accepted(a) => a.sasl_username.is_some() || a.orig_queue_id.is_some() || is_local(&a.client),
+            Event::Accepted(a) => a.sasl_username.is_some() || a.orig_queue_id.is_some() || a.client.is_local(),
             Event::Gone { stage, .. } => *stage == b"AUTH",
             _ => false,
         }
     }
 
+    /// Whether lines about a queue file can change anything here just now: deliveries, and its removal.
+    #[must_use]
+    pub fn follows(&mut self, record: &Record<'_>, queue_id: QueueId<'_>) -> bool {
+        !self.messages.is_idle() && self.messages.follows(self.names.number(record.host), queue_id.as_bytes())
+    }
+
+    /// Tells the time of a line that is not fed.
+    #[inline]
+    pub fn tick(&mut self, time: i64, sink: &mut impl Sink) {
+        self.now = self.now.max(time);
+        self.release(sink);
+    }
+
+    /// A session of this process came and went, and no line of it can change anything: it only ends the one before, if that is
+    /// still open.
+    pub fn came_and_went(&mut self, time: i64, record: &Record<'_>, sink: &mut impl Sink) {
+        self.tick(time, sink);
+        let Some(pid) = record.pid else { return };
+        let key = self.process_key(record, pid.into());
+        if let Some(mut session) = self.sessions.remove(&key) {
+            self.end(key, &mut session, None, sink);
+            self.spare.push(session);
+        }
+    }
+
     /// Takes the next line. Output: the session it belongs to, if it belongs to one.
     pub fn line(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
-        self.now = self.now.max(line.time);
-        self.release(sink);
+        self.tick(line.time, sink);
         match line.event {
             Event::Removed(id) if !self.messages.is_idle() => {
                 let host = self.names.number(line.record.host);
@@ -168,7 +205,15 @@ impl Tracer {
             }
             Event::Pam(found) => {
                 let text = self.words.shared(found.message);
-                self.window.add(Verdict { line: line.id, time: line.time, source: EvidenceSource::Pam, ip: found.ip, user: found.user.map(Into::into), realm: None, text });
+                self.window.add(Verdict {
+                    line: line.id,
+                    time: line.time,
+                    source: EvidenceSource::Pam,
+                    ip: found.ip,
+                    user: found.user.map(Into::into),
+                    realm: None,
+                    text,
+                });
                 None
             }
             _ if matches!(program(line.record.tag), Program::Smtpd | Program::PostfixCut) => self.smtpd(line, sink),
@@ -183,7 +228,7 @@ impl Tracer {
     /// The session an envelope belongs to just now, for lines that are not fed.
     pub fn session(&mut self, record: &Record<'_>) -> Option<SessionId> {
         let process = u64::from(record.pid?);
-        let key = Key { host: self.names.number(record.host), tag: self.names.number(record.tag.0), process };
+        let key = self.process_key(record, process);
         self.sessions.get(&key).map(|session| SessionId(session.id))
     }
 
@@ -204,21 +249,27 @@ impl Tracer {
     }
 
     /// Lets out what has been held back long enough.
+    #[inline]
     fn release(&mut self, sink: &mut impl Sink) {
-        while let Some((since, _)) = self.held.front() {
-            if self.now.saturating_sub(*since) < HOLD && self.held.len() <= self.limits.held {
-                return;
+        while self.held.front().is_some_and(|(since, _)| self.now.saturating_sub(*since) >= HOLD)
+            || self.held.len() > self.limits.held
+        {
+            self.release_one(sink);
+        }
+    }
+
+    fn release_one(&mut self, sink: &mut impl Sink) {
+        match self.held.pop_front() {
+            Some((_, Held::Attempt(mut attempt))) => {
+                self.join(&mut attempt);
+                sink.attempt(&attempt);
             }
-            match self.held.pop_front() {
-                Some((_, Held::Attempt(mut attempt))) => {
-                    self.join(&mut attempt);
-                    sink.attempt(&attempt);
-                }
-                Some((_, Held::Login(login))) => sink.login(&login),
-                Some((_, Held::Accepted { at, username, queue_id })) => sink.message_accepted(&at, &username, queue_id.as_deref()),
-                Some((_, Held::Message(message))) => sink.message(&message),
-                None => return,
+            Some((_, Held::Login(login))) => sink.login(&login),
+            Some((_, Held::Accepted { at, username, queue_id })) => {
+                sink.message_accepted(&at, &username, queue_id.as_deref())
             }
+            Some((_, Held::Message(message))) => sink.message(&message),
+            None => {}
         }
     }
 
@@ -248,7 +299,15 @@ impl Tracer {
         let time = line.time;
         // The only verdict that names neither user nor address.
         if text.starts_with(b"User found from deny passdb") {
-            self.window.add(Verdict { line: line.id, time, source: EvidenceSource::Dovecot, ip: None, user: None, realm: None, text: self.words.shared(text) });
+            self.window.add(Verdict {
+                line: line.id,
+                time,
+                source: EvidenceSource::Dovecot,
+                ip: None,
+                user: None,
+                realm: None,
+                text: self.words.shared(text),
+            });
             return;
         }
         let has = |words: &[&str]| words.iter().any(|w| text.windows(w.len()).any(|part| part == w.as_bytes()));
@@ -263,13 +322,18 @@ impl Tracer {
     /// Looks for the backend's own lines about a failed login.
     fn join(&mut self, attempt: &mut Attempt) {
         // Postfix itself refuses a mechanism it does not know: no backend was asked, no line of a backend tells of it.
-        let own = attempt.reason.starts_with(b"Invalid authentication mechanism") || &*attempt.reason == b"no mechanism available";
-        let asked = attempt.kind == AttemptKind::Failed && !own && attempt.context.join_confidence == 0.0 && attempt.origin != NameOrigin::Ambiguous;
+        let own = attempt.reason.starts_with(b"Invalid authentication mechanism")
+            || &*attempt.reason == b"no mechanism available";
+        let asked = attempt.kind == AttemptKind::Failed
+            && !own
+            && attempt.context.join_confidence == 0.0
+            && attempt.origin != NameOrigin::Ambiguous;
         if !asked || self.window.is_empty() {
             return;
         }
         let cyrus = matches!(&*attempt.reason, b"authentication failure" | b"generic failure");
-        let wanted = Wanted { time: attempt.at.time, ip: attempt.at.client_ip, user: attempt.username.as_deref(), cyrus };
+        let wanted =
+            Wanted { time: attempt.at.time, ip: attempt.at.client_ip, user: attempt.username.as_deref(), cyrus };
         match self.window.join(wanted) {
             Joined::Nothing => {}
             Joined::Ambiguous => attempt.origin = NameOrigin::Ambiguous,
@@ -288,25 +352,29 @@ impl Tracer {
 
     fn smtpd(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         let key = self.key(line)?;
+        // Whether lines of no interest are fed or not must not change the outcome.
+        if !Self::wants(&line.event) {
+            return self.sessions.get(&key).map(|session| SessionId(session.id));
+        }
         let mut session = match self.sessions.remove(&key) {
             // A new connection, or somebody else's line: the end of the old session is not in the log.
-            Some(mut old) if matches!(line.event, Event::Connect(_)) || client_of(&line.event).is_some_and(|client| old.is_of_another(client)) => {
+            Some(mut old)
+                if matches!(line.event, Event::Connect(_))
+                    || client_of(&line.event).is_some_and(|client| old.is_of_another(client)) =>
+            {
                 self.end(key, &mut old, None, sink);
                 self.spare.push(old);
-                self.begin(key, line, sink)
+                self.begin(key, &line.record, line.id, line.time, sink)
             }
             Some(session) => session,
-            None => self.begin(key, line, sink),
+            None => self.begin(key, &line.record, line.id, line.time, sink),
         };
         if let Some(client) = client_of(&line.event) {
             session.meet(client);
         }
         let id = SessionId(session.id);
         let over = self.step(key, &mut session, line, sink);
-        // Whether lines of no interest are fed or not must not change the outcome.
-        if Self::wants(&line.event) {
-            session.last_time = line.time;
-        }
+        session.last_time = line.time;
         if over {
             self.spare.push(session);
         } else {
@@ -316,21 +384,34 @@ impl Tracer {
     }
 
     fn key(&mut self, line: &Line<'_>) -> Option<Key> {
-        let record = &line.record;
-        let process = match record.pid {
-            Some(pid) => u64::from(pid),
-            // Without process ids only lines that name the client can be tied together.
-            None => hash(client_of(&line.event)?.address) | 1 << 63,
-        };
-        Some(Key { host: self.names.number(record.host), tag: self.names.number(record.tag.0), process })
+        let process = process_of(&line.record, client_of(&line.event))?;
+        Some(self.process_key(&line.record, process))
     }
 
-    fn begin(&mut self, key: Key, line: &Line<'_>, sink: &mut impl Sink) -> Box<Session> {
+    fn process_key(&mut self, record: &Record<'_>, process: u64) -> Key {
+        Key { host: self.names.number(record.host), tag: self.names.number(record.tag.0), process }
+    }
+
+    /// A session starts: [`Tracer::line`] for its `connect from` line, which is the commonest of all.
+    pub fn connect(&mut self, id: u64, time: i64, record: &Record<'_>, client: &Client<'_>, sink: &mut impl Sink) {
+        self.tick(time, sink);
+        let process = process_of(record, Some(client)).unwrap_or_default();
+        let key = self.process_key(record, process);
+        if let Some(mut old) = self.sessions.remove(&key) {
+            self.end(key, &mut old, None, sink);
+            self.spare.push(old);
+        }
+        let mut session = self.begin(key, record, id, time, sink);
+        session.meet(client);
+        self.sessions.insert(key, session);
+    }
+
+    fn begin(&mut self, key: Key, record: &Record<'_>, id: u64, time: i64, sink: &mut impl Sink) -> Box<Session> {
         if self.sessions.len() >= self.limits.sessions {
             self.make_room(sink);
         }
         let mut session = self.spare.pop().unwrap_or_default();
-        session.restart(session_id(&line.record, key.process, line), line.id, line.time);
+        session.restart(session_id(record, key.process, id, time), id, time);
         session
     }
 
@@ -353,7 +434,6 @@ impl Tracer {
     fn step(&mut self, key: Key, session: &mut Session, line: &Line<'_>, sink: &mut impl Sink) -> bool {
         match line.event {
             Event::Disconnect(_, counters) => {
-                session.tls |= line.record.tag.is_implicit_tls();
                 self.end(key, session, Some((line, counters)), sink);
                 return true;
             }
@@ -403,7 +483,15 @@ impl Tracer {
     }
 
     fn place(&self, key: Key, session: &mut Session, line: u64, time: i64) -> Where {
-        Where { line, time, session: Some(SessionId(session.id)), host: self.names.string(key.host), tag: self.names.string(key.tag), client_ip: session.ip(), client_host: session.client_host() }
+        Where {
+            line,
+            time,
+            session: Some(SessionId(session.id)),
+            host: self.names.string(key.host),
+            tag: self.names.string(key.tag),
+            client_ip: session.ip(),
+            client_host: session.client_host(),
+        }
     }
 
     fn service_answers(&mut self, key: Key) {
@@ -439,8 +527,16 @@ impl Tracer {
         self.push(Held::Attempt(Box::new(attempt)));
     }
 
-    fn context(&mut self, session: &Session, line: &Line<'_>, ip: Option<IpAddr>, count: u32, reason: &[u8]) -> Context {
-        let lost = reason.starts_with(b"Connection lost to authentication server") || reason.starts_with(b"Can't connect to authentication server");
+    fn context(
+        &mut self,
+        session: &Session,
+        line: &Line<'_>,
+        ip: Option<IpAddr>,
+        count: u32,
+        reason: &[u8],
+    ) -> Context {
+        let lost = reason.starts_with(b"Connection lost to authentication server")
+            || reason.starts_with(b"Can't connect to authentication server");
         let since = |then: Option<i64>| then.map(|then| line.time - then);
         Context {
             network_failures: ip.map_or(0, |ip| self.recent.failure(line.time, ip, count)),
@@ -461,8 +557,26 @@ impl Tracer {
         self.hold_at(at, session, kind, line.record.repeat, mechanism, Context::default());
     }
 
-    fn hold_at(&mut self, at: Where, session: &mut Session, kind: AttemptKind, count: u32, mechanism: &[u8], context: Context) {
-        let attempt = Attempt { at, kind, count, mechanism: self.words.shared(mechanism), username: None, origin: NameOrigin::NotLogged, reason: nothing(), evidence: Vec::new(), context: Context { tls: session.tls, session_ok: session.logins, ..context } };
+    fn hold_at(
+        &mut self,
+        at: Where,
+        session: &mut Session,
+        kind: AttemptKind,
+        count: u32,
+        mechanism: &[u8],
+        context: Context,
+    ) {
+        let attempt = Attempt {
+            at,
+            kind,
+            count,
+            mechanism: self.words.shared(mechanism),
+            username: None,
+            origin: NameOrigin::NotLogged,
+            reason: nothing(),
+            evidence: Vec::new(),
+            context: Context { tls: session.tls, session_ok: session.logins, ..context },
+        };
         self.push(Held::Attempt(Box::new(attempt)));
     }
 
@@ -472,9 +586,24 @@ impl Tracer {
         let mut evidence = std::mem::take(&mut session.trouble);
         evidence.push(Evidence { line: line.id, source: EvidenceSource::Fatal, text: self.words.shared(words) });
         let waited = Some(line.time - session.last_time);
-        let context = Context { waited, tls: session.tls, since_dovecot_change: self.dovecot_changed.map(|then| line.time - then), ..Context::default() };
+        let context = Context {
+            waited,
+            tls: session.tls,
+            since_dovecot_change: self.dovecot_changed.map(|then| line.time - then),
+            ..Context::default()
+        };
         if words == b"no SASL authentication mechanisms" {
-            let attempt = Attempt { at, kind: AttemptKind::Killed, count: line.record.repeat, mechanism: nothing(), username: None, origin: NameOrigin::NotLogged, reason: nothing(), evidence, context };
+            let attempt = Attempt {
+                at,
+                kind: AttemptKind::Killed,
+                count: line.record.repeat,
+                mechanism: nothing(),
+                username: None,
+                origin: NameOrigin::NotLogged,
+                reason: nothing(),
+                evidence,
+                context,
+            };
             self.push(Held::Attempt(Box::new(attempt)));
         }
         self.end(key, session, None, sink);
@@ -491,7 +620,7 @@ impl Tracer {
 
     fn accepted(&mut self, key: Key, session: &mut Session, line: &Line<'_>, acceptance: &Acceptance<'_>) {
         let Some(username) = acceptance.sasl_username else {
-            if acceptance.orig_queue_id.is_some() || is_local(&acceptance.client) {
+            if acceptance.orig_queue_id.is_some() || acceptance.client.is_local() {
                 self.messages.reinjected(key.host, acceptance, line.time);
             }
             return;
@@ -502,7 +631,13 @@ impl Tracer {
             session.username = Some(username.into());
             self.service_answers(key);
             let mechanism = self.words.shared(acceptance.sasl_method.unwrap_or_default());
-            self.push(Held::Login(Box::new(Login { at: at.clone(), count: 1, further: false, mechanism, username: Some(username.into()) })));
+            self.push(Held::Login(Box::new(Login {
+                at: at.clone(),
+                count: 1,
+                further: false,
+                mechanism,
+                username: Some(username.into()),
+            })));
         }
         let queue_id = acceptance.queue_id.map(|id| id.as_bytes().into());
         self.push(Held::Accepted { at: Box::new(at.clone()), username: username.into(), queue_id });
@@ -555,11 +690,18 @@ impl Tracer {
     }
 
     /// Ends a session: by its `disconnect` line and counters, or without them.
-    fn end(&mut self, key: Key, session: &mut Session, by: Option<(&Line<'_>, Option<RawCounters<'_>>)>, sink: &mut impl Sink) {
+    fn end(
+        &mut self,
+        key: Key,
+        session: &mut Session,
+        by: Option<(&Line<'_>, Option<RawCounters<'_>>)>,
+        sink: &mut impl Sink,
+    ) {
         // Most sessions try no login and have nothing to tell.
         if session.is_quiet() && by.is_some_and(|(_, counters)| counters.is_some_and(|raw| !raw.has_auth())) {
             return;
         }
+        session.tls |= by.is_some_and(|(line, _)| line.record.tag.is_implicit_tls());
         let counters = by.and_then(|(_, counters)| counters).map(RawCounters::read);
         if let Some(counters) = counters {
             session.tls |= counters.starttls.ok > 0;
@@ -611,7 +753,8 @@ impl Tracer {
         if let (Some(line), true) = (line, silent > 0) {
             session.failed = session.failed.saturating_add(silent);
             let at = self.place(key, session, line.id, line.time);
-            let context = Context { service_has_auth: self.services.contains_key(&(key.host, key.tag)), ..Context::default() };
+            let context =
+                Context { service_has_auth: self.services.contains_key(&(key.host, key.tag)), ..Context::default() };
             self.hold_at(at, session, AttemptKind::Silent, silent, b"", context);
         }
     }
@@ -620,7 +763,17 @@ impl Tracer {
         let Some((line, time, reason)) = session.tls_failure.take() else { return };
         let at = self.place(key, session, line, time);
         let evidence = std::mem::take(&mut session.tls_evidence);
-        let attempt = Attempt { at, kind: AttemptKind::TlsFailed, count: 1, mechanism: nothing(), username: None, origin: NameOrigin::NotLogged, reason, evidence, context: Context::default() };
+        let attempt = Attempt {
+            at,
+            kind: AttemptKind::TlsFailed,
+            count: 1,
+            mechanism: nothing(),
+            username: None,
+            origin: NameOrigin::NotLogged,
+            reason,
+            evidence,
+            context: Context::default(),
+        };
         self.push(Held::Attempt(Box::new(attempt)));
     }
 }
@@ -632,15 +785,17 @@ fn not_owned_by(reply: &[u8]) -> Option<&[u8]> {
     reply.get(at + WORDS.len()..)
 }
 
-/// Whether a client is this machine: a content filter's way back in.
-fn is_local(client: &Client<'_>) -> bool {
-    client.address.starts_with(b"127.") || client.address == b"::1"
-}
-
 /// Whom a line is about.
 fn client_of<'a>(event: &'a Event<'a>) -> Option<&'a Client<'a>> {
     Some(match event {
-        Event::Connect(client) | Event::Disconnect(client, _) | Event::SaslAborted(client, _) | Event::TlsAcceptError(client, _) | Event::TlsServerTrouble(Some(client), _) | Event::Pipelining(client, ..) | Event::TooLong(client, ..) | Event::NonSmtp(client, _) => client,
+        Event::Connect(client)
+        | Event::Disconnect(client, _)
+        | Event::SaslAborted(client, _)
+        | Event::TlsAcceptError(client, _)
+        | Event::TlsServerTrouble(Some(client), _)
+        | Event::Pipelining(client, ..)
+        | Event::TooLong(client, ..)
+        | Event::NonSmtp(client, _) => client,
         Event::Gone { client, .. } => client,
         Event::SaslFailed(failure) => &failure.client,
         Event::Limited(limit) => &limit.client,
@@ -651,15 +806,23 @@ fn client_of<'a>(event: &'a Event<'a>) -> Option<&'a Client<'a>> {
     })
 }
 
+/// What a line's process is known by. Without process ids only lines that name the client can be tied together.
+fn process_of(record: &Record<'_>, client: Option<&Client<'_>>) -> Option<u64> {
+    match record.pid {
+        Some(pid) => Some(pid.into()),
+        None => Some(hash(client?.address) | 1 << 63),
+    }
+}
+
 /// A number that the same session has in every run over the same log.
-fn session_id(record: &Record<'_>, process: u64, line: &Line<'_>) -> u64 {
+fn session_id(record: &Record<'_>, process: u64, line: u64, time: i64) -> u64 {
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
     hasher.write(record.host);
     hasher.write_u8(0);
     hasher.write(record.tag.0);
     hasher.write_u64(process);
-    hasher.write_i64(line.time);
-    hasher.write_u64(line.id);
+    hasher.write_i64(time);
+    hasher.write_u64(line);
     hasher.finish()
 }
 

@@ -79,42 +79,95 @@ fn floods_stay_within_bounds() {
     let ip = |n: u32| format!("10.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255);
     let all = u64::from(FLOOD);
 
-    let sums = flood("connects of distinct processes", 10, |n| format!("{at} mail postfix/smtpd[{n}]: connect from h[{}]", ip(n)));
+    let sums = flood("connects of distinct processes", 10, |n| {
+        format!("{at} mail postfix/smtpd[{n}]: connect from h[{}]", ip(n))
+    });
     assert_eq!(sums.attempts, 0);
     // One at a time falls silent for ten minutes: room must not be searched for anew each time.
-    flood("connects that fall silent", 20_000_000, |n| format!("{at} mail postfix/smtpd[{n}]: connect from h[{}]", ip(n)));
+    flood("connects that fall silent", 20_000_000, |n| {
+        format!("{at} mail postfix/smtpd[{n}]: connect from h[{}]", ip(n))
+    });
 
-    let failed = flood("failures of distinct hosts", 10, |n| format!("{at} m{n} postfix/smtpd[{n}]: warning: h[{}]: SASL PLAIN authentication failed: r{n}, sasl_username=u{n}", ip(n)));
+    let failed = flood("failures of distinct hosts", 10, |n| {
+        format!(
+            "{at} m{n} postfix/smtpd[{n}]: warning: h[{}]: SASL PLAIN authentication failed: r{n}, sasl_username=u{n}",
+            ip(n)
+        )
+    });
     assert_eq!(failed.attempts, all);
 
-    let failed = flood("failures of distinct tags, names and mechanisms", 10, |n| format!("{at} mail postfix/t{n}/smtpd[1]: warning: h[2001:db8:{:x}::{n:x}]: SASL M{n} authentication failed: r{n}, sasl_username=u{n}", n & 0xffff));
+    let failed = flood("failures of distinct tags, names and mechanisms", 10, |n| {
+        format!(
+            "{at} mail postfix/t{n}/smtpd[1]: warning: h[2001:db8:{:x}::{n:x}]: SASL M{n} authentication failed: r{n}, sasl_username=u{n}",
+            n & 0xffff
+        )
+    });
     assert_eq!(failed.attempts, all);
 
-    let failed = flood("lost backends", 10, |n| format!("{at} mail postfix/smtpd[1]: warning: h[{}]: SASL PLAIN authentication failed: Connection lost to authentication server", ip(n)));
+    let failed = flood("lost backends", 10, |n| {
+        format!(
+            "{at} mail postfix/smtpd[1]: warning: h[{}]: SASL PLAIN authentication failed: Connection lost to authentication server",
+            ip(n)
+        )
+    });
     assert_eq!(failed.attempts, all);
 
-    let refused = flood("refusals in one session", 10, |n| format!("{at} mail postfix/smtpd[1]: NOQUEUE: reject: RCPT from h[192.0.2.1]: 554 5.7.1 <u{n}@r>: Relay access denied; from=<a{n}@x> to=<u{n}@r> proto=ESMTP helo=<h{n}>"));
+    let refused = flood("refusals in one session", 10, |n| {
+        format!(
+            "{at} mail postfix/smtpd[1]: NOQUEUE: reject: RCPT from h[192.0.2.1]: 554 5.7.1 <u{n}@r>: Relay access denied; from=<a{n}@x> to=<u{n}@r> proto=ESMTP helo=<h{n}>"
+        )
+    });
     assert_eq!(refused.refusals, all);
 
-    let backend = flood("backend trouble in one session", 10, |n| format!("{at} mail postfix/smtpd[1]: warning: SASL authentication failure: detail {n}"));
+    let backend = flood("backend trouble in one session", 10, |n| {
+        format!("{at} mail postfix/smtpd[1]: warning: SASL authentication failure: detail {n}")
+    });
     assert_eq!(backend.attempts, 0);
-    flood("TLS trouble in one session", 10, |n| format!("{at} mail postfix/smtpd[1]: warning: TLS library problem: error:{n}"));
-    let tls = flood("TLS refusals in one session", 10, |n| format!("{at} mail postfix/smtpd[1]: warning: Refusing STARTTLS request from h[192.0.2.1] for service s{n}"));
+    flood("TLS trouble in one session", 10, |n| {
+        format!("{at} mail postfix/smtpd[1]: warning: TLS library problem: error:{n}")
+    });
+    let tls = flood("TLS refusals in one session", 10, |n| {
+        format!("{at} mail postfix/smtpd[1]: warning: Refusing STARTTLS request from h[192.0.2.1] for service s{n}")
+    });
     assert!(tls.attempts >= 1 && tls.evidence <= 64, "{} lines of evidence", tls.evidence);
 
-    let verdicts = flood("verdicts of nobody's", 10, |n| format!("{at} mail dovecot: auth: passwd-file(u{n},{}): Password mismatch, {n}", ip(n)));
+    let verdicts = flood("verdicts of nobody's", 10, |n| {
+        format!("{at} mail dovecot: auth: passwd-file(u{n},{}): Password mismatch, {n}", ip(n))
+    });
     assert_eq!(verdicts.attempts, 0);
-    flood("verdicts of saslauthd", 0, |n| format!("{at} mail saslauthd[6]: do_auth : auth failure: [user=u{n}] [service=smtp] [realm=r{n}] [mech=pam] [reason=PAM {n}]"));
+    flood("verdicts of saslauthd", 0, |n| {
+        format!(
+            "{at} mail saslauthd[6]: do_auth : auth failure: [user=u{n}] [service=smtp] [realm=r{n}] [mech=pam] [reason=PAM {n}]"
+        )
+    });
 
-    let sent = flood("messages without an end", 10, |n| format!("{at} mail postfix/smtpd[{}]: {n:06X}: client=h[{}], sasl_method=PLAIN, sasl_username=u{n}", n % 50, ip(n)));
+    let sent = flood("messages without an end", 10, |n| {
+        format!(
+            "{at} mail postfix/smtpd[{}]: {n:06X}: client=h[{}], sasl_method=PLAIN, sasl_username=u{n}",
+            n % 50,
+            ip(n)
+        )
+    });
     assert_eq!((sent.accepted, sent.messages), (all, all));
     flood("copies of filters", 10, |n| format!("{at} mail postfix/smtpd[7]: {n:06X}: client=localhost[127.0.0.1]"));
-    flood("deliveries of one copy", 10, |n| if n == 0 { format!("{at} mail postfix/smtpd[7]: AAAAAA: client=localhost[127.0.0.1]") } else { format!("{at} mail postfix/smtp[8]: AAAAAA: to=<u{n}@r>, relay=none, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (x)") });
+    flood("deliveries of one copy", 10, |n| {
+        if n == 0 {
+            format!("{at} mail postfix/smtpd[7]: AAAAAA: client=localhost[127.0.0.1]")
+        } else {
+            format!(
+                "{at} mail postfix/smtp[8]: AAAAAA: to=<u{n}@r>, relay=none, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (x)"
+            )
+        }
+    });
     flood("legs of one message", 10, |n| match n {
         0 => format!("{at} mail postfix/smtpd[7]: AAAAAA: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u"),
-        n => format!("{at} mail postfix/smtpd[8]: {n:06X}: client=localhost[127.0.0.1], orig_queue_id=AAAAAA, orig_client=h[192.0.2.1]"),
+        n => format!(
+            "{at} mail postfix/smtpd[8]: {n:06X}: client=localhost[127.0.0.1], orig_queue_id=AAAAAA, orig_client=h[192.0.2.1]"
+        ),
     });
-    let reused = flood("one queue id again and again", 10, |n| format!("{at} mail postfix/smtpd[{n}]: AAAAAA: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u{n}"));
+    let reused = flood("one queue id again and again", 10, |n| {
+        format!("{at} mail postfix/smtpd[{n}]: AAAAAA: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u{n}")
+    });
     assert_eq!((reused.accepted, reused.messages), (all, all));
 }
 
@@ -123,7 +176,12 @@ fn floods_stay_within_bounds() {
 fn crowded_out_sessions_are_told() {
     let (mut sums, mut tracer) = (Sums::default(), Tracer::new(Limits { sessions: 4, messages: 4, names: 4, held: 4 }));
     for number in 0..1000u32 {
-        for text in ["connect from h[192.0.2.1]", "warning: h[192.0.2.1]: SASL PLAIN authentication failed: x", "NOQUEUE: reject: RCPT from h[192.0.2.1]: 554 5.7.1 <u@r>: Relay access denied; from=<a> to=<u@r> proto=ESMTP helo=<h>", "lost connection after AUTH from h[192.0.2.1]"] {
+        for text in [
+            "connect from h[192.0.2.1]",
+            "warning: h[192.0.2.1]: SASL PLAIN authentication failed: x",
+            "NOQUEUE: reject: RCPT from h[192.0.2.1]: 554 5.7.1 <u@r>: Relay access denied; from=<a> to=<u@r> proto=ESMTP helo=<h>",
+            "lost connection after AUTH from h[192.0.2.1]",
+        ] {
             let line = format!("Jun 17 10:25:14 mail postfix/smtpd[{number}]: {text}");
             let record = maillog::record(line.as_bytes()).unwrap();
             let event = maillog::event(&record).unwrap();
@@ -138,7 +196,12 @@ fn crowded_out_sessions_are_told() {
 #[test]
 fn no_room_at_all() {
     let (mut sums, mut tracer) = (Sums::default(), Tracer::new(Limits { sessions: 0, messages: 0, names: 0, held: 0 }));
-    for text in ["connect from h[192.0.2.1]", "warning: h[192.0.2.1]: SASL PLAIN authentication failed: x", "AAAAAA: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u", "disconnect from h[192.0.2.1] auth=1/2 commands=1/2"] {
+    for text in [
+        "connect from h[192.0.2.1]",
+        "warning: h[192.0.2.1]: SASL PLAIN authentication failed: x",
+        "AAAAAA: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u",
+        "disconnect from h[192.0.2.1] auth=1/2 commands=1/2",
+    ] {
         let line = format!("Jun 17 10:25:14 mail postfix/smtpd[1]: {text}");
         let record = maillog::record(line.as_bytes()).unwrap();
         let event = maillog::event(&record).unwrap();

@@ -10,9 +10,8 @@ use crate::command::run;
 use crate::machine::lab_path;
 
 /// Everybody with a mailbox, as local part.
-pub(crate) const USERS: [&str; 10] = [
-    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "retired", "travel",
-];
+pub(crate) const USERS: [&str; 10] =
+    ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "retired", "travel"];
 
 /// Everybody's password in the hashed file is `password`.
 const SHA256_OF_PASSWORD: &str = "XohImNooBHFR0OVvjcYpJ3NgPQ1qq73WKhHvch0VQtg=";
@@ -30,14 +29,7 @@ pub(crate) fn password(user: &str) -> String {
 /// Writes Dovecot's account files: the normal one, the denied, the hashed and the unreadable.
 pub(crate) fn write_dovecot_files() -> Result<()> {
     let lines = |scheme: &str, password: &dyn Fn(&str) -> String| -> String {
-        let line = |user: &&str| {
-            format!(
-                "{}:{{{scheme}}}{}{}\n",
-                address(user),
-                password(user),
-                extra(user)
-            )
-        };
+        let line = |user: &&str| format!("{}:{{{scheme}}}{}{}\n", address(user), password(user), extra(user));
         USERS.iter().map(line).collect()
     };
     let plain = lines("PLAIN", &password);
@@ -45,21 +37,14 @@ pub(crate) fn write_dovecot_files() -> Result<()> {
     fs::write(lab_path("dovecot/users"), &plain)?;
     fs::write(lab_path("dovecot/hashed"), hashed)?;
     fs::write(lab_path("dovecot/unreadable"), plain)?;
-    fs::set_permissions(
-        lab_path("dovecot/unreadable"),
-        fs::Permissions::from_mode(0o600),
-    )?;
+    fs::set_permissions(lab_path("dovecot/unreadable"), fs::Permissions::from_mode(0o600))?;
     fs::write(lab_path("dovecot/denied"), "retired@example.test:\n")?;
     Ok(())
 }
 
 /// Passwd-file fields after the password: `travel` may log in from one network only.
 fn extra(user: &str) -> &'static str {
-    if user == "travel" {
-        "::::::allow_nets=192.0.2.0/24"
-    } else {
-        ""
-    }
+    if user == "travel" { "::::::allow_nets=192.0.2.0/24" } else { "" }
 }
 
 /// The machine's accounts, and the lab's: `alice` and `bob` as they should be, `locked` without a usable
@@ -67,20 +52,11 @@ fn extra(user: &str) -> &'static str {
 pub(crate) fn system_accounts() -> Result<(String, String)> {
     let mut passwd = fs::read_to_string("/etc/passwd")?;
     let mut shadow = fs::read_to_string("/etc/shadow")?;
-    for (number, user) in ["alice", "bob", "locked", "expired"]
-        .into_iter()
-        .enumerate()
-    {
+    for (number, user) in ["alice", "bob", "locked", "expired"].into_iter().enumerate() {
         let uid = 64000 + number;
-        let hash = if user == "locked" {
-            "*".to_owned()
-        } else {
-            hash(&password(user))?
-        };
+        let hash = if user == "locked" { "*".to_owned() } else { hash(&password(user))? };
         let expires = if user == "expired" { "15000" } else { "" };
-        passwd.push_str(&format!(
-            "{user}:x:{uid}:65534::/nonexistent:/usr/sbin/nologin\n"
-        ));
+        passwd.push_str(&format!("{user}:x:{uid}:65534::/nonexistent:/usr/sbin/nologin\n"));
         shadow.push_str(&format!("{user}:{hash}:19000:0:99999:7::{expires}:\n"));
     }
     Ok((passwd, shadow))
@@ -93,18 +69,8 @@ fn hash(password: &str) -> Result<String> {
 /// User and group number of a system account.
 pub(crate) fn owner_of(user: &str) -> Result<(u32, u32)> {
     let passwd = fs::read_to_string("/etc/passwd")?;
-    let line = passwd
-        .lines()
-        .find(|line| line.split(':').next() == Some(user));
-    let fields: Vec<&str> = line
-        .with_context(|| format!("no account {user}"))?
-        .split(':')
-        .collect();
-    let number = |at: usize| {
-        fields
-            .get(at)
-            .and_then(|field| field.parse().ok())
-            .context("no number in /etc/passwd")
-    };
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(user));
+    let fields: Vec<&str> = line.with_context(|| format!("no account {user}"))?.split(':').collect();
+    let number = |at: usize| fields.get(at).and_then(|field| field.parse().ok()).context("no number in /etc/passwd");
     Ok((number(2)?, number(3)?))
 }

@@ -13,11 +13,7 @@ fn encode_chunk(chunk: &[u8]) -> [char; 4] {
     let digit = |i: usize| {
         let value = bits >> (18 - 6 * i) & 63;
         let digit = ALPHABET.get(value as usize).copied().unwrap_or(b'=');
-        if i <= chunk.len() {
-            char::from(digit)
-        } else {
-            '='
-        }
+        if i <= chunk.len() { char::from(digit) } else { '=' }
     };
     [digit(0), digit(1), digit(2), digit(3)]
 }

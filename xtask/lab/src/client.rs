@@ -30,19 +30,12 @@ pub(crate) struct Client {
 impl Client {
     /// A client at that address.
     pub(crate) fn new(ip: IpAddr, truth: Arc<Truth>) -> Client {
-        Client {
-            ip,
-            helo: b"client.example.net".to_vec(),
-            truth,
-        }
+        Client { ip, helo: b"client.example.net".to_vec(), truth }
     }
 
     /// The same client, greeting with that name.
     pub(crate) fn helo(self, helo: impl AsRef<[u8]>) -> Client {
-        Client {
-            helo: helo.as_ref().to_vec(),
-            ..self
-        }
+        Client { helo: helo.as_ref().to_vec(), ..self }
     }
 
     /// Writes down something that this client saw, other than the answer to AUTH.
@@ -79,26 +72,16 @@ impl Client {
             Tls::Upgrade => {
                 session.greet()?;
                 session.command("STARTTLS", 220)?;
-                session.tls(Trust::Anything).is_ok()
-                    && session.ask(b"EHLO client.example.net")?.is_some()
+                session.tls(Trust::Anything).is_ok() && session.ask(b"EHLO client.example.net")?.is_some()
             }
         };
-        ensure!(
-            !alive,
-            "port {} answers, although its backend is broken",
-            service.port
-        );
+        ensure!(!alive, "port {} answers, although its backend is broken", service.port);
         self.saw(Happening::SessionKilled, service, cause);
         Ok(())
     }
 
     /// One whole session: connect, one login, quit.
-    pub(crate) fn login_once(
-        &self,
-        service: Service,
-        login: Login<'_>,
-        expected: Expected,
-    ) -> Result<()> {
+    pub(crate) fn login_once(&self, service: Service, login: Login<'_>, expected: Expected) -> Result<()> {
         let mut session = self.open(service)?;
         session.login(login, expected)?;
         session.quit()
@@ -106,22 +89,11 @@ impl Client {
 }
 
 fn connect(from: IpAddr, port: u16) -> Result<TcpStream> {
-    let server: IpAddr = if from.is_ipv6() {
-        SERVER6.into()
-    } else {
-        Ipv4Addr::into(SERVER)
-    };
-    let domain = if from.is_ipv6() {
-        Domain::IPV6
-    } else {
-        Domain::IPV4
-    };
+    let server: IpAddr = if from.is_ipv6() { SERVER6.into() } else { Ipv4Addr::into(SERVER) };
+    let domain = if from.is_ipv6() { Domain::IPV6 } else { Domain::IPV4 };
     let socket = Socket::new(domain, Type::STREAM, None)?;
     socket.bind(&SocketAddr::new(from, 0).into())?;
-    socket.connect_timeout(
-        &SocketAddr::new(server, port).into(),
-        Duration::from_secs(10),
-    )?;
+    socket.connect_timeout(&SocketAddr::new(server, port).into(), Duration::from_secs(10))?;
     let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(REPLY_WAIT))?;
     stream.set_nodelay(true)?;

@@ -45,8 +45,8 @@ pub(crate) struct Foreign {
 impl Foreign {
     /// Starts it.
     pub(crate) fn start(address: Ipv4Addr, port: u16, trade: Trade) -> Result<Foreign> {
-        let listener = TcpListener::bind((address, port))
-            .with_context(|| format!("cannot listen on {address}:{port}"))?;
+        let listener =
+            TcpListener::bind((address, port)).with_context(|| format!("cannot listen on {address}:{port}"))?;
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
         thread::spawn(move || {
@@ -71,22 +71,14 @@ fn serve(stream: &TcpStream, counts: &Counts, trade: Trade) -> Result<()> {
     for line in BufReader::new(stream).lines() {
         let line = line?;
         let command = line.to_ascii_uppercase();
-        if in_data
-            || command.starts_with("MAIL")
-            || command.starts_with("RCPT")
-            || command == "DATA"
-        {
+        if in_data || command.starts_with("MAIL") || command.starts_with("RCPT") || command == "DATA" {
             mail.push(line.clone());
         }
         if in_data {
             in_data = line != ".";
             if !in_data {
                 let mail = std::mem::take(&mut mail);
-                say(&if trade == Trade::Filter {
-                    hand_back(&mail)?
-                } else {
-                    "250 2.0.0 taken".to_owned()
-                })?;
+                say(&if trade == Trade::Filter { hand_back(&mail)? } else { "250 2.0.0 taken".to_owned() })?;
             }
             continue;
         }
@@ -156,7 +148,5 @@ fn hand_back(mail: &[String]) -> Result<String> {
         in_data = in_data || line.eq_ignore_ascii_case("DATA");
     }
     writer.write_all(b"QUIT\r\n")?;
-    Ok(format!(
-        "250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): {last}"
-    ))
+    Ok(format!("250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): {last}"))
 }

@@ -20,26 +20,13 @@ pub(crate) fn play_inside(scenario: &str, out: &Path, work: Option<&Path>) -> Re
     let program = std::env::current_exe().context("cannot find the running program")?;
     // Whatever way this program ends, the scenario ends with it.
     let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "KILL", "unshare"])
-        .args(NAMESPACES);
-    command.args([
-        "sh",
-        "-c",
-        "trap 'exit 130' INT TERM; \"$@\" & wait $!",
-        "sh",
-    ]);
-    command
-        .arg(program)
-        .args(["lab", "--inside", "--only", scenario, "--out"])
-        .arg(out);
+    command.args(["--pdeathsig", "KILL", "unshare"]).args(NAMESPACES);
+    command.args(["sh", "-c", "trap 'exit 130' INT TERM; \"$@\" & wait $!", "sh"]);
+    command.arg(program).args(["lab", "--inside", "--only", scenario, "--out"]).arg(out);
     if let Some(work) = work {
         command.arg("--work").arg(work);
     }
-    command
-        .env("TZ", "UTC")
-        .env("LC_ALL", "C")
-        .env("RUST_BACKTRACE", "0");
+    command.env("TZ", "UTC").env("LC_ALL", "C").env("RUST_BACKTRACE", "0");
     command.stdin(Stdio::null()).stderr(Stdio::piped());
     let child = Guard(command.spawn().context("cannot run setpriv")?);
     child.finish()
@@ -58,12 +45,7 @@ impl Guard {
             ended = self.0.try_wait().ok().flatten();
             ended.is_some()
         })?;
-        let complaint = reader
-            .join()
-            .ok()
-            .flatten()
-            .and_then(Result::ok)
-            .unwrap_or_default();
+        let complaint = reader.join().ok().flatten().and_then(Result::ok).unwrap_or_default();
         match ended {
             Some(status) if status.success() => Ok(()),
             _ => bail!("{}", complaint.trim()),

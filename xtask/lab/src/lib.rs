@@ -60,15 +60,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let out = PathBuf::from("target/lab");
-        Options {
-            only: Vec::new(),
-            list: false,
-            out,
-            record: false,
-            work: None,
-            jobs: 4,
-            inside: false,
-        }
+        Options { only: Vec::new(), list: false, out, record: false, work: None, jobs: 4, inside: false }
     }
 }
 
@@ -90,9 +82,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn list() -> Result<()> {
-    let lines = scenarios::all()
-        .into_iter()
-        .map(|scenario| format!("{:36} {}\n", scenario.name, scenario.about));
+    let lines = scenarios::all().into_iter().map(|scenario| format!("{:36} {}\n", scenario.name, scenario.about));
     // A reader that has seen enough (`| head`) is no error.
     let _ = std::io::stdout().write_all(lines.collect::<String>().as_bytes());
     Ok(())
@@ -116,37 +106,19 @@ pub fn play(options: &Options) -> Result<Vec<Recording>> {
     packages::check()?;
     packages::install()?;
     let root = repository();
-    let out = if options.record {
-        Path::new("corpus")
-    } else {
-        &options.out
-    };
+    let out = if options.record { Path::new("corpus") } else { &options.out };
     let out = absolute(&root, out)?;
-    let work = options
-        .work
-        .as_deref()
-        .map(|work| absolute(&root, work))
-        .transpose()?;
-    let outcomes = play_all(&chosen, options.jobs, |scenario| {
-        play_one(scenario, &out, work.as_deref())
-    });
+    let work = options.work.as_deref().map(|work| absolute(&root, work)).transpose()?;
+    let outcomes = play_all(&chosen, options.jobs, |scenario| play_one(scenario, &out, work.as_deref()));
     let failures = outcomes.iter().filter(|outcome| outcome.is_err()).count();
-    ensure!(
-        failures == 0,
-        "{failures} of {} scenarios did not go as arranged",
-        outcomes.len()
-    );
+    ensure!(failures == 0, "{failures} of {} scenarios did not go as arranged", outcomes.len());
     let mut recordings = outcomes.into_iter().collect::<Result<Vec<Recording>>>()?;
     recordings.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(recordings)
 }
 
 /// Plays `jobs` scenarios at a time until none is left.
-fn play_all<T: Send>(
-    chosen: &[Scenario],
-    jobs: usize,
-    play: impl Fn(&Scenario) -> T + Sync,
-) -> Vec<T> {
+fn play_all<T: Send>(chosen: &[Scenario], jobs: usize, play: impl Fn(&Scenario) -> T + Sync) -> Vec<T> {
     let queue = Mutex::new(chosen.iter());
     let outcomes = Mutex::new(Vec::new());
     std::thread::scope(|threads| {
@@ -162,9 +134,7 @@ fn play_all<T: Send>(
             });
         }
     });
-    outcomes
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
+    outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is behind the lock is whole at any time, also after a panic elsewhere.
@@ -174,10 +144,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn choose(only: &[String]) -> Result<Vec<Scenario>> {
     let mut all = scenarios::all();
-    if let Some(unknown) = only
-        .iter()
-        .find(|name| !all.iter().any(|scenario| scenario.name == **name))
-    {
+    if let Some(unknown) = only.iter().find(|name| !all.iter().any(|scenario| scenario.name == **name)) {
         bail!("no scenario {unknown}; see --list");
     }
     all.retain(|scenario| only.is_empty() || only.iter().any(|name| name == scenario.name));
@@ -190,27 +157,17 @@ fn play_one(scenario: &Scenario, out: &Path, work: Option<&Path>) -> Result<Reco
     let start = Instant::now();
     let outcome = isolation::play_inside(scenario.name, out, work);
     let word = if outcome.is_ok() { "ok" } else { "FAILED" };
-    println!(
-        "{:36} {word:6} {:5.1} s",
-        scenario.name,
-        start.elapsed().as_secs_f32()
-    );
+    println!("{:36} {word:6} {:5.1} s", scenario.name, start.elapsed().as_secs_f32());
     if let Err(error) = &outcome {
         println!("    {}", format!("{error:#}").replace('\n', "\n    "));
     }
-    outcome.map(|()| Recording {
-        name: scenario.name.to_owned(),
-        dir: out.join(scenario.name),
-    })
+    outcome.map(|()| Recording { name: scenario.name.to_owned(), dir: out.join(scenario.name) })
 }
 
 fn play_here(options: &Options) -> Result<()> {
     let all = scenarios::all();
     let name = options.only.first().context("--inside needs --only")?;
-    let number = all
-        .iter()
-        .position(|scenario| scenario.name == name)
-        .context("no such scenario")?;
+    let number = all.iter().position(|scenario| scenario.name == name).context("no such scenario")?;
     let scenario = all.get(number).context("no such scenario")?;
     recording::record(scenario, number, &options.out, options.work.as_deref())
 }
@@ -218,9 +175,7 @@ fn play_here(options: &Options) -> Result<()> {
 /// The root of the repository: the nearest folder upwards with a `Cargo.lock`, else the current one.
 fn repository() -> PathBuf {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let root = here
-        .ancestors()
-        .find(|folder| folder.join("Cargo.lock").exists());
+    let root = here.ancestors().find(|folder| folder.join("Cargo.lock").exists());
     root.unwrap_or(&here).to_owned()
 }
 
@@ -228,10 +183,6 @@ fn repository() -> PathBuf {
 fn absolute(root: &Path, folder: &Path) -> Result<PathBuf> {
     let folder = root.join(folder);
     let hidden = folder.starts_with("/run") || folder.starts_with("/dev");
-    ensure!(
-        !hidden,
-        "{} cannot be used by the lab: choose a folder outside /run and /dev",
-        folder.display()
-    );
+    ensure!(!hidden, "{} cannot be used by the lab: choose a folder outside /run and /dev", folder.display());
     Ok(folder)
 }

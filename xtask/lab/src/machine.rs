@@ -33,21 +33,12 @@ pub(crate) const FOREIGN_RELAY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 26);
 
 /// On the loopback interface one address makes its whole network local.
 const NETWORKS: [&str; 3] = ["192.0.2.25/24", "198.51.100.25/24", "203.0.113.1/24"];
-const ADDRESSES6: [&str; 4] = [
-    "2001:db8::25",
-    "2001:db8:1::7",
-    "2001:db8:1::8",
-    "2001:db8:2::9",
-];
+const ADDRESSES6: [&str; 4] = ["2001:db8::25", "2001:db8:1::7", "2001:db8:1::8", "2001:db8:2::9"];
 const LAB: &str = "/run/postfix-insights-lab";
 
 /// A file of the lab. The same in every machine, as daemons write such names into the log.
 pub(crate) fn lab_path(name: &str) -> PathBuf {
-    if name.is_empty() {
-        PathBuf::from(LAB)
-    } else {
-        Path::new(LAB).join(name)
-    }
+    if name.is_empty() { PathBuf::from(LAB) } else { Path::new(LAB).join(name) }
 }
 
 /// What runs on the machine, and how.
@@ -65,12 +56,7 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup {
-            dovecot: Some(Dovecot::default()),
-            postfix: Vec::new(),
-            saslauthd: false,
-            fold_repeats: false,
-        }
+        Setup { dovecot: Some(Dovecot::default()), postfix: Vec::new(), saslauthd: false, fold_repeats: false }
     }
 }
 
@@ -92,27 +78,10 @@ impl Machine {
         bring_up_network().context("cannot bring up the machine's network")?;
         start_pids_at(number);
         let syslog = Syslog::start(setup.fold_repeats).context("rsyslogd")?;
-        let postfix = Postfix::start(&setup.postfix)
-            .with_context(|| format!("Postfix: {}", syslog.last_words()))?;
-        let dovecot = setup
-            .dovecot
-            .as_ref()
-            .map(Dovecot::start)
-            .transpose()
-            .context("Dovecot")?;
-        let saslauthd = setup
-            .saslauthd
-            .then(Saslauthd::start)
-            .transpose()
-            .context("saslauthd")?;
-        Ok(Machine {
-            postfix,
-            dovecot,
-            saslauthd,
-            syslog,
-            truth: Arc::default(),
-            setup,
-        })
+        let postfix = Postfix::start(&setup.postfix).with_context(|| format!("Postfix: {}", syslog.last_words()))?;
+        let dovecot = setup.dovecot.as_ref().map(Dovecot::start).transpose().context("Dovecot")?;
+        let saslauthd = setup.saslauthd.then(Saslauthd::start).transpose().context("saslauthd")?;
+        Ok(Machine { postfix, dovecot, saslauthd, syslog, truth: Arc::default(), setup })
     }
 
     /// A client at that address.
@@ -138,9 +107,7 @@ impl Machine {
 
     /// The running Dovecot.
     pub(crate) fn dovecot(&self) -> Result<&RunningDovecot> {
-        self.dovecot
-            .as_ref()
-            .ok_or_else(|| anyhow!("Dovecot does not run"))
+        self.dovecot.as_ref().ok_or_else(|| anyhow!("Dovecot does not run"))
     }
 
     /// Stops Dovecot.
@@ -151,12 +118,7 @@ impl Machine {
     /// Starts Dovecot again, as it was.
     pub(crate) fn start_dovecot(&mut self) -> Result<()> {
         ensure!(self.dovecot.is_none(), "Dovecot runs already");
-        self.dovecot = self
-            .setup
-            .dovecot
-            .as_ref()
-            .map(Dovecot::start)
-            .transpose()?;
+        self.dovecot = self.setup.dovecot.as_ref().map(Dovecot::start).transpose()?;
         Ok(())
     }
 
@@ -186,19 +148,12 @@ fn furnish(work: Option<&Path>) -> Result<()> {
     cover("/etc/shadow", &shadow)?;
     cover("/etc/hosts", HOSTS)?;
     cover("/etc/resolv.conf", "")?;
-    cover(
-        "/etc/nsswitch.conf",
-        "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n",
-    )?;
+    cover("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n")?;
     let pam = "auth required pam_unix.so nodelay\naccount required pam_unix.so\n";
     for service in ["smtp", "dovecot", "other"] {
         fs::write(lab_path("etc/pam.d").join(service), pam)?;
     }
-    mount(&[
-        "--bind",
-        &lab_path("etc/pam.d").display().to_string(),
-        "/etc/pam.d",
-    ])?;
+    mount(&["--bind", &lab_path("etc/pam.d").display().to_string(), "/etc/pam.d"])?;
     fs::write("/proc/sys/kernel/hostname", "mail")?;
     Ok(())
 }
@@ -225,11 +180,7 @@ fn private_devices() -> Result<()> {
             continue; // a container may do without some of them
         }
         fs::write(&device, "")?;
-        mount(&[
-            "--bind",
-            &format!("/dev/{name}"),
-            &device.display().to_string(),
-        ])?;
+        mount(&["--bind", &format!("/dev/{name}"), &device.display().to_string()])?;
     }
     std::os::unix::fs::symlink("/proc/self/fd", devices.join("fd"))?;
     fs::create_dir(devices.join("shm"))?;
@@ -256,15 +207,7 @@ fn bring_up_network() -> Result<()> {
         ip(&["address", "add", network, "dev", "lo"])?;
     }
     for address in ADDRESSES6 {
-        ip(&[
-            "-6",
-            "address",
-            "add",
-            &format!("{address}/128"),
-            "dev",
-            "lo",
-            "nodad",
-        ])?;
+        ip(&["-6", "address", "add", &format!("{address}/128"), "dev", "lo", "nodad"])?;
     }
     Ok(())
 }

@@ -25,21 +25,14 @@ const PACKAGES: [&str; 12] = [
 
 /// Says what stands in the way of playing, without changing anything.
 pub(crate) fn check() -> Result<()> {
-    ensure!(
-        rustix::process::geteuid().is_root(),
-        "the lab needs root: it makes namespaces and starts daemons"
-    );
-    command::run(Command::new("unshare").args(NAMESPACES).arg("true")).map_err(|error| {
-        error.context("the lab needs private namespaces, and this machine does not allow them")
-    })?;
+    ensure!(rustix::process::geteuid().is_root(), "the lab needs root: it makes namespaces and starts daemons");
+    command::run(Command::new("unshare").args(NAMESPACES).arg("true"))
+        .map_err(|error| error.context("the lab needs private namespaces, and this machine does not allow them"))?;
     let missing = missing();
     if missing.is_empty() || may_install() {
         return Ok(());
     }
-    bail!(
-        "missing packages; run: apt-get install --no-install-recommends {}",
-        missing.join(" ")
-    )
+    bail!("missing packages; run: apt-get install --no-install-recommends {}", missing.join(" "))
 }
 
 /// Fetches what is missing.
@@ -52,25 +45,14 @@ pub(crate) fn install() -> Result<()> {
     command::run(Command::new("apt-get").args(["update", "-qq"]))?;
     let options = ["install", "-y", "-qq", "--no-install-recommends"];
     let mut install = Command::new("apt-get");
-    install
-        .args(options)
-        .args(&missing)
-        .env("DEBIAN_FRONTEND", "noninteractive");
+    install.args(options).args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
     command::run(&mut install)?;
     Ok(())
 }
 
 /// A scenario has its own mounts, host name, network, IPC and processes.
-pub(crate) const NAMESPACES: [&str; 8] = [
-    "--mount",
-    "--uts",
-    "--net",
-    "--ipc",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--mount-proc",
-];
+pub(crate) const NAMESPACES: [&str; 8] =
+    ["--mount", "--uts", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 /// Under systemd a freshly installed daemon is started at once, on the machine's own ports: there the
 /// installation is left to the admin.
@@ -79,10 +61,7 @@ fn may_install() -> bool {
 }
 
 fn missing() -> Vec<&'static str> {
-    PACKAGES
-        .into_iter()
-        .filter(|package| !is_installed(package))
-        .collect()
+    PACKAGES.into_iter().filter(|package| !is_installed(package)).collect()
 }
 
 fn is_installed(package: &str) -> bool {

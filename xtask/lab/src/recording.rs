@@ -22,12 +22,7 @@ pub struct Recording {
 }
 
 /// Plays a scenario here and writes its folder. Must run inside namespaces of its own.
-pub(crate) fn record(
-    scenario: &Scenario,
-    number: usize,
-    out: &Path,
-    work: Option<&Path>,
-) -> Result<()> {
+pub(crate) fn record(scenario: &Scenario, number: usize, out: &Path, work: Option<&Path>) -> Result<()> {
     let work = work.map(|work| work.join(scenario.name));
     if let Some(work) = &work {
         // Of an earlier run; a daemon must not find that one's files.
@@ -45,16 +40,10 @@ pub(crate) fn record(
     let folder = out.join(scenario.name);
     fs::create_dir_all(&folder)?;
     fs::copy(syslog::iso_log(), folder.join("mail.log")).context("no log")?;
-    fs::copy(
-        syslog::traditional_log(),
-        folder.join("mail-traditional.log"),
-    )?;
+    fs::copy(syslog::traditional_log(), folder.join("mail-traditional.log"))?;
     let named = (scenario.name, scenario.about);
     let truth = TruthFile::new(named, versions, (started, ended), machine.truth().story());
-    fs::write(
-        folder.join("truth.json"),
-        serde_json::to_string_pretty(&truth)? + "\n",
-    )?;
+    fs::write(folder.join("truth.json"), serde_json::to_string_pretty(&truth)? + "\n")?;
     played
 }
 

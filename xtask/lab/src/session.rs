@@ -88,12 +88,7 @@ pub(crate) struct Session {
 impl Session {
     /// A session on a fresh connection.
     pub(crate) fn new(stream: TcpStream, client: Client, service: Service) -> Session {
-        Session {
-            stream: Stream::Plain(stream),
-            client,
-            service,
-            user: None,
-        }
+        Session { stream: Stream::Plain(stream), client, service, user: None }
     }
 
     /// Reads the server's greeting and says EHLO.
@@ -104,9 +99,7 @@ impl Session {
 
     /// Reads the server's greeting.
     pub(crate) fn expect_greeting(&mut self) -> Result<()> {
-        let greeting = self
-            .reply()?
-            .ok_or_else(|| anyhow!("the server hung up before its greeting"))?;
+        let greeting = self.reply()?.ok_or_else(|| anyhow!("the server hung up before its greeting"))?;
         ensure!(greeting.code == 220, "greeting {greeting}");
         Ok(())
     }
@@ -169,10 +162,7 @@ impl Session {
     /// Sends bytes as they are.
     pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
         // A broken pipe is not an error here: the client sees it as a reply that never comes.
-        let _ = self
-            .stream
-            .write_all(bytes)
-            .and_then(|()| self.stream.flush());
+        let _ = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
     }
 
     /// Reads one reply; `None` if the server hung up.
@@ -182,12 +172,8 @@ impl Session {
             let Some(line) = self.line()? else {
                 return Ok(None);
             };
-            let (code, rest) = line
-                .split_at_checked(3)
-                .ok_or_else(|| anyhow!("no reply code in {line:?}"))?;
-            let code: u16 = code
-                .parse()
-                .with_context(|| format!("no reply code in {line:?}"))?;
+            let (code, rest) = line.split_at_checked(3).ok_or_else(|| anyhow!("no reply code in {line:?}"))?;
+            let code: u16 = code.parse().with_context(|| format!("no reply code in {line:?}"))?;
             text.push_str(rest);
             if !rest.starts_with('-') {
                 return Ok(Some(Reply { code, text }));
@@ -202,29 +188,17 @@ impl Session {
         let mut rest = Vec::new();
         // An alert may come, or a reset: neither is a reply.
         let _ = self.stream.read_to_end(&mut rest);
-        ensure!(
-            !rest.starts_with(b"2"),
-            "the server answers {:?}",
-            String::from_utf8_lossy(&rest)
-        );
+        ensure!(!rest.starts_with(b"2"), "the server answers {:?}", String::from_utf8_lossy(&rest));
         Ok(())
     }
 
     /// Says EHLO and AUTH PLAIN in one go, without waiting in between.
-    pub(crate) fn greet_and_login_at_once(
-        &mut self,
-        user: &str,
-        password: &str,
-        expected: Expected,
-    ) -> Result<()> {
+    pub(crate) fn greet_and_login_at_once(&mut self, user: &str, password: &str, expected: Expected) -> Result<()> {
         let login = Login::plain(user, password);
         let auth = login.lines().concat();
         self.send_raw(&[b"EHLO client.example.net\r\n", auth.as_slice(), b"\r\n"].concat());
         let greeting = self.reply()?;
-        ensure!(
-            greeting.is_some_and(|reply| reply.code == 250),
-            "EHLO was refused"
-        );
+        ensure!(greeting.is_some_and(|reply| reply.code == 250), "EHLO was refused");
         let reply = self.reply()?;
         self.conclude(("PLAIN", Some(user.to_owned())), reply, expected)
     }
@@ -271,12 +245,7 @@ impl Session {
         self.conclude((mechanism, user), last, expected)
     }
 
-    fn conclude(
-        &mut self,
-        who: (&str, Option<String>),
-        last: Option<Reply>,
-        expected: Expected,
-    ) -> Result<()> {
+    fn conclude(&mut self, who: (&str, Option<String>), last: Option<Reply>, expected: Expected) -> Result<()> {
         let (mechanism, user) = who;
         self.record(mechanism, user.clone(), last.as_ref(), expected);
         let code = last.as_ref().map(|reply| reply.code);
@@ -291,13 +260,7 @@ impl Session {
         Ok(())
     }
 
-    fn record(
-        &self,
-        mechanism: &str,
-        username: Option<String>,
-        reply: Option<&Reply>,
-        expected: Expected,
-    ) {
+    fn record(&self, mechanism: &str, username: Option<String>, reply: Option<&Reply>, expected: Expected) {
         self.client.truth.attempt(Attempt {
             client_ip: self.client.ip,
             service: self.service.tag.to_owned(),
@@ -313,11 +276,7 @@ impl Session {
 
     /// Tries to log in.
     pub(crate) fn login(&mut self, login: Login<'_>, expected: Expected) -> Result<()> {
-        self.attempt(
-            (login.mechanism, Some(login.user)),
-            &login.lines(),
-            expected,
-        )
+        self.attempt((login.mechanism, Some(login.user)), &login.lines(), expected)
     }
 
     /// Begins an AUTH exchange, and hangs up instead of answering the challenge.
@@ -347,13 +306,7 @@ impl Session {
     }
 
     /// Offers a recipient and insists that it is refused for that reason, with that code.
-    pub(crate) fn refused_recipient(
-        &mut self,
-        to: &str,
-        code: u16,
-        class: Happening,
-        cause: &str,
-    ) -> Result<()> {
+    pub(crate) fn refused_recipient(&mut self, to: &str, code: u16, class: Happening, cause: &str) -> Result<()> {
         self.command(format!("RCPT TO:<{to}>"), code)?;
         self.client.saw(class, self.service, cause);
         Ok(())
@@ -366,15 +319,9 @@ impl Session {
             self.command(format!("RCPT TO:<{to}>"), 250)?;
         }
         self.command("DATA", 354)?;
-        let id = format!(
-            "{}.{}@client.example.net",
-            MESSAGES.fetch_add(1, Ordering::SeqCst),
-            Timestamp::now().as_second()
-        );
-        let header = format!(
-            "From: {from}\r\nTo: {}\r\nMessage-ID: <{id}>\r\nSubject: lab",
-            to.join(", ")
-        );
+        let id =
+            format!("{}.{}@client.example.net", MESSAGES.fetch_add(1, Ordering::SeqCst), Timestamp::now().as_second());
+        let header = format!("From: {from}\r\nTo: {}\r\nMessage-ID: <{id}>\r\nSubject: lab", to.join(", "));
         let body = format!("{header}\r\n\r\nHello.\r\n.");
         self.command(body, 250)?;
         self.client.truth.message(Message {
@@ -395,8 +342,5 @@ impl Session {
 }
 
 fn is_timeout(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-    )
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
 }

@@ -131,20 +131,9 @@ impl Truth {
     }
 
     /// Writes down something else that is counted.
-    pub(crate) fn event(
-        &self,
-        class: Happening,
-        client_ip: Option<IpAddr>,
-        service: &str,
-        cause: &str,
-    ) {
-        let event = Event {
-            class,
-            client_ip,
-            service: service.to_owned(),
-            cause: cause.to_owned(),
-            at: Timestamp::now(),
-        };
+    pub(crate) fn event(&self, class: Happening, client_ip: Option<IpAddr>, service: &str, cause: &str) {
+        let event =
+            Event { class, client_ip, service: service.to_owned(), cause: cause.to_owned(), at: Timestamp::now() };
         self.with(|story| story.events.push(event));
     }
 
@@ -163,10 +152,7 @@ impl Truth {
 
     fn with<T>(&self, act: impl FnOnce(&mut Story) -> T) -> T {
         // A client thread that panicked leaves whole records behind: they are pushed in one step.
-        let mut story = self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut story = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         act(&mut story)
     }
 }
@@ -290,11 +276,7 @@ fn failure_lines(story: &Story) -> impl Iterator<Item = &Attempt> {
 
 /// Postfix cuts the mechanism at 100 bytes; the lab uses ASCII ones only.
 fn logged_mechanism(mechanism: &str) -> String {
-    mechanism
-        .chars()
-        .take(100)
-        .collect::<String>()
-        .to_uppercase()
+    mechanism.chars().take(100).collect::<String>().to_uppercase()
 }
 
 fn classes(story: &Story) -> BTreeMap<&'static str, u32> {
@@ -309,32 +291,18 @@ fn classes(story: &Story) -> BTreeMap<&'static str, u32> {
         ("not_logged_in", count_events(story, Happening::NotLoggedIn)),
         ("relay_denied", count_events(story, Happening::RelayDenied)),
         ("tls_failed", count_events(story, Happening::TlsFailed)),
-        (
-            "sender_mismatch",
-            count_events(story, Happening::SenderMismatch),
-        ),
-        (
-            "relayhost_auth_failed",
-            count_events(story, Happening::RelayhostAuthFailed),
-        ),
+        ("sender_mismatch", count_events(story, Happening::SenderMismatch)),
+        ("relayhost_auth_failed", count_events(story, Happening::RelayhostAuthFailed)),
     ])
 }
 
 fn causes(story: &Story) -> BTreeMap<String, u32> {
     let counted = |a: &&Attempt| is_failure(a.class) || a.class == Outcome::RateLimited;
-    let of_attempts = story
-        .attempts
-        .iter()
-        .filter(counted)
-        .filter_map(|a| a.cause.clone());
+    let of_attempts = story.attempts.iter().filter(counted).filter_map(|a| a.cause.clone());
     let once_per_line = ["policy.", "limit.", "tls."];
-    let of_events = story
-        .events
-        .iter()
-        .filter(|event| event.class != Happening::Uncounted);
+    let of_events = story.events.iter().filter(|event| event.class != Happening::Uncounted);
     let of_events = of_events.map(|event| event.cause.clone());
-    let of_events =
-        of_events.filter(|cause| once_per_line.iter().any(|start| cause.starts_with(start)));
+    let of_events = of_events.filter(|cause| once_per_line.iter().any(|start| cause.starts_with(start)));
     tally(of_attempts.chain(of_events))
 }
 
@@ -351,10 +319,7 @@ fn clients(story: &Story) -> Vec<ExpectClient> {
         }
     }
     clients.retain(|_, c| c.auth_ok + c.auth_failed + c.backend_fault + c.auth_refused > 0);
-    let named = clients.into_iter().map(|(ip, client)| ExpectClient {
-        client_ip: ip.to_string(),
-        ..client
-    });
+    let named = clients.into_iter().map(|(ip, client)| ExpectClient { client_ip: ip.to_string(), ..client });
     named.collect()
 }
 
@@ -365,12 +330,8 @@ fn recovered(story: &Story) -> Vec<Recovered> {
             continue;
         };
         let earlier = story.attempts.iter().take(position);
-        let failures: Vec<_> = earlier
-            .filter(|a| a.client_ip == login.client_ip && is_failure(a.class))
-            .collect();
-        let known = rows
-            .iter()
-            .any(|row| row.client_ip == login.client_ip && same_name(&row.username, name));
+        let failures: Vec<_> = earlier.filter(|a| a.client_ip == login.client_ip && is_failure(a.class)).collect();
+        let known = rows.iter().any(|row| row.client_ip == login.client_ip && same_name(&row.username, name));
         if failures.is_empty() || known {
             continue;
         }
@@ -385,10 +346,7 @@ fn recovered(story: &Story) -> Vec<Recovered> {
 }
 
 fn is_failure(class: Outcome) -> bool {
-    matches!(
-        class,
-        Outcome::AuthFailed | Outcome::BackendFault | Outcome::AuthRefused
-    )
+    matches!(class, Outcome::AuthFailed | Outcome::BackendFault | Outcome::AuthRefused)
 }
 
 /// Whether a reader of the log would put this failure down to that account.
@@ -430,9 +388,7 @@ mod tests {
             let mut word = || words.next().unwrap_or_default();
             let (ip, user, class, cause) = (word(), word(), word(), word());
             Attempt {
-                client_ip: format!("192.0.2.{ip}")
-                    .parse()
-                    .unwrap_or(IpAddr::from([0; 4])),
+                client_ip: format!("192.0.2.{ip}").parse().unwrap_or(IpAddr::from([0; 4])),
                 service: "submission".to_owned(),
                 mechanism: "plain".to_owned(),
                 username_in_log: user != "?",
@@ -448,29 +404,17 @@ mod tests {
                 at: Timestamp::UNIX_EPOCH,
             }
         });
-        Story {
-            attempts: attempts.collect(),
-            ..Story::default()
-        }
+        Story { attempts: attempts.collect(), ..Story::default() }
     }
 
     fn check_recovered(lines: &str, expected: &[(&str, &str, u32, u32)]) {
         let rows = recovered(&story(lines));
         let rows: Vec<_> = rows
             .iter()
-            .map(|row| {
-                (
-                    row.client_ip.to_string(),
-                    row.username.as_str(),
-                    row.failures,
-                    row.failures_same_user,
-                )
-            })
+            .map(|row| (row.client_ip.to_string(), row.username.as_str(), row.failures, row.failures_same_user))
             .collect();
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(ip, user, all, same)| (format!("192.0.2.{ip}"), *user, *all, *same))
-            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(ip, user, all, same)| (format!("192.0.2.{ip}"), *user, *all, *same)).collect();
         assert_eq!(rows, expected);
     }
 
@@ -479,34 +423,20 @@ mod tests {
         check_recovered("1 a failed x\n1 A ok", &[("1", "A", 1, 1)]);
         check_recovered("1 a failed x\n2 a ok", &[]);
         check_recovered("1 a ok\n1 a failed x", &[]);
-        check_recovered(
-            "1 a failed x\n1 b failed x\n1 b ok\n1 a ok",
-            &[("1", "b", 2, 1), ("1", "a", 2, 1)],
-        );
-        check_recovered(
-            "1 ? refused x\n1 a ok\n1 a failed x\n1 a ok",
-            &[("1", "a", 1, 1)],
-        );
+        check_recovered("1 a failed x\n1 b failed x\n1 b ok\n1 a ok", &[("1", "b", 2, 1), ("1", "a", 2, 1)]);
+        check_recovered("1 ? refused x\n1 a ok\n1 a failed x\n1 a ok", &[("1", "a", 1, 1)]);
         check_recovered("1 a aborted x\n1 a ok", &[]);
     }
 
     #[test]
     fn counts_follow_the_contract() {
-        let expect = Expect::of(&story(
-            "1 a failed c.x\n1 ? refused c.y\n1 ? aborted c.z\n1 a ok",
-        ));
+        let expect = Expect::of(&story("1 a failed c.x\n1 ? refused c.y\n1 ? aborted c.z\n1 a ok"));
         assert_eq!(expect.classes.get("auth_failed"), Some(&1));
         assert_eq!(expect.classes.get("auth_refused"), Some(&1));
         assert_eq!(expect.classes.get("auth_aborted"), Some(&1));
         assert_eq!(expect.classes.get("auth_ok"), Some(&1));
-        assert_eq!(
-            expect.causes,
-            BTreeMap::from([("c.x".to_owned(), 1), ("c.y".to_owned(), 1)])
-        );
+        assert_eq!(expect.causes, BTreeMap::from([("c.x".to_owned(), 1), ("c.y".to_owned(), 1)]));
         assert_eq!(expect.mechanisms, BTreeMap::from([("PLAIN".to_owned(), 1)]));
-        assert_eq!(
-            expect.services,
-            BTreeMap::from([("submission".to_owned(), 1)])
-        );
+        assert_eq!(expect.services, BTreeMap::from([("submission".to_owned(), 1)]));
     }
 }

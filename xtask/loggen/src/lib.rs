@@ -93,25 +93,8 @@ impl Default for Settings {
 
 impl Options {
     fn settings(&self) -> Settings {
-        let Self {
-            bytes,
-            days,
-            hosts,
-            stamp,
-            seed,
-            start,
-            folded,
-            ..
-        } = *self;
-        Settings {
-            bytes,
-            days,
-            hosts,
-            stamp,
-            seed,
-            start,
-            folded,
-        }
+        let Self { bytes, days, hosts, stamp, seed, start, folded, .. } = *self;
+        Settings { bytes, days, hosts, stamp, seed, start, folded }
     }
 }
 
@@ -121,25 +104,12 @@ impl Options {
 /// A file cannot be written.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let truth_file = options
-        .truth
-        .clone()
-        .unwrap_or_else(|| truth_path(&options.out));
+    let truth_file = options.truth.clone().unwrap_or_else(|| truth_path(&options.out));
     let truth = write_files(&options.settings(), &options.out, &truth_file)?;
     let seconds = begun.elapsed().as_secs_f64();
     let rate = truth.bytes as f64 / seconds / 1e6;
-    println!(
-        "{}: {} lines, {} bytes, {} to {}",
-        options.out.display(),
-        truth.lines,
-        truth.bytes,
-        truth.from,
-        truth.to
-    );
-    println!(
-        "{}: the truth about it ({seconds:.1} s, {rate:.0} MB/s)",
-        truth_file.display()
-    );
+    println!("{}: {} lines, {} bytes, {} to {}", options.out.display(), truth.lines, truth.bytes, truth.from, truth.to);
+    println!("{}: the truth about it ({seconds:.1} s, {rate:.0} MB/s)", truth_file.display());
     Ok(())
 }
 
@@ -158,16 +128,11 @@ pub fn truth_path(log: &Path) -> PathBuf {
 /// A file cannot be written.
 pub fn write_files(settings: &Settings, log: &Path, truth_file: &Path) -> anyhow::Result<Truth> {
     let file = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
-    let truth =
-        generate(settings, &file).with_context(|| format!("cannot write {}", log.display()))?;
-    let last = truth
-        .to
-        .parse::<jiff::Timestamp>()
-        .map_or(0, |to| to.as_second().max(0) as u64);
+    let truth = generate(settings, &file).with_context(|| format!("cannot write {}", log.display()))?;
+    let last = truth.to.parse::<jiff::Timestamp>().map_or(0, |to| to.as_second().max(0) as u64);
     // A file system without times of modification is no reason to stop.
     let _ = file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(last));
-    let out = File::create(truth_file)
-        .with_context(|| format!("cannot create {}", truth_file.display()))?;
+    let out = File::create(truth_file).with_context(|| format!("cannot create {}", truth_file.display()))?;
     let mut out = BufWriter::new(out);
     serde_json::to_writer_pretty(&mut out, &truth)?;
     out.write_all(b"\n")
@@ -191,11 +156,7 @@ pub fn generate(settings: &Settings, mut out: impl Write) -> io::Result<Truth> {
     let mut rng = rng::Rng::new(settings.seed ^ 0x70_6f_73_74_66_69_78);
     let users = (settings.bytes / 330_000).clamp(40, 9_600) as usize;
     let people = people::People::new(users.max(wrapped.len() * 10), &wrapped, &mut rng);
-    let log = log::Log::new(
-        settings.stamp,
-        settings.folded,
-        hosts.iter().map(|host| host.name.clone()),
-    );
+    let log = log::Log::new(settings.stamp, settings.folded, hosts.iter().map(|host| host.name.clone()));
     let mut world = world::World::new(start, end, settings.seed, hosts, people, log);
     actors::director::Director::spawn(&mut world, settings.bytes);
     while world.tick() {
@@ -219,10 +180,7 @@ pub fn generate(settings: &Settings, mut out: impl Write) -> io::Result<Truth> {
 }
 
 fn moment(at: log::Micros) -> String {
-    format!(
-        "{:.6}",
-        jiff::Timestamp::from_microsecond(at as i64).unwrap_or_default()
-    )
+    format!("{:.6}", jiff::Timestamp::from_microsecond(at as i64).unwrap_or_default())
 }
 
 /// Reads `100M`, `1G`, `2500K` or plain bytes.
@@ -231,21 +189,11 @@ fn moment(at: log::Micros) -> String {
 /// The text is no size.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let plain = text.strip_suffix(['B', 'b']).unwrap_or(text);
-    let units = [
-        (['K', 'k'], 1_000),
-        (['M', 'm'], 1_000_000),
-        (['G', 'g'], 1_000_000_000),
-    ];
-    let with_unit = units
-        .iter()
-        .find_map(|(letters, factor)| Some((plain.strip_suffix(*letters)?, *factor)));
+    let units = [(['K', 'k'], 1_000), (['M', 'm'], 1_000_000), (['G', 'g'], 1_000_000_000)];
+    let with_unit = units.iter().find_map(|(letters, factor)| Some((plain.strip_suffix(*letters)?, *factor)));
     let (digits, factor) = with_unit.unwrap_or((plain, 1u64));
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| format!("{text} is not a size such as 1G, 100M or 5000"))?;
-    number
-        .checked_mul(factor)
-        .ok_or_else(|| format!("{text} is too much"))
+    let number: u64 = digits.parse().map_err(|_| format!("{text} is not a size such as 1G, 100M or 5000"))?;
+    number.checked_mul(factor).ok_or_else(|| format!("{text} is too much"))
 }
 
 #[cfg(test)]
@@ -254,13 +202,8 @@ mod tests {
 
     #[test]
     fn sizes() {
-        let rows = [
-            ("1G", 1_000_000_000),
-            ("100M", 100_000_000),
-            ("2500k", 2_500_000),
-            ("20MB", 20_000_000),
-            ("77", 77),
-        ];
+        let rows =
+            [("1G", 1_000_000_000), ("100M", 100_000_000), ("2500k", 2_500_000), ("20MB", 20_000_000), ("77", 77)];
         for (text, size) in rows {
             assert_eq!(parse_size(text), Ok(size), "{text}");
         }

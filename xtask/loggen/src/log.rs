@@ -58,14 +58,7 @@ struct HostLine {
 
 impl Log {
     pub(crate) fn new(stamp: Stamp, folded: bool, hosts: impl Iterator<Item = String>) -> Self {
-        let hosts = hosts
-            .map(|name| HostLine {
-                name,
-                message: String::new(),
-                at: 0,
-                repeats: 0,
-            })
-            .collect();
+        let hosts = hosts.map(|name| HostLine { name, message: String::new(), at: 0, repeats: 0 }).collect();
         Self {
             bytes: String::with_capacity(1 << 19),
             lines: 0,
@@ -83,14 +76,7 @@ impl Log {
     }
 
     /// Writes one line. A pid of 0 means a program that logs without one.
-    pub(crate) fn line(
-        &mut self,
-        now: Micros,
-        host: usize,
-        tag: &str,
-        pid: u32,
-        message: fmt::Arguments<'_>,
-    ) {
+    pub(crate) fn line(&mut self, now: Micros, host: usize, tag: &str, pid: u32, message: fmt::Arguments<'_>) {
         let at = now.max(self.last + LINE_GAP);
         self.last = at;
         self.first.get_or_insert(at);
@@ -109,10 +95,7 @@ impl Log {
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
         put(&mut text, tag, pid, message);
-        let entry = self
-            .hosts
-            .get_mut(host)
-            .expect("a host number comes from the list of hosts");
+        let entry = self.hosts.get_mut(host).expect("a host number comes from the list of hosts");
         if entry.message == text {
             entry.repeats += 1;
             entry.at = at;
@@ -123,18 +106,12 @@ impl Log {
         self.begin(at, host);
         self.bytes.push_str(&text);
         self.end();
-        let entry = self
-            .hosts
-            .get_mut(host)
-            .expect("a host number comes from the list of hosts");
+        let entry = self.hosts.get_mut(host).expect("a host number comes from the list of hosts");
         self.scratch = std::mem::replace(&mut entry.message, text);
     }
 
     fn flush_repeats(&mut self, host: usize) {
-        let entry = self
-            .hosts
-            .get_mut(host)
-            .expect("a host number comes from the list of hosts");
+        let entry = self.hosts.get_mut(host).expect("a host number comes from the list of hosts");
         let (repeats, at) = (std::mem::take(&mut entry.repeats), entry.at);
         if repeats == 0 {
             return;
@@ -144,10 +121,7 @@ impl Log {
         match message.split_once(": ") {
             Some((tag, text)) if repeats > 1 => {
                 self.repeat_lines += 1;
-                put_args(
-                    &mut self.bytes,
-                    format_args!("{tag}: message repeated {repeats} times: [ {text}]"),
-                );
+                put_args(&mut self.bytes, format_args!("{tag}: message repeated {repeats} times: [ {text}]"));
             }
             _ => self.bytes.push_str(&message),
         }
@@ -168,19 +142,12 @@ impl Log {
             self.cached_text = up_to_minute(self.stamp, minute);
         }
         self.bytes.push_str(&self.cached_text);
-        self.bytes
-            .extend([second / 10, second % 10].map(|digit| char::from(b'0' + digit as u8)));
+        self.bytes.extend([second / 10, second % 10].map(|digit| char::from(b'0' + digit as u8)));
         if self.stamp == Stamp::Rfc3339 {
             put_args(&mut self.bytes, format_args!(".{:06}+00:00", at % SECOND));
         }
         self.bytes.push(' ');
-        self.bytes.push_str(
-            &self
-                .hosts
-                .get(host)
-                .expect("a host number comes from the list of hosts")
-                .name,
-        );
+        self.bytes.push_str(&self.hosts.get(host).expect("a host number comes from the list of hosts").name);
         self.bytes.push(' ');
     }
 
@@ -202,11 +169,7 @@ impl Log {
 
     /// The first and the last moment, as precise as the stamps are.
     pub(crate) fn span(&self) -> (Micros, Micros) {
-        let precision = if self.stamp == Stamp::Rfc3339 {
-            1
-        } else {
-            SECOND
-        };
+        let precision = if self.stamp == Stamp::Rfc3339 { 1 } else { SECOND };
         let cut = |at: Micros| at / precision * precision;
         (cut(self.first.unwrap_or(0)), cut(self.last))
     }
@@ -222,13 +185,11 @@ fn put(out: &mut String, tag: &str, pid: u32, message: fmt::Arguments<'_>) {
 }
 
 fn put_args(out: &mut String, args: fmt::Arguments<'_>) {
-    out.write_fmt(args)
-        .expect("writing to a string cannot fail");
+    out.write_fmt(args).expect("writing to a string cannot fail");
 }
 
 fn up_to_minute(stamp: Stamp, minute: u64) -> String {
-    let time =
-        jiff::Timestamp::from_second((minute * 60) as i64).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let time = jiff::Timestamp::from_second((minute * 60) as i64).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let format = match stamp {
         Stamp::Rfc3164 => "%b %e %H:%M:",
         Stamp::Rfc3339 => "%Y-%m-%dT%H:%M:",

@@ -62,30 +62,16 @@ pub(crate) enum Fate {
 impl Letter {
     /// Mail from elsewhere to accounts here.
     pub(crate) fn inbound(world: &mut World, recipients: usize) -> Self {
-        let sender = if world.rng.chance(40) {
-            String::new()
-        } else {
-            people::stranger(&mut world.rng)
-        };
+        let sender = if world.rng.chance(40) { String::new() } else { people::stranger(&mut world.rng) };
         let recipients = (0..recipients)
             .map(|_| {
                 let number = world.people.any(&mut world.rng);
                 let address = world.people.user(number).name.to_string();
-                Recipient {
-                    address,
-                    route: Route::Local,
-                    fate: fate(world, 8, 12),
-                }
+                Recipient { address, route: Route::Local, fate: fate(world, 8, 12) }
             })
             .collect();
         let size = world.rng.skewed(1200, 400_000);
-        Self {
-            sender: sender.into(),
-            recipients,
-            size,
-            filtered: world.rng.chance(250),
-            header: None,
-        }
+        Self { sender: sender.into(), recipients, size, filtered: world.rng.chance(250), header: None }
     }
 
     /// Mail from an account here to the world, and to colleagues.
@@ -93,35 +79,15 @@ impl Letter {
         let count = 1 + world.rng.skewed(0, 7);
         let recipients = (0..count).map(|_| outbound_recipient(world)).collect();
         let size = world.rng.skewed(900, 3_000_000);
-        Self {
-            sender: Rc::clone(sender),
-            recipients,
-            size,
-            filtered: world.rng.chance(300),
-            header: None,
-        }
+        Self { sender: Rc::clone(sender), recipients, size, filtered: world.rng.chance(300), header: None }
     }
 
     fn notification(world: &mut World, to: &str) -> Self {
         let ours = to.ends_with(".test");
-        let route = if ours {
-            Route::Local
-        } else {
-            remote(world, to)
-        };
+        let route = if ours { Route::Local } else { remote(world, to) };
         let fate = fate(world, 60, 20);
-        let recipients = vec![Recipient {
-            address: to.to_owned(),
-            route,
-            fate,
-        }];
-        Self {
-            sender: "".into(),
-            recipients,
-            size: world.rng.range(2400, 6000),
-            filtered: false,
-            header: None,
-        }
+        let recipients = vec![Recipient { address: to.to_owned(), route, fate }];
+        Self { sender: "".into(), recipients, size: world.rng.range(2400, 6000), filtered: false, header: None }
     }
 }
 
@@ -129,42 +95,20 @@ fn outbound_recipient(world: &mut World) -> Recipient {
     if world.rng.chance(200) {
         let number = world.people.any(&mut world.rng);
         let address = world.people.user(number).name.to_string();
-        return Recipient {
-            address,
-            route: Route::Local,
-            fate: Fate::Sent,
-        };
+        return Recipient { address, route: Route::Local, fate: Fate::Sent };
     }
     let address = people::stranger(&mut world.rng);
     if world.rng.chance(40) {
-        let fate = if world.rng.chance(60) {
-            Fate::NoLogin(world.rng.range(1, 4) as u8)
-        } else {
-            Fate::Sent
-        };
-        return Recipient {
-            address,
-            route: Route::Relayhost,
-            fate,
-        };
+        let fate = if world.rng.chance(60) { Fate::NoLogin(world.rng.range(1, 4) as u8) } else { Fate::Sent };
+        return Recipient { address, route: Route::Relayhost, fate };
     }
     let route = remote(world, &address);
     let decoy = world.rng.chance(2);
-    Recipient {
-        address,
-        route,
-        fate: if decoy {
-            Fate::BouncedWithDecoy
-        } else {
-            fate(world, 18, 45)
-        },
-    }
+    Recipient { address, route, fate: if decoy { Fate::BouncedWithDecoy } else { fate(world, 18, 45) } }
 }
 
 fn remote(world: &mut World, address: &str) -> Route {
-    let domain = address
-        .rsplit_once('@')
-        .map_or("acme.example", |(_, domain)| domain);
+    let domain = address.rsplit_once('@').map_or("acme.example", |(_, domain)| domain);
     Route::Remote(people::exchanger(domain, &mut world.rng).into())
 }
 
@@ -174,11 +118,7 @@ fn fate(world: &mut World, bounced: u64, deferred: u64) -> Fate {
     if roll < bounced {
         Fate::Bounced
     } else if roll < bounced + deferred {
-        if world.rng.chance(30) {
-            Fate::Never
-        } else {
-            Fate::Later(1 + world.rng.skewed(0, 3) as u8)
-        }
+        if world.rng.chance(30) { Fate::Never } else { Fate::Later(1 + world.rng.skewed(0, 3) as u8) }
     } else {
         Fate::Sent
     }
@@ -210,45 +150,23 @@ enum Stage {
 impl Message {
     /// Starts the life of a message whose text is complete.
     pub(crate) fn spawn(world: &mut World, host: usize, id: QueueId, letter: Letter) {
-        let message_id = format!(
-            "<{:X}.{:07X}@{}>",
-            world.now / 7,
-            world.rng.below(1 << 28),
-            people::domain(&mut world.rng)
-        );
+        let message_id =
+            format!("<{:X}.{:07X}@{}>", world.now / 7, world.rng.below(1 << 28), people::domain(&mut world.rng));
         Self::spawn_as(world, host, id, letter, message_id.into());
     }
 
     fn spawn_as(world: &mut World, host: usize, id: QueueId, letter: Letter, message_id: Rc<str>) {
         let delay = world.rng.range(5_000, 80_000);
         let arrived = world.now;
-        let message = Self {
-            host,
-            id,
-            message_id,
-            letter,
-            arrived,
-            tries: 0,
-            stage: Stage::Cleanup,
-        };
+        let message = Self { host, id, message_id, letter, arrived, tries: 0, stage: Stage::Cleanup };
         world.spawn(delay, Box::new(message));
     }
 
     fn cleanup(&mut self, world: &mut World) -> Next {
         let id = &self.id;
-        let pid = world.say(
-            self.host,
-            Daemon::Cleanup,
-            format_args!("{id}: message-id={}", self.message_id),
-        );
+        let pid = world.say(self.host, Daemon::Cleanup, format_args!("{id}: message-id={}", self.message_id));
         if let Some(header) = self.letter.header.take() {
-            world.log.line(
-                world.now,
-                self.host,
-                Daemon::Cleanup.tag(),
-                pid,
-                format_args!("{id}: {header}"),
-            );
+            world.log.line(world.now, self.host, Daemon::Cleanup.tag(), pid, format_args!("{id}: {header}"));
             world.ledger.decoy();
         }
         self.stage = Stage::Active;
@@ -256,12 +174,7 @@ impl Message {
     }
 
     fn active(&mut self, world: &mut World) -> Next {
-        let Letter {
-            sender,
-            size,
-            recipients,
-            ..
-        } = &self.letter;
+        let Letter { sender, size, recipients, .. } = &self.letter;
         let (id, nrcpt) = (&self.id, recipients.len());
         world.say(
             self.host,
@@ -301,32 +214,15 @@ impl Message {
             })
             .collect();
         let sender = Rc::clone(&self.letter.sender);
-        let again = Letter {
-            sender,
-            recipients,
-            size: self.letter.size + 460,
-            filtered: false,
-            header: None,
-        };
-        Self::spawn_as(
-            world,
-            self.host,
-            Rc::clone(&next),
-            again,
-            Rc::clone(&self.message_id),
-        );
+        let again = Letter { sender, recipients, size: self.letter.size + 460, filtered: false, header: None };
+        Self::spawn_as(world, self.host, Rc::clone(&next), again, Rc::clone(&self.message_id));
         self.stage = Stage::Filtered(session, next);
         Next::In(world.rng.range(90_000, 160_000))
     }
 
     fn filtered(&mut self, world: &mut World, session: Session, next: &str) -> Next {
         session.quit(world);
-        let Letter {
-            sender,
-            size,
-            recipients,
-            ..
-        } = &self.letter;
+        let Letter { sender, size, recipients, .. } = &self.letter;
         let (id, host) = (&self.id, self.host);
         let first = recipients.first().map_or("", |r| r.address.as_str());
         let took = (world.now - self.arrived) / 1000;
@@ -338,9 +234,15 @@ impl Message {
         for recipient in recipients {
             let delays = Delays::of(world, self.arrived, 400);
             world.ledger.delivery("sent");
-            world.say(host, Daemon::Smtp, format_args!(
-                "{id}: to=<{}>, relay=127.0.0.1[127.0.0.1]:10024, {delays}, dsn=2.0.0, status=sent (250 2.0.0 from \
-                 MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {next})", recipient.address));
+            world.say(
+                host,
+                Daemon::Smtp,
+                format_args!(
+                    "{id}: to=<{}>, relay=127.0.0.1[127.0.0.1]:10024, {delays}, dsn=2.0.0, status=sent (250 2.0.0 from \
+                 MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {next})",
+                    recipient.address
+                ),
+            );
         }
         self.stage = Stage::Remove;
         Next::In(world.rng.range(300, 3_000))
@@ -361,22 +263,10 @@ impl Message {
 
     /// All recipients have had their try: done, or again later, or given up.
     fn settle(&mut self, world: &mut World) -> Next {
-        let open = self
-            .letter
-            .recipients
-            .iter()
-            .any(|r| !matches!(r.fate, Fate::Done | Fate::Failed));
-        let failed = self
-            .letter
-            .recipients
-            .iter()
-            .any(|r| r.fate == Fate::Failed);
+        let open = self.letter.recipients.iter().any(|r| !matches!(r.fate, Fate::Done | Fate::Failed));
+        let failed = self.letter.recipients.iter().any(|r| r.fate == Fate::Failed);
         if !open {
-            self.stage = if failed && !self.letter.sender.is_empty() {
-                Stage::Notify
-            } else {
-                Stage::Remove
-            };
+            self.stage = if failed && !self.letter.sender.is_empty() { Stage::Notify } else { Stage::Remove };
             return Next::In(world.rng.range(300, 4_000));
         }
         if world.now - self.arrived > LIFETIME {
@@ -387,15 +277,10 @@ impl Message {
                 format_args!("{id}: from=<{sender}>, status=expired, returned to sender"),
             );
             world.ledger.delivery("expired");
-            self.stage = if sender.is_empty() {
-                Stage::Remove
-            } else {
-                Stage::Notify
-            };
+            self.stage = if sender.is_empty() { Stage::Remove } else { Stage::Notify };
             return Next::In(world.rng.range(300, 4_000));
         }
-        let wait =
-            ((5 * MINUTE) << self.tries.min(5)).min(66 * MINUTE) + world.rng.below(30 * SECOND);
+        let wait = ((5 * MINUTE) << self.tries.min(5)).min(66 * MINUTE) + world.rng.below(30 * SECOND);
         if world.now + wait >= world.end {
             return Next::Done;
         }
@@ -407,11 +292,7 @@ impl Message {
         let sender = Rc::clone(&self.letter.sender);
         let id = world.queue_id(self.host);
         let letter = Letter::notification(world, &sender);
-        world.say(
-            self.host,
-            Daemon::Bounce,
-            format_args!("{}: sender non-delivery notification: {id}", self.id),
-        );
+        world.say(self.host, Daemon::Bounce, format_args!("{}: sender non-delivery notification: {id}", self.id));
         Self::spawn(world, self.host, id, letter);
         self.stage = Stage::Remove;
         Next::In(world.rng.range(300, 4_000))
@@ -429,11 +310,7 @@ impl Actor for Message {
             Stage::Settle => self.settle(world),
             Stage::Notify => self.notify(world),
             Stage::Remove => {
-                world.say(
-                    self.host,
-                    Daemon::Qmgr,
-                    format_args!("{}: removed", self.id),
-                );
+                world.say(self.host, Daemon::Qmgr, format_args!("{}: removed", self.id));
                 world.ledger.removed();
                 Next::Done
             }
@@ -449,21 +326,12 @@ const REFUSALS: &[&str] = &[
 ];
 
 /// One try for one recipient: the line, and what is left to happen.
-fn deliver(
-    world: &mut World,
-    host: usize,
-    id: &str,
-    recipient: &Recipient,
-    arrived: Micros,
-) -> Fate {
+fn deliver(world: &mut World, host: usize, id: &str, recipient: &Recipient, arrived: Micros) -> Fate {
     let to = recipient.address.as_str();
     let (daemon, relay) = match &recipient.route {
         Route::Local => local(world, host),
         Route::Remote(name) => (Daemon::Smtp, name.to_string()),
-        Route::Relayhost => (
-            Daemon::Smtp,
-            "smarthost.provider.example[198.18.250.25]".to_owned(),
-        ),
+        Route::Relayhost => (Daemon::Smtp, "smarthost.provider.example[198.18.250.25]".to_owned()),
     };
     let port = if matches!(recipient.route, Route::Local) {
         ""
@@ -475,13 +343,13 @@ fn deliver(
     let remote = !port.is_empty();
     let slow = if remote { 2_500 } else { 60 };
     let delays = Delays::of(world, arrived, slow);
-    let say = |world: &mut World,
-               relay: &str,
-               dsn: &str,
-               status: &'static str,
-               text: fmt::Arguments<'_>| {
+    let say = |world: &mut World, relay: &str, dsn: &str, status: &'static str, text: fmt::Arguments<'_>| {
         world.ledger.delivery(status);
-        world.say(host, daemon, format_args!("{id}: to=<{to}>, relay={relay}{port}, {delays}, dsn={dsn}, status={status} ({text})"));
+        world.say(
+            host,
+            daemon,
+            format_args!("{id}: to=<{to}>, relay={relay}{port}, {delays}, dsn={dsn}, status={status} ({text})"),
+        );
     };
     match recipient.fate {
         Fate::Sent | Fate::Later(0) | Fate::NoLogin(0) => {
@@ -492,54 +360,20 @@ fn deliver(
                         world.say(host, daemon, format_args!(
                             "Untrusted TLS connection established to {relay}{port}: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)"));
                     }
-                    say(
-                        world,
-                        &relay,
-                        "2.0.0",
-                        "sent",
-                        format_args!("250 2.0.0 Ok: queued as {number:X}"),
-                    );
+                    say(world, &relay, "2.0.0", "sent", format_args!("250 2.0.0 Ok: queued as {number:X}"));
                 }
-                Daemon::Lmtp => say(
-                    world,
-                    &relay,
-                    "2.0.0",
-                    "sent",
-                    format_args!("250 2.0.0 <{to}> {number:x}+mZg Saved"),
-                ),
-                Daemon::Virtual => say(
-                    world,
-                    &relay,
-                    "2.0.0",
-                    "sent",
-                    format_args!("delivered to maildir"),
-                ),
-                Daemon::Pipe => say(
-                    world,
-                    &relay,
-                    "2.0.0",
-                    "sent",
-                    format_args!("delivered via dovecot service"),
-                ),
-                _ => say(
-                    world,
-                    &relay,
-                    "2.0.0",
-                    "sent",
-                    format_args!("delivered to mailbox"),
-                ),
+                Daemon::Lmtp => {
+                    say(world, &relay, "2.0.0", "sent", format_args!("250 2.0.0 <{to}> {number:x}+mZg Saved"))
+                }
+                Daemon::Virtual => say(world, &relay, "2.0.0", "sent", format_args!("delivered to maildir")),
+                Daemon::Pipe => say(world, &relay, "2.0.0", "sent", format_args!("delivered via dovecot service")),
+                _ => say(world, &relay, "2.0.0", "sent", format_args!("delivered to mailbox")),
             }
             Fate::Done
         }
         Fate::Bounced if remote => {
             let text = world.rng.pick(REFUSALS).replace("{}", to);
-            say(
-                world,
-                &relay,
-                "5.1.1",
-                "bounced",
-                format_args!("host {relay} said: {text}"),
-            );
+            say(world, &relay, "5.1.1", "bounced", format_args!("host {relay} said: {text}"));
             Fate::Failed
         }
         Fate::Bounced => {
@@ -548,9 +382,7 @@ fn deliver(
                 &relay,
                 "5.2.2",
                 "bounced",
-                format_args!(
-                    "can't create user output file. Quota exceeded (mailbox for user is full)"
-                ),
+                format_args!("can't create user output file. Quota exceeded (mailbox for user is full)"),
             );
             Fate::Failed
         }
@@ -584,13 +416,7 @@ fn deliver(
         }
         fate => {
             if !remote {
-                say(
-                    world,
-                    &relay,
-                    "4.2.0",
-                    "deferred",
-                    format_args!("temporary failure. Command output: lock failed"),
-                );
+                say(world, &relay, "4.2.0", "deferred", format_args!("temporary failure. Command output: lock failed"));
             } else if world.rng.chance(450) {
                 say(
                     world,
@@ -607,11 +433,7 @@ fn deliver(
                 world.say(host, daemon, format_args!(
                     "{id}: to=<{to}>, relay=none, {delays}, dsn=4.4.1, status=deferred (connect to {relay}{port}: Connection timed out)"));
             }
-            if let Fate::Later(left) = fate {
-                Fate::Later(left - 1)
-            } else {
-                fate
-            }
+            if let Fate::Later(left) = fate { Fate::Later(left - 1) } else { fate }
         }
     }
 }
@@ -620,19 +442,12 @@ fn deliver(
 fn local(world: &mut World, host: usize) -> (Daemon, String) {
     let h = world.host(host);
     if h.dovecot {
-        return (
-            Daemon::Lmtp,
-            format!("{}.example.test[private/dovecot-lmtp]", h.name),
-        );
+        return (Daemon::Lmtp, format!("{}.example.test[private/dovecot-lmtp]", h.name));
     }
     if h.long_ids {
         return (Daemon::Virtual, "virtual".to_owned());
     }
-    if world.rng.chance(300) {
-        (Daemon::Pipe, "dovecot".to_owned())
-    } else {
-        (Daemon::Local, "local".to_owned())
-    }
+    if world.rng.chance(300) { (Daemon::Pipe, "dovecot".to_owned()) } else { (Daemon::Local, "local".to_owned()) }
 }
 
 /// `delay=` and `delays=`, in hundredths of a second.
@@ -643,15 +458,10 @@ struct Delays {
 impl Delays {
     fn of(world: &mut World, arrived: Micros, slow_ms: u64) -> Self {
         let total = (world.now - arrived) / 10_000;
-        let (setup, sending) = (
-            world.rng.skewed(0, slow_ms / 20),
-            world.rng.skewed(1, slow_ms / 10 + 2),
-        );
+        let (setup, sending) = (world.rng.skewed(0, slow_ms / 20), world.rng.skewed(1, slow_ms / 10 + 2));
         let received = world.rng.range(3, 40).min(total);
         let queued = total.saturating_sub(received + setup + sending);
-        Self {
-            parts: [received, queued, setup, sending],
-        }
+        Self { parts: [received, queued, setup, sending] }
     }
 }
 

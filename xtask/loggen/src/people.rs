@@ -10,26 +10,18 @@ use crate::rng::Rng;
 use crate::world::{Client, Service};
 
 const FIRST: &[&str] = &[
-    "anna", "bernd", "carla", "dario", "elena", "fabian", "greta", "henrik", "ines", "jonas",
-    "katrin", "lukas", "maria", "niklas", "olga", "paul", "quentin", "rosa", "stefan", "tanja",
-    "ulrich", "vera", "walter", "xenia", "yannick", "zoe", "amelie", "boris", "chiara", "dietmar",
-    "esther", "felix", "gisela", "hannes", "irina", "jakob", "klara", "leon", "miriam", "nora",
+    "anna", "bernd", "carla", "dario", "elena", "fabian", "greta", "henrik", "ines", "jonas", "katrin", "lukas",
+    "maria", "niklas", "olga", "paul", "quentin", "rosa", "stefan", "tanja", "ulrich", "vera", "walter", "xenia",
+    "yannick", "zoe", "amelie", "boris", "chiara", "dietmar", "esther", "felix", "gisela", "hannes", "irina", "jakob",
+    "klara", "leon", "miriam", "nora",
 ];
 const LAST: &[&str] = &[
-    "albers", "becker", "conrad", "dietz", "engel", "fischer", "graf", "hartmann", "ilgner",
-    "jansen", "keller", "lorenz", "maurer", "neumann", "ortlieb", "pohl", "quast", "richter",
-    "sommer", "thiel", "ulmer", "vogel", "wagner", "ziegler", "arnold", "brandt", "cremer", "dahl",
-    "ebert", "frank", "gruber", "heinze", "jung", "kraus", "lange", "moser", "nagel", "otto",
-    "petersen", "roth",
+    "albers", "becker", "conrad", "dietz", "engel", "fischer", "graf", "hartmann", "ilgner", "jansen", "keller",
+    "lorenz", "maurer", "neumann", "ortlieb", "pohl", "quast", "richter", "sommer", "thiel", "ulmer", "vogel",
+    "wagner", "ziegler", "arnold", "brandt", "cremer", "dahl", "ebert", "frank", "gruber", "heinze", "jung", "kraus",
+    "lange", "moser", "nagel", "otto", "petersen", "roth",
 ];
-const OURS: &[&str] = &[
-    "example.test",
-    "firma.test",
-    "schule.test",
-    "verein.test",
-    "praxis.test",
-    "werkstatt.test",
-];
+const OURS: &[&str] = &["example.test", "firma.test", "schule.test", "verein.test", "praxis.test", "werkstatt.test"];
 const FOREIGN: &[&str] = &[
     "acme.example",
     "bigmail.example",
@@ -62,18 +54,8 @@ const FOREIGN: &[&str] = &[
     "office.example.net",
     "alumni.example.edu",
 ];
-const BULK: &[&str] = &[
-    "news",
-    "noreply",
-    "bounce",
-    "info",
-    "notification",
-    "list",
-    "billing",
-    "service",
-    "alerts",
-    "hello",
-];
+const BULK: &[&str] =
+    &["news", "noreply", "bounce", "info", "notification", "list", "billing", "service", "alerts", "hello"];
 const DICTIONARY: &[&str] = &[
     "admin",
     "administrator",
@@ -169,22 +151,14 @@ impl People {
                     _ => Rc::new(home(rng)),
                 };
                 let mechanism = if rng.chance(700) { "PLAIN" } else { "LOGIN" };
-                User {
-                    name: account(n).into(),
-                    service,
-                    mechanism,
-                    home,
-                    phone: Rc::new(phone(rng)),
-                }
+                User { name: account(n).into(), service, mechanism, home, phone: Rc::new(phone(rng)) }
             })
             .collect();
         Self { users }
     }
 
     pub(crate) fn user(&self, number: usize) -> &User {
-        self.users
-            .get(number % self.users.len())
-            .expect("there is always somebody with an account")
+        self.users.get(number % self.users.len()).expect("there is always somebody with an account")
     }
 
     pub(crate) fn any(&self, rng: &mut Rng) -> usize {
@@ -194,46 +168,27 @@ impl People {
     /// Somebody whose host is this one.
     pub(crate) fn any_of(&self, host: usize, hosts: usize, rng: &mut Rng) -> usize {
         let number = self.any(rng) / hosts * hosts + host;
-        if number < self.users.len() {
-            number
-        } else {
-            host
-        }
+        if number < self.users.len() { number } else { host }
     }
 }
 
 /// The name of account `n`, all different.
 fn account(n: usize) -> String {
     let first = FIRST.get(n % FIRST.len()).copied().unwrap_or("a");
-    let last = LAST
-        .get((n / FIRST.len() + n * 7) % LAST.len())
-        .copied()
-        .unwrap_or("b");
-    let domain = OURS
-        .get(n / (FIRST.len() * LAST.len()) % OURS.len())
-        .copied()
-        .unwrap_or("example.test");
+    let last = LAST.get((n / FIRST.len() + n * 7) % LAST.len()).copied().unwrap_or("b");
+    let domain = OURS.get(n / (FIRST.len() * LAST.len()) % OURS.len()).copied().unwrap_or("example.test");
     format!("{first}.{last}@{domain}")
 }
 
 /// A name from the lists that guessers use; no account has such a name.
 pub(crate) fn guess(rng: &mut Rng) -> String {
     let name = rng.pick(DICTIONARY);
-    if rng.chance(450) {
-        name.to_owned()
-    } else {
-        format!("{name}@{}", rng.pick(OURS))
-    }
+    if rng.chance(450) { name.to_owned() } else { format!("{name}@{}", rng.pick(OURS)) }
 }
 
 /// A recipient on our side that does not exist.
 pub(crate) fn nobody(rng: &mut Rng) -> String {
-    format!(
-        "{}{}@{}",
-        rng.pick(FIRST),
-        rng.range(10, 99),
-        rng.pick(OURS)
-    )
+    format!("{}{}@{}", rng.pick(FIRST), rng.range(10, 99), rng.pick(OURS))
 }
 
 /// A sender or recipient elsewhere.
@@ -242,12 +197,7 @@ pub(crate) fn stranger(rng: &mut Rng) -> String {
     if rng.chance(400) {
         format!("{}@{domain}", rng.pick(BULK))
     } else if rng.chance(150) {
-        format!(
-            "bounce+{:x}-{}={}@{domain}",
-            rng.below(1 << 32),
-            rng.pick(FIRST),
-            rng.pick(OURS)
-        )
+        format!("bounce+{:x}-{}={}@{domain}", rng.below(1 << 32), rng.pick(FIRST), rng.pick(OURS))
     } else {
         format!("{}.{}@{domain}", rng.pick(FIRST), rng.pick(LAST))
     }
@@ -261,38 +211,18 @@ pub(crate) fn domain(rng: &mut Rng) -> &'static str {
 /// The mail server of a domain elsewhere, `name[addr]`.
 pub(crate) fn exchanger(domain: &str, rng: &mut Rng) -> String {
     let number = rng.range(1, 4);
-    let sum = domain
-        .bytes()
-        .fold(0u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b));
-    format!(
-        "mx{number}.{domain}[{}]",
-        Ipv4Addr::new(198, 18, sum, number as u8)
-    )
+    let sum = domain.bytes().fold(0u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b));
+    format!("mx{number}.{domain}[{}]", Ipv4Addr::new(198, 18, sum, number as u8))
 }
 
 /// A foreign mail server that sends to us.
 pub(crate) fn sender(rng: &mut Rng) -> Client {
     let domain = rng.pick(FOREIGN);
     let ip = if rng.chance(120) {
-        Ipv6Addr::new(
-            0x2001,
-            0xdb8,
-            0x5e,
-            rng.below(512) as u16,
-            0,
-            0,
-            0,
-            rng.range(1, 200) as u16,
-        )
-        .to_string()
+        Ipv6Addr::new(0x2001, 0xdb8, 0x5e, rng.below(512) as u16, 0, 0, 0, rng.range(1, 200) as u16).to_string()
     } else {
-        Ipv4Addr::new(
-            rng.range(240, 244) as u8,
-            rng.below(256) as u8,
-            rng.below(256) as u8,
-            rng.range(1, 250) as u8,
-        )
-        .to_string()
+        Ipv4Addr::new(rng.range(240, 244) as u8, rng.below(256) as u8, rng.below(256) as u8, rng.range(1, 250) as u8)
+            .to_string()
     };
     let name = format!("out{}.{domain}", rng.range(1, 60));
     if rng.chance(80) {
@@ -304,24 +234,11 @@ pub(crate) fn sender(rng: &mut Rng) -> Client {
 /// A machine that wants in.
 pub(crate) fn attacker(rng: &mut Rng) -> Client {
     if rng.chance(30) {
-        let ip = Ipv6Addr::new(
-            0x2001,
-            0xdb8,
-            0xbad,
-            rng.below(4096) as u16,
-            0,
-            0,
-            0,
-            rng.range(1, 9) as u16,
-        );
+        let ip = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, rng.below(4096) as u16, 0, 0, 0, rng.range(1, 9) as u16);
         return client("unknown", ip.to_string(), "User".to_owned());
     }
-    let ip = Ipv4Addr::new(
-        rng.range(244, 248) as u8,
-        rng.below(256) as u8,
-        rng.below(256) as u8,
-        rng.range(1, 255) as u8,
-    );
+    let ip =
+        Ipv4Addr::new(rng.range(244, 248) as u8, rng.below(256) as u8, rng.below(256) as u8, rng.range(1, 255) as u8);
     let helo = match rng.below(4) {
         0 => "User".to_owned(),
         1 => "ylmf-pc".to_owned(),
@@ -332,49 +249,25 @@ pub(crate) fn attacker(rng: &mut Rng) -> Client {
         0..=6 => client("unknown", ip.to_string(), helo),
         7 => {
             let [a, b, c, d] = ip.octets();
-            client(
-                &format!("host-{a}-{b}-{c}-{d}.dyn.{}", rng.pick(FOREIGN)),
-                ip.to_string(),
-                helo,
-            )
+            client(&format!("host-{a}-{b}-{c}-{d}.dyn.{}", rng.pick(FOREIGN)), ip.to_string(), helo)
         }
-        _ => client(
-            &format!("srv{}.{}", rng.below(9000), rng.pick(FOREIGN)),
-            ip.to_string(),
-            helo,
-        ),
+        _ => client(&format!("srv{}.{}", rng.below(9000), rng.pick(FOREIGN)), ip.to_string(), helo),
     }
 }
 
 /// A client that was gone before the server could ask for its address.
 pub(crate) fn vanished() -> Client {
-    Client {
-        text: "unknown[unknown]".to_owned(),
-        ip: None,
-        helo: "User".to_owned(),
-    }
+    Client { text: "unknown[unknown]".to_owned(), ip: None, helo: "User".to_owned() }
 }
 
 fn home(rng: &mut Rng) -> Client {
     if rng.chance(120) {
-        let ip = Ipv6Addr::new(
-            0x2001,
-            0xdb8,
-            0x100,
-            rng.below(65536) as u16,
-            rng.next() as u16,
-            rng.next() as u16,
-            1,
-            0x22,
-        );
+        let ip =
+            Ipv6Addr::new(0x2001, 0xdb8, 0x100, rng.below(65536) as u16, rng.next() as u16, rng.next() as u16, 1, 0x22);
         return client("unknown", ip.to_string(), "laptop.local".to_owned());
     }
-    let ip = Ipv4Addr::new(
-        rng.range(248, 252) as u8,
-        rng.below(256) as u8,
-        rng.below(256) as u8,
-        rng.range(1, 255) as u8,
-    );
+    let ip =
+        Ipv4Addr::new(rng.range(248, 252) as u8, rng.below(256) as u8, rng.below(256) as u8, rng.range(1, 255) as u8);
     let [a, b, c, d] = ip.octets();
     client(
         &format!("p{a:02x}{b:02x}{c:02x}{d:02x}.dsl.telco.example"),
@@ -384,28 +277,15 @@ fn home(rng: &mut Rng) -> Client {
 }
 
 fn phone(rng: &mut Rng) -> Client {
-    let ip = Ipv4Addr::new(
-        100,
-        rng.range(64, 128) as u8,
-        rng.below(256) as u8,
-        rng.range(1, 255) as u8,
-    );
+    let ip = Ipv4Addr::new(100, rng.range(64, 128) as u8, rng.below(256) as u8, rng.range(1, 255) as u8);
     client("unknown", ip.to_string(), "smtpclient.apple".to_owned())
 }
 
 fn office(n: usize) -> Client {
     let ip = Ipv4Addr::new(198, 51, 100, (n % 250 + 1) as u8);
-    client(
-        &format!("gw{n}.firma.test"),
-        ip.to_string(),
-        "[10.0.0.17]".to_owned(),
-    )
+    client(&format!("gw{n}.firma.test"), ip.to_string(), "[10.0.0.17]".to_owned())
 }
 
 fn client(name: &str, ip: String, helo: String) -> Client {
-    Client {
-        text: format!("{name}[{ip}]"),
-        ip: Some(ip),
-        helo,
-    }
+    Client { text: format!("{name}[{ip}]"), ip: Some(ip), helo }
 }

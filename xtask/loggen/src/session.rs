@@ -23,9 +23,7 @@ pub(crate) enum Command {
     Quit,
 }
 
-const COMMANDS: [&str; 8] = [
-    "helo", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "quit",
-];
+const COMMANDS: [&str; 8] = ["helo", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "quit"];
 
 /// Why a backend refuses a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,12 +60,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// The client connects.
-    pub(crate) fn open(
-        world: &mut World,
-        host: usize,
-        service: Service,
-        client: &Rc<Client>,
-    ) -> Box<Self> {
+    pub(crate) fn open(world: &mut World, host: usize, service: Service, client: &Rc<Client>) -> Box<Self> {
         let process = world.take_process(host, service);
         let port_logging = world.host(host).port_logging && client.ip.is_some();
         let who = if port_logging {
@@ -87,35 +80,19 @@ impl Session {
             login: None,
             encrypted: false,
         });
-        if let Some(ip) = client
-            .ip
-            .as_deref()
-            .filter(|_| client.text.starts_with("unknown"))
+        if let Some(ip) = client.ip.as_deref().filter(|_| client.text.starts_with("unknown"))
             && world.rng.chance(300)
         {
             let name = format!("static.{}.provider.example", world.rng.below(100_000));
-            let why = if world.rng.chance(700) {
-                ": Name or service not known"
-            } else {
-                ""
-            };
-            session.say(
-                world,
-                format_args!("warning: hostname {name} does not resolve to address {ip}{why}"),
-            );
+            let why = if world.rng.chance(700) { ": Name or service not known" } else { "" };
+            session.say(world, format_args!("warning: hostname {name} does not resolve to address {ip}{why}"));
         }
         session.say(world, format_args!("connect from {}", session.who));
         session
     }
 
     fn say(&self, world: &mut World, message: fmt::Arguments<'_>) {
-        world.log.line(
-            world.now,
-            self.host,
-            self.service.tag(),
-            self.process.pid,
-            message,
-        );
+        world.log.line(world.now, self.host, self.service.tag(), self.process.pid, message);
     }
 
     fn ip(&self) -> Option<&str> {
@@ -151,22 +128,13 @@ impl Session {
     pub(crate) fn handshake_fails(mut self, world: &mut World) {
         let who = &self.who;
         if world.rng.chance(500) {
-            self.say(
-                world,
-                format_args!("SSL_accept error from {who}: lost connection"),
-            );
+            self.say(world, format_args!("SSL_accept error from {who}: lost connection"));
         } else {
             self.say(world, format_args!("SSL_accept error from {who}: -1"));
             let text = match world.rng.below(3) {
-                0 => {
-                    "error:0A00010B:SSL routines::wrong version number:../ssl/record/ssl3_record.c:350:"
-                }
-                1 => {
-                    "error:0A000102:SSL routines::unsupported protocol:../ssl/statem/statem_srvr.c:1657:"
-                }
-                _ => {
-                    "error:0A0000C1:SSL routines::no shared cipher:../ssl/statem/statem_srvr.c:2220:"
-                }
+                0 => "error:0A00010B:SSL routines::wrong version number:../ssl/record/ssl3_record.c:350:",
+                1 => "error:0A000102:SSL routines::unsupported protocol:../ssl/statem/statem_srvr.c:1657:",
+                _ => "error:0A0000C1:SSL routines::no shared cipher:../ssl/statem/statem_srvr.c:2220:",
             };
             self.say(world, format_args!("warning: TLS library problem: {text}"));
         }
@@ -190,10 +158,7 @@ impl Session {
             return Some(self);
         }
         self.connect_warning(world, world.host(self.host).backend);
-        self.say(
-            world,
-            format_args!("fatal: no SASL authentication mechanisms"),
-        );
+        self.say(world, format_args!("fatal: no SASL authentication mechanisms"));
         world.ledger.evidence();
         world.ledger.killed(self.ip());
         let pid = self.process.pid;
@@ -206,19 +171,14 @@ impl Session {
             world.say(
                 self.host,
                 Daemon::Master,
-                format_args!(
-                    "warning: /usr/lib/postfix/sbin/smtpd: bad command startup -- throttling"
-                ),
+                format_args!("warning: /usr/lib/postfix/sbin/smtpd: bad command startup -- throttling"),
             );
         }
         None
     }
 
     fn backend_away(&self, world: &World) -> bool {
-        matches!(
-            world.host(self.host).backend,
-            Backend::Missing | Backend::Refused
-        )
+        matches!(world.host(self.host).backend, Backend::Missing | Backend::Refused)
     }
 
     /// `SASL: Connect to …`, which names no client; returns the cause it gives.
@@ -232,10 +192,7 @@ impl Session {
         } else {
             "Dovecot auth socket 'private/auth'"
         };
-        self.say(
-            world,
-            format_args!("warning: SASL: Connect to {socket} failed: {error}"),
-        );
+        self.say(world, format_args!("warning: SASL: Connect to {socket} failed: {error}"));
         world.ledger.evidence();
         cause
     }
@@ -258,40 +215,32 @@ impl Session {
             Why::Credentials { known: false } => {
                 world.dovecot(self.host, format_args!("auth: passwd-file({user},{ip}): unknown user"));
             }
-            Why::Scheme => world.dovecot(self.host, format_args!(
-                "auth: passwd-file({user},{ip}): Requested {mechanism} scheme, but we have only SHA512-CRYPT")),
-            Why::Token => world.dovecot(self.host, format_args!(
-                "auth: oauth2({user},{ip}): oauth2 failed: Introspection failed: token is not active")),
+            Why::Scheme => world.dovecot(
+                self.host,
+                format_args!(
+                    "auth: passwd-file({user},{ip}): Requested {mechanism} scheme, but we have only SHA512-CRYPT"
+                ),
+            ),
+            Why::Token => world.dovecot(
+                self.host,
+                format_args!("auth: oauth2({user},{ip}): oauth2 failed: Introspection failed: token is not active"),
+            ),
             Why::Mechanism | Why::Base64 | Why::Lost => {}
         }
     }
 
     /// A login that the backend refused.
-    pub(crate) fn auth_failed(
-        &mut self,
-        world: &mut World,
-        mechanism: &str,
-        user: Option<&str>,
-        why: Why,
-    ) {
+    pub(crate) fn auth_failed(&mut self, world: &mut World, mechanism: &str, user: Option<&str>, why: Why) {
         self.count(Command::Auth, false);
         self.accounted += 1;
         let host = world.host(self.host);
         let (window, paired) = (host.window, host.dovecot && self.client.ip.is_some());
         let cyrus = self.service == Service::Smtps;
-        if cyrus
-            && mechanism.eq_ignore_ascii_case("PLAIN")
-            && matches!(why, Why::Credentials { .. })
-        {
-            self.say(
-                world,
-                format_args!("warning: SASL authentication failure: Password verification failed"),
-            );
+        if cyrus && mechanism.eq_ignore_ascii_case("PLAIN") && matches!(why, Why::Credentials { .. }) {
+            self.say(world, format_args!("warning: SASL authentication failure: Password verification failed"));
             world.ledger.evidence();
         }
-        let user = user.filter(|_| {
-            window != Window::A && !matches!(why, Why::Mechanism | Why::Base64 | Why::Lost)
-        });
+        let user = user.filter(|_| window != Window::A && !matches!(why, Why::Mechanism | Why::Base64 | Why::Lost));
         let reason = reason(world, window, cyrus, mechanism, why);
         let cause = match why {
             Why::Lost => None,
@@ -307,21 +256,12 @@ impl Session {
     }
 
     /// A login by a process whose connection to the backend turns out to be dead.
-    pub(crate) fn auth_finds_backend_gone(
-        &mut self,
-        world: &mut World,
-        mechanism: &str,
-        trouble: Backend,
-    ) {
+    pub(crate) fn auth_finds_backend_gone(&mut self, world: &mut World, mechanism: &str, trouble: Backend) {
         self.count(Command::Auth, false);
         self.accounted += 1;
         let cause = self.connect_warning(world, trouble);
         self.process.holds_backend = false;
-        let reason = if world.host(self.host).window == Window::A {
-            ""
-        } else {
-            "(reason unavailable)"
-        };
+        let reason = if world.host(self.host).window == Window::A { "" } else { "(reason unavailable)" };
         self.failure_line(world, mechanism, reason, None, true, Some(cause));
     }
 
@@ -336,32 +276,18 @@ impl Session {
     ) {
         let who = &self.who;
         // Some syslog relays cut the blank before an empty reason.
-        let blank = if reason.is_empty() && world.rng.chance(250) {
-            ""
-        } else {
-            " "
-        };
+        let blank = if reason.is_empty() && world.rng.chance(250) { "" } else { " " };
         if world.host(self.host).window == Window::A {
-            self.say(
-                world,
-                format_args!(
-                    "warning: {who}: SASL {mechanism} authentication failed:{blank}{reason}"
-                ),
-            );
+            self.say(world, format_args!("warning: {who}: SASL {mechanism} authentication failed:{blank}{reason}"));
         } else {
             let shown = username.unwrap_or("(unavailable)");
-            self.say(world, format_args!(
-                "warning: {who}: SASL {mechanism} authentication failed: {reason}, sasl_username={shown}"));
+            self.say(
+                world,
+                format_args!("warning: {who}: SASL {mechanism} authentication failed: {reason}, sasl_username={shown}"),
+            );
         }
         let (client_ip, service) = (self.ip(), self.service.name());
-        world.ledger.failure(&Failure {
-            client_ip,
-            service,
-            mechanism,
-            username,
-            fault,
-            cause,
-        });
+        world.ledger.failure(&Failure { client_ip, service, mechanism, username, fault, cause });
     }
 
     /// AUTH that the server does not want now: no line, only `auth=0/1` in the end.
@@ -380,13 +306,7 @@ impl Session {
     pub(crate) fn auth_aborted(&mut self, world: &mut World, mechanism: &str) {
         self.count(Command::Auth, false);
         self.accounted += 1;
-        self.say(
-            world,
-            format_args!(
-                "warning: {}: SASL {mechanism} authentication aborted",
-                self.who
-            ),
-        );
+        self.say(world, format_args!("warning: {}: SASL {mechanism} authentication aborted", self.who));
         world.ledger.aborted(self.ip());
     }
 
@@ -420,8 +340,13 @@ impl Session {
 
     /// The client says everything at once, its password included.
     pub(crate) fn pipelining(&self, world: &mut World) {
-        self.say(world, format_args!(
-            "improper command pipelining after EHLO from {}: AUTH PLAIN AGluZm8AcGFzc3dvcmQ=\\r\\n", self.who));
+        self.say(
+            world,
+            format_args!(
+                "improper command pipelining after EHLO from {}: AUTH PLAIN AGluZm8AcGFzc3dvcmQ=\\r\\n",
+                self.who
+            ),
+        );
     }
 
     /// A login that succeeds. Nothing is logged.
@@ -441,12 +366,7 @@ impl Session {
         let who = &self.who;
         match &self.login {
             Some((mechanism, user, named)) => {
-                self.say(
-                    world,
-                    format_args!(
-                        "{id}: client={who}, sasl_method={mechanism}, sasl_username={user}"
-                    ),
-                );
+                self.say(world, format_args!("{id}: client={who}, sasl_method={mechanism}, sasl_username={user}"));
                 world.ledger.accepted(self.ip(), user, !named);
             }
             None => self.say(world, format_args!("{id}: client={who}")),
@@ -469,9 +389,7 @@ impl Session {
         } else {
             self.say(
                 world,
-                format_args!(
-                    "{id}: client={who}, orig_queue_id={before}, orig_client=localhost[127.0.0.1]"
-                ),
+                format_args!("{id}: client={who}, orig_queue_id={before}, orig_client=localhost[127.0.0.1]"),
             );
         }
         id
@@ -490,19 +408,17 @@ impl Session {
         self.count(Command::Mail, true);
         self.count(Command::Rcpt, false);
         let who = &self.who;
-        let proto = if self.counts.first().is_some_and(|(_, n)| *n > 0) {
-            "SMTP"
-        } else {
-            "ESMTP"
-        };
+        let proto = if self.counts.first().is_some_and(|(_, n)| *n > 0) { "SMTP" } else { "ESMTP" };
         let mut tail = String::new();
-        if let (Some((mechanism, user, _)), Window::D) = (&self.login, world.host(self.host).window)
-        {
-            write!(tail, " sasl_method={mechanism} sasl_username={user}")
-                .expect("writing to a string cannot fail");
+        if let (Some((mechanism, user, _)), Window::D) = (&self.login, world.host(self.host).window) {
+            write!(tail, " sasl_method={mechanism} sasl_username={user}").expect("writing to a string cannot fail");
         }
-        self.say(world, format_args!(
-            "NOQUEUE: reject: RCPT from {who}: {text}; from=<{from}> to=<{to}> proto={proto} helo=<{helo}>{tail}"));
+        self.say(
+            world,
+            format_args!(
+                "NOQUEUE: reject: RCPT from {who}: {text}; from=<{from}> to=<{to}> proto={proto} helo=<{helo}>{tail}"
+            ),
+        );
         world.ledger.reject(kind);
     }
 
@@ -513,21 +429,10 @@ impl Session {
 
     /// `lost connection after …` and `timeout after …`: from 3.10 on with the queue id or `NOQUEUE`.
     fn last_words(&self, world: &mut World, what: &str, stage: &str) {
-        let prefix = if world.host(self.host).window == Window::D {
-            "NOQUEUE: "
-        } else {
-            ""
-        };
+        let prefix = if world.host(self.host).window == Window::D { "NOQUEUE: " } else { "" };
         let who = &self.who;
-        let what = if what == "lost" {
-            "lost connection"
-        } else {
-            what
-        };
-        self.say(
-            world,
-            format_args!("{prefix}{what} after {stage} from {who}"),
-        );
+        let what = if what == "lost" { "lost connection" } else { what };
+        self.say(world, format_args!("{prefix}{what} after {stage} from {who}"));
     }
 
     /// The client leaves without a word. After an AUTH that has no line of its own it counts as given up, whatever the server
@@ -554,11 +459,7 @@ impl Session {
     }
 
     fn auth_without_line(&self) -> u32 {
-        let (_, tried) = self
-            .counts
-            .get(Command::Auth as usize)
-            .copied()
-            .unwrap_or_default();
+        let (_, tried) = self.counts.get(Command::Auth as usize).copied().unwrap_or_default();
         tried - self.accounted
     }
 
@@ -575,29 +476,20 @@ impl Session {
         put_count(&mut text, "commands", all_ok, all);
         let who = &self.who;
         self.say(world, format_args!("disconnect from {who}{text}"));
-        let (ok, _) = self
-            .counts
-            .get(Command::Auth as usize)
-            .copied()
-            .unwrap_or_default();
+        let (ok, _) = self.counts.get(Command::Auth as usize).copied().unwrap_or_default();
         if ok > 0 {
             world.ledger.login(self.ip());
         }
         if let (silent @ 1.., Some(cause)) = (self.auth_without_line(), self.silent_cause) {
-            world
-                .ledger
-                .refused(self.ip(), self.service.name(), u64::from(silent), cause);
+            world.ledger.refused(self.ip(), self.service.name(), u64::from(silent), cause);
         }
         world.release_process(self.host, self.service, &self.process);
     }
 }
 
 fn put_count(text: &mut String, name: &str, ok: u32, tried: u32) {
-    let result = if ok == tried && tried > 0 {
-        write!(text, " {name}={ok}")
-    } else {
-        write!(text, " {name}={ok}/{tried}")
-    };
+    let result =
+        if ok == tried && tried > 0 { write!(text, " {name}={ok}") } else { write!(text, " {name}={ok}/{tried}") };
     result.expect("writing to a string cannot fail");
 }
 
@@ -620,11 +512,7 @@ fn reason(world: &mut World, window: Window, cyrus: bool, mechanism: &str, why: 
     let challenge = match mechanism.to_ascii_uppercase().as_str() {
         "LOGIN" if world.rng.chance(900) => "Password:".to_owned(),
         "LOGIN" => "Username:".to_owned(),
-        "CRAM-MD5" => format!(
-            "<{}.{}@relay.example.test>",
-            world.rng.next() >> 14,
-            world.now / SECOND
-        ),
+        "CRAM-MD5" => format!("<{}.{}@relay.example.test>", world.rng.next() >> 14, world.now / SECOND),
         "XOAUTH2" => r#"{"status":"invalid_token","schemes":"bearer","scope":"mail"}"#.to_owned(),
         "NTLM" => {
             return format!(
@@ -643,17 +531,8 @@ fn base64(text: &str) -> String {
     for chunk in text.as_bytes().chunks(3) {
         let mut bytes = chunk.iter().copied();
         let (a, b, c) = (bytes.next(), bytes.next(), bytes.next());
-        let word = [a, b, c]
-            .iter()
-            .fold(0u32, |word, byte| word << 8 | u32::from(byte.unwrap_or(0)));
-        let digit = |shift: u32| {
-            char::from(
-                DIGITS
-                    .get((word >> shift & 63) as usize)
-                    .copied()
-                    .unwrap_or(b'A'),
-            )
-        };
+        let word = [a, b, c].iter().fold(0u32, |word, byte| word << 8 | u32::from(byte.unwrap_or(0)));
+        let digit = |shift: u32| char::from(DIGITS.get((word >> shift & 63) as usize).copied().unwrap_or(b'A'));
         out.push(digit(18));
         out.push(digit(12));
         out.push(if b.is_some() { digit(6) } else { '=' });

@@ -129,30 +129,16 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn failure(&mut self, failure: &Failure<'_>) {
-        self.class(
-            if failure.fault {
-                "backend_fault"
-            } else {
-                "auth_failed"
-            },
-            1,
-        );
+        self.class(if failure.fault { "backend_fault" } else { "auth_failed" }, 1);
         match failure.cause {
             Some(cause) => self.cause(cause, 1),
             None => self.truth.connection_lost_total += 1,
         }
-        add(
-            &mut self.truth.mechanisms,
-            failure.mechanism.to_ascii_uppercase(),
-        );
+        add(&mut self.truth.mechanisms, failure.mechanism.to_ascii_uppercase());
         add(&mut self.truth.services, failure.service.to_owned());
         let username = failure.username.map(str::to_lowercase);
         let tick = |tally: &mut Tally| {
-            *(if failure.fault {
-                &mut tally.backend_fault
-            } else {
-                &mut tally.auth_failed
-            }) += 1;
+            *(if failure.fault { &mut tally.backend_fault } else { &mut tally.auth_failed }) += 1;
         };
         if let Some(name) = &username {
             tick(self.accounts.entry(name.clone()).or_default());
@@ -168,20 +154,10 @@ impl Ledger {
     }
 
     /// Tries that only the numbers of a `disconnect` line tell of.
-    pub(crate) fn refused(
-        &mut self,
-        client_ip: Option<&str>,
-        service: &str,
-        attempts: u64,
-        cause: &'static str,
-    ) {
+    pub(crate) fn refused(&mut self, client_ip: Option<&str>, service: &str, attempts: u64, cause: &'static str) {
         self.class("auth_refused", attempts);
         self.cause(cause, attempts);
-        *self
-            .truth
-            .services_silent
-            .entry(service.to_owned())
-            .or_default() += attempts;
+        *self.truth.services_silent.entry(service.to_owned()).or_default() += attempts;
         self.truth.silent_sessions += 1;
         if let Some(history) = self.history(client_ip) {
             history.tally.auth_refused += attempts;
@@ -293,9 +269,7 @@ impl Ledger {
 
     /// Closes the books.
     pub(crate) fn finish(mut self) -> Truth {
-        let named = |counts: HashMap<&'static str, u64>| {
-            counts.into_iter().map(|(k, n)| (k.to_owned(), n)).collect()
-        };
+        let named = |counts: HashMap<&'static str, u64>| counts.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
         self.truth.classes = named(self.classes);
         self.truth.causes = named(self.causes);
         self.truth.deliveries = named(self.deliveries);
@@ -305,9 +279,7 @@ impl Ledger {
             self.truth.recovered.extend(history.rows.into_values());
             self.truth.clients.insert(ip, history.tally);
         }
-        self.truth
-            .recovered
-            .sort_by(|a, b| (&a.client_ip, &a.username).cmp(&(&b.client_ip, &b.username)));
+        self.truth.recovered.sort_by(|a, b| (&a.client_ip, &a.username).cmp(&(&b.client_ip, &b.username)));
         self.truth
     }
 }

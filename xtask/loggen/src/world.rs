@@ -56,11 +56,7 @@ impl Service {
 
     /// The name in limit and `anvil` lines.
     pub(crate) fn in_master(self) -> &'static str {
-        if self == Service::Smtp {
-            "smtp"
-        } else {
-            self.name()
-        }
+        if self == Service::Smtp { "smtp" } else { self.name() }
     }
 
     pub(crate) fn tag(self) -> &'static str {
@@ -199,20 +195,12 @@ impl Host {
 
     /// What this host calls port 465.
     pub(crate) fn wrapped(&self) -> Service {
-        if self.window == Window::A {
-            Service::Smtps
-        } else {
-            Service::Submissions
-        }
+        if self.window == Window::A { Service::Smtps } else { Service::Submissions }
     }
 
     /// Process numbers start again after 65535, as on many systems they start again sooner or later.
     fn new_pid(&mut self) -> u32 {
-        self.next_pid = if self.next_pid >= 65_535 {
-            1000
-        } else {
-            self.next_pid + 1
-        };
+        self.next_pid = if self.next_pid >= 65_535 { 1000 } else { self.next_pid + 1 };
         self.next_pid
     }
 
@@ -226,26 +214,17 @@ impl Host {
         let number = rng.below(many as u64) as usize;
         let wanted = self.staff.get(daemon as usize).map_or(0, Vec::len) <= number;
         let fresh = if wanted { Some(self.new_pid()) } else { None };
-        let staff = self
-            .staff
-            .get_mut(daemon as usize)
-            .expect("every daemon has its list");
+        let staff = self.staff.get_mut(daemon as usize).expect("every daemon has its list");
         if let Some(pid) = fresh {
             staff.push((pid, jobs));
             return pid;
         }
-        let slot = staff
-            .get_mut(number)
-            .expect("the number was just compared with the length");
+        let slot = staff.get_mut(number).expect("the number was just compared with the length");
         slot.1 -= 1;
         let (pid, left) = *slot;
         if left == 0 {
             let pid = self.new_pid();
-            if let Some(slot) = self
-                .staff
-                .get_mut(daemon as usize)
-                .and_then(|s| s.get_mut(number))
-            {
+            if let Some(slot) = self.staff.get_mut(daemon as usize).and_then(|s| s.get_mut(number)) {
                 *slot = (pid, jobs);
             }
         }
@@ -317,14 +296,7 @@ impl World {
         (0..count).map(Host::new).collect()
     }
 
-    pub(crate) fn new(
-        start: Micros,
-        end: Micros,
-        seed: u64,
-        hosts: Vec<Host>,
-        people: People,
-        log: Log,
-    ) -> Self {
+    pub(crate) fn new(start: Micros, end: Micros, seed: u64, hosts: Vec<Host>, people: People, log: Log) -> Self {
         Self {
             now: start,
             start,
@@ -347,11 +319,7 @@ impl World {
 
     fn push(&mut self, at: Micros, actor: Box<dyn Actor>) {
         self.arrivals += 1;
-        self.queue.push(Due {
-            at,
-            arrival: self.arrivals,
-            actor,
-        });
+        self.queue.push(Due { at, arrival: self.arrivals, actor });
     }
 
     /// Lets the next actor do its step; false when there is none left.
@@ -371,15 +339,11 @@ impl World {
     }
 
     pub(crate) fn host(&self, host: usize) -> &Host {
-        self.hosts
-            .get(host)
-            .expect("a host number comes from the list of hosts")
+        self.hosts.get(host).expect("a host number comes from the list of hosts")
     }
 
     pub(crate) fn host_mut(&mut self, host: usize) -> &mut Host {
-        self.hosts
-            .get_mut(host)
-            .expect("a host number comes from the list of hosts")
+        self.hosts.get_mut(host).expect("a host number comes from the list of hosts")
     }
 
     pub(crate) fn host_count(&self) -> usize {
@@ -401,10 +365,7 @@ impl World {
 
     /// Writes a line of a daemon and returns its pid.
     pub(crate) fn say(&mut self, host: usize, daemon: Daemon, message: fmt::Arguments<'_>) -> u32 {
-        let pid = self
-            .hosts
-            .get_mut(host)
-            .map_or(0, |h| h.pid(daemon, &mut self.rng));
+        let pid = self.hosts.get_mut(host).map_or(0, |h| h.pid(daemon, &mut self.rng));
         self.log.line(self.now, host, daemon.tag(), pid, message);
         pid
     }
@@ -418,24 +379,15 @@ impl World {
     pub(crate) fn take_process(&mut self, host: usize, service: Service) -> Process {
         let now = self.now;
         let host = self.host_mut(host);
-        let idle = host
-            .idle
-            .get_mut(service as usize)
-            .expect("every service has its list");
+        let idle = host.idle.get_mut(service as usize).expect("every service has its list");
         match idle.pop() {
-            Some(process) if process.since + 100 * SECOND > now => Process {
-                pid: process.pid,
-                clients: process.clients + 1,
-                holds_backend: process.holds_backend,
-            },
+            Some(process) if process.since + 100 * SECOND > now => {
+                Process { pid: process.pid, clients: process.clients + 1, holds_backend: process.holds_backend }
+            }
             _ => {
                 // Whoever was idle for max_idle has gone, and so have all that were idle for longer.
                 idle.clear();
-                Process {
-                    pid: host.new_pid(),
-                    clients: 1,
-                    holds_backend: false,
-                }
+                Process { pid: host.new_pid(), clients: 1, holds_backend: false }
             }
         }
     }
@@ -445,19 +397,10 @@ impl World {
         if process.clients >= 100 {
             return;
         }
-        let Process {
-            pid,
-            clients,
-            holds_backend,
-        } = *process;
+        let Process { pid, clients, holds_backend } = *process;
         let since = self.now;
         if let Some(idle) = self.host_mut(host).idle.get_mut(service as usize) {
-            idle.push(Idle {
-                pid,
-                clients,
-                since,
-                holds_backend,
-            });
+            idle.push(Idle { pid, clients, since, holds_backend });
         }
     }
 
@@ -465,8 +408,7 @@ impl World {
     pub(crate) fn queue_id(&mut self, host: usize) -> QueueId {
         self.files += 1;
         // Inode numbers hop about; no two messages of one log share one, so a short id names one message.
-        let inode =
-            0x10000 + (self.files.wrapping_mul(0x9e5) & 0xf_ffff) + (self.files >> 20 << 20);
+        let inode = 0x10000 + (self.files.wrapping_mul(0x9e5) & 0xf_ffff) + (self.files >> 20 << 20);
         let (second, micro) = (self.now / SECOND, self.now % SECOND);
         let mut id = String::with_capacity(18);
         if self.host(host).long_ids {

@@ -9,105 +9,49 @@ use loggen::{Recovered, Settings, Stamp, Tally, Truth, generate};
 
 #[test]
 fn rfc3164() {
-    check(&Settings {
-        bytes: 2_000_000,
-        ..Settings::default()
-    });
+    check(&Settings { bytes: 2_000_000, ..Settings::default() });
 }
 
 #[test]
 fn rfc3339() {
-    check(&Settings {
-        bytes: 2_000_000,
-        stamp: Stamp::Rfc3339,
-        seed: 2,
-        ..Settings::default()
-    });
+    check(&Settings { bytes: 2_000_000, stamp: Stamp::Rfc3339, seed: 2, ..Settings::default() });
 }
 
 #[test]
 fn folded_rfc3164() {
-    let truth = check(&Settings {
-        bytes: 2_000_000,
-        folded: true,
-        seed: 3,
-        ..Settings::default()
-    });
-    assert!(
-        truth.repeat_lines > 3,
-        "only {} folded lines",
-        truth.repeat_lines
-    );
+    let truth = check(&Settings { bytes: 2_000_000, folded: true, seed: 3, ..Settings::default() });
+    assert!(truth.repeat_lines > 3, "only {} folded lines", truth.repeat_lines);
 }
 
 #[test]
 fn folded_rfc3339() {
-    check(&Settings {
-        bytes: 2_000_000,
-        stamp: Stamp::Rfc3339,
-        folded: true,
-        seed: 4,
-        ..Settings::default()
-    });
+    check(&Settings { bytes: 2_000_000, stamp: Stamp::Rfc3339, folded: true, seed: 4, ..Settings::default() });
 }
 
 #[test]
 fn busy_day_of_many_hosts() {
-    check(&Settings {
-        bytes: 12_000_000,
-        days: 1,
-        hosts: 7,
-        seed: 5,
-        folded: true,
-        ..Settings::default()
-    });
+    check(&Settings { bytes: 12_000_000, days: 1, hosts: 7, seed: 5, folded: true, ..Settings::default() });
 }
 
 #[test]
 fn one_host() {
-    check(&Settings {
-        bytes: 3_000_000,
-        days: 2,
-        hosts: 1,
-        seed: 6,
-        ..Settings::default()
-    });
+    check(&Settings { bytes: 3_000_000, days: 2, hosts: 1, seed: 6, ..Settings::default() });
 }
 
 #[test]
 fn two_hosts_over_new_year() {
     let start = jiff::civil::Date::constant(2025, 12, 30);
-    check(&Settings {
-        bytes: 3_000_000,
-        days: 4,
-        hosts: 2,
-        seed: 7,
-        start,
-        ..Settings::default()
-    });
+    check(&Settings { bytes: 3_000_000, days: 4, hosts: 2, seed: 7, start, ..Settings::default() });
 }
 
 #[test]
 fn same_settings_same_bytes() {
-    let settings = Settings {
-        bytes: 300_000,
-        ..Settings::default()
-    };
+    let settings = Settings { bytes: 300_000, ..Settings::default() };
     let (mut one, mut two, mut three) = (Vec::new(), Vec::new(), Vec::new());
     let truth = generate(&settings, &mut one).expect("memory takes everything");
-    assert_eq!(
-        truth,
-        generate(&settings, &mut two).expect("memory takes everything")
-    );
+    assert_eq!(truth, generate(&settings, &mut two).expect("memory takes everything"));
     assert!(one == two);
-    generate(
-        &Settings {
-            seed: 9,
-            ..settings
-        },
-        &mut three,
-    )
-    .expect("memory takes everything");
+    generate(&Settings { seed: 9, ..settings }, &mut three).expect("memory takes everything");
     assert!(one != three);
 }
 
@@ -122,24 +66,11 @@ fn check(settings: &Settings) -> Truth {
         settings.bytes,
         truth.bytes
     );
-    assert!(
-        truth.classes.get("auth_failed").copied().unwrap_or(0) * 100 > truth.lines * 3,
-        "too few failures"
-    );
+    assert!(truth.classes.get("auth_failed").copied().unwrap_or(0) * 100 > truth.lines * 3, "too few failures");
     // The kind of a reject and the number of decoys are the generator's own words.
-    let expected = Truth {
-        rejects: found.rejects.clone(),
-        decoys: 0,
-        ..truth.clone()
-    };
-    let (ip, account) = (
-        diff(&expected.clients, &found.clients),
-        diff(&expected.accounts, &found.accounts),
-    );
-    assert!(
-        ip.is_empty() && account.is_empty(),
-        "clients {ip:#?}\naccounts {account:#?}"
-    );
+    let expected = Truth { rejects: found.rejects.clone(), decoys: 0, ..truth.clone() };
+    let (ip, account) = (diff(&expected.clients, &found.clients), diff(&expected.accounts, &found.accounts));
+    assert!(ip.is_empty() && account.is_empty(), "clients {ip:#?}\naccounts {account:#?}");
     assert_eq!(expected.classes, found.classes);
     assert_eq!(expected, found);
     truth
@@ -150,11 +81,7 @@ fn diff<'a>(
     b: &'a BTreeMap<String, Tally>,
 ) -> Vec<(&'a str, Option<&'a Tally>, Option<&'a Tally>)> {
     let keys: HashSet<&String> = a.keys().chain(b.keys()).collect();
-    keys.into_iter()
-        .filter(|k| a.get(*k) != b.get(*k))
-        .map(|k| (k.as_str(), a.get(k), b.get(k)))
-        .take(5)
-        .collect()
+    keys.into_iter().filter(|k| a.get(*k) != b.get(*k)).map(|k| (k.as_str(), a.get(k), b.get(k))).take(5).collect()
 }
 
 #[derive(Default)]
@@ -189,15 +116,11 @@ impl Recount {
             let moment = moment(stamp.trim_end(), settings);
             first.get_or_insert_with(|| moment.clone());
             last = last.max(moment.clone());
-            let second = moment
-                .parse::<jiff::Timestamp>()
-                .expect("a time")
-                .as_second();
+            let second = moment.parse::<jiff::Timestamp>().expect("a time").as_second();
             let (host, rest) = rest.split_once(' ').expect("a host");
             let (tag, message) = rest.split_once(": ").expect("a tag");
             let (repeat, message) = unfold(message);
-            self.truth.repeat_lines +=
-                u64::from(repeat > 1 || message.len() + 12 < rest.len() - tag.len() - 2);
+            self.truth.repeat_lines += u64::from(repeat > 1 || message.len() + 12 < rest.len() - tag.len() - 2);
             for _ in 0..repeat {
                 self.line(second, host, tag, message);
             }
@@ -221,9 +144,7 @@ impl Recount {
                 let (id, _) = message.split_once(": ").expect("a queue id");
                 self.queued.insert(format!("{host} {id}"));
             }
-            "qmgr" if message.contains(", status=expired") => {
-                add(&mut self.truth.deliveries, "expired", 1)
-            }
+            "qmgr" if message.contains(", status=expired") => add(&mut self.truth.deliveries, "expired", 1),
             "postscreen" if message.starts_with("NOQUEUE: reject: ") => self.class("other_reject"),
             "smtp" | "lmtp" | "virtual" | "local" | "pipe" => self.delivery(message),
             _ => {}
@@ -245,10 +166,7 @@ impl Recount {
         if message.contains("pending requests: EOF") {
             self.truth.evidence_lines += 1;
         }
-        let Some((who, text)) = message
-            .strip_prefix("auth: ")
-            .and_then(|m| m.split_once("): "))
-        else {
+        let Some((who, text)) = message.strip_prefix("auth: ").and_then(|m| m.split_once("): ")) else {
             return;
         };
         let Some((_, who)) = who.split_once('(') else {
@@ -265,24 +183,15 @@ impl Recount {
             _ if text.starts_with("oauth2 failed") => "cred.token_invalid",
             _ => panic!("{text}"),
         };
-        self.verdicts
-            .entry([host, ip, user].map(str::to_owned))
-            .or_default()
-            .push((second, cause));
+        self.verdicts.entry([host, ip, user].map(str::to_owned)).or_default().push((second, cause));
     }
 
     fn smtpd(&mut self, second: i64, host: &str, tag: &str, program: &str, message: &str) {
         let key = format!("{host} {tag}");
         let service = program.split('/').nth(1).unwrap_or("smtpd");
         if let Some(who) = message.strip_prefix("connect from ") {
-            let session = Session {
-                ip: ip(who),
-                ..Session::default()
-            };
-            assert!(
-                self.sessions.insert(key, session).is_none(),
-                "a process has one client at a time: {message}"
-            );
+            let session = Session { ip: ip(who), ..Session::default() };
+            assert!(self.sessions.insert(key, session).is_none(), "a process has one client at a time: {message}");
             return;
         }
         if message.starts_with("warning: hostname ") {
@@ -302,32 +211,18 @@ impl Recount {
         self.sessions.insert(key, session);
     }
 
-    fn in_session(
-        &mut self,
-        second: i64,
-        host: &str,
-        service: &str,
-        message: &str,
-        session: &mut Session,
-    ) {
+    fn in_session(&mut self, second: i64, host: &str, service: &str, message: &str, session: &mut Session) {
         if message.starts_with("warning: SASL: Connect to ") {
             self.truth.evidence_lines += 1;
             let refused = message.ends_with("Connection refused");
-            session.backend_gone = Some(if refused {
-                "backend.refused"
-            } else {
-                "backend.socket_missing"
-            });
+            session.backend_gone = Some(if refused { "backend.refused" } else { "backend.socket_missing" });
         } else if message.starts_with("warning: SASL authentication failure: ") {
             self.truth.evidence_lines += 1;
         } else if message.starts_with("warning: AUTH command rate limit exceeded") {
             session.own_lines += 1;
             self.class("rate_limited");
             self.cause("limit.auth_rate", 1);
-        } else if let Some(text) = message
-            .strip_prefix("warning: ")
-            .filter(|m| m.contains("]"))
-        {
+        } else if let Some(text) = message.strip_prefix("warning: ").filter(|m| m.contains("]")) {
             session.own_lines += 1;
             self.failure(second, host, service, text, session);
         } else if message.contains("after AUTH from ") && !message.contains("too many errors") {
@@ -341,31 +236,17 @@ impl Recount {
         }
     }
 
-    fn failure(
-        &mut self,
-        second: i64,
-        host: &str,
-        service: &str,
-        text: &str,
-        session: &mut Session,
-    ) {
+    fn failure(&mut self, second: i64, host: &str, service: &str, text: &str, session: &mut Session) {
         let (who, text) = text.split_once(": SASL ").expect("a SASL line");
         assert_eq!(ip(who), session.ip);
         if text.ends_with(" authentication aborted") {
             self.class("auth_aborted");
             return self.tally(session.ip.as_deref(), |t| t.auth_aborted += 1);
         }
-        let marker = if text.starts_with('<') {
-            "> authentication failed:"
-        } else {
-            " authentication failed:"
-        };
+        let marker = if text.starts_with('<') { "> authentication failed:" } else { " authentication failed:" };
         let at = text.find(marker).expect("a failure") + marker.len();
         let (mechanism, rest) = text.split_at(at);
-        let mechanism = mechanism
-            .strip_suffix(" authentication failed:")
-            .expect("the marker")
-            .to_uppercase();
+        let mechanism = mechanism.strip_suffix(" authentication failed:").expect("the marker").to_uppercase();
         let rest = rest.trim_start();
         let parts = if rest.starts_with("Invalid authentication mechanism") {
             rest.rsplit_once(", sasl_username=")
@@ -379,9 +260,7 @@ impl Recount {
         let cause = match reason {
             "Connection lost to authentication server" => None,
             _ if gone.is_some() => gone,
-            _ if reason.starts_with("Invalid authentication mechanism")
-                || reason == "no mechanism available" =>
-            {
+            _ if reason.starts_with("Invalid authentication mechanism") || reason == "no mechanism available" => {
                 Some("client.mechanism_unsupported")
             }
             _ if reason.starts_with("Invalid base64") || reason == "bad protocol / cancel" => {
@@ -395,20 +274,10 @@ impl Recount {
             Some(cause) => self.cause(cause, 1),
             None => self.truth.connection_lost_total += 1,
         }
-        self.class(if fault {
-            "backend_fault"
-        } else {
-            "auth_failed"
-        });
+        self.class(if fault { "backend_fault" } else { "auth_failed" });
         add(&mut self.truth.mechanisms, &mechanism, 1);
         add(&mut self.truth.services, service, 1);
-        let count = |tally: &mut Tally| {
-            *(if fault {
-                &mut tally.backend_fault
-            } else {
-                &mut tally.auth_failed
-            }) += 1
-        };
+        let count = |tally: &mut Tally| *(if fault { &mut tally.backend_fault } else { &mut tally.auth_failed }) += 1;
         let user = user.map(str::to_lowercase);
         if let Some(user) = &user {
             count(self.truth.accounts.entry(user.clone()).or_default());
@@ -418,45 +287,30 @@ impl Recount {
     }
 
     fn verdict(&mut self, second: i64, host: &str, ip: &str, user: &str) -> Option<&'static str> {
-        let waiting = self
-            .verdicts
-            .get_mut(&[host, ip, user].map(str::to_owned))?;
-        let position = waiting
-            .iter()
-            .position(|(at, _)| (0..=3).contains(&(second - at)))?;
+        let waiting = self.verdicts.get_mut(&[host, ip, user].map(str::to_owned))?;
+        let position = waiting.iter().position(|(at, _)| (0..=3).contains(&(second - at)))?;
         Some(waiting.remove(position).1)
     }
 
     fn disconnect(&mut self, session: &Session, service: &str, message: &str) {
-        let numbers: HashMap<&str, &str> = message
-            .split(' ')
-            .filter_map(|word| word.split_once('='))
-            .collect();
+        let numbers: HashMap<&str, &str> = message.split(' ').filter_map(|word| word.split_once('=')).collect();
         let pair = |name: &str| -> (u64, u64) {
             let Some(text) = numbers.get(name) else {
                 return (0, 0);
             };
             let (ok, tried) = text.split_once('/').unwrap_or((text, text));
-            (
-                ok.parse().expect("a number"),
-                tried.parse().expect("a number"),
-            )
+            (ok.parse().expect("a number"), tried.parse().expect("a number"))
         };
         let (ok, tried) = pair("auth");
-        let sums = numbers
-            .keys()
-            .filter(|k| **k != "commands")
-            .map(|k| pair(k))
-            .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        let sums =
+            numbers.keys().filter(|k| **k != "commands").map(|k| pair(k)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
         assert_eq!(sums, pair("commands"), "{message}");
         assert_eq!(session.named, ok > 0 && session.named, "{message}");
         if ok > 0 {
             self.class("auth_ok");
             self.tally(session.ip.as_deref(), |t| t.auth_ok += 1);
         }
-        let mut silent = (tried - ok)
-            .checked_sub(session.own_lines)
-            .expect("every failure line has its AUTH");
+        let mut silent = (tried - ok).checked_sub(session.own_lines).expect("every failure line has its AUTH");
         if session.left_after_auth && silent > 0 {
             silent -= 1;
             self.class("auth_aborted");
@@ -501,10 +355,9 @@ impl Recount {
         let ip = session.ip.clone().expect("an address");
         self.tally(Some(&ip), |t| t.messages += 1);
         let row = (ip.clone(), user.to_owned());
-        if let (Some((failures, by_user)), false) = (
-            self.history.get(&ip),
-            session.named || self.rows.contains_key(&row),
-        ) {
+        if let (Some((failures, by_user)), false) =
+            (self.history.get(&ip), session.named || self.rows.contains_key(&row))
+        {
             let named = |name: Option<String>| by_user.get(&name).copied().unwrap_or(0);
             let recovered = Recovered {
                 client_ip: ip,
@@ -555,14 +408,9 @@ fn ip(who: &str) -> Option<String> {
 }
 
 fn unfold(message: &str) -> (u64, &str) {
-    let folded = message
-        .strip_prefix("message repeated ")
-        .and_then(|m| m.split_once(" times: [ "));
+    let folded = message.strip_prefix("message repeated ").and_then(|m| m.split_once(" times: [ "));
     match folded {
-        Some((times, text)) => (
-            times.parse().expect("a number"),
-            text.strip_suffix(']').expect("a bracket"),
-        ),
+        Some((times, text)) => (times.parse().expect("a number"), text.strip_suffix(']').expect("a bracket")),
         None => (1, message),
     }
 }
@@ -571,14 +419,7 @@ fn moment(stamp: &str, settings: &Settings) -> String {
     if settings.stamp == Stamp::Rfc3339 {
         return format!("{:.6}", stamp.parse::<jiff::Timestamp>().expect("a stamp"));
     }
-    let year = i32::from(settings.start.year())
-        + i32::from(settings.start.month() == 12 && stamp.starts_with("Jan"));
-    let time = jiff::civil::DateTime::strptime("%Y %b %d %H:%M:%S", format!("{year} {stamp}"))
-        .expect("a stamp");
-    format!(
-        "{:.6}",
-        time.to_zoned(jiff::tz::TimeZone::UTC)
-            .expect("a time")
-            .timestamp()
-    )
+    let year = i32::from(settings.start.year()) + i32::from(settings.start.month() == 12 && stamp.starts_with("Jan"));
+    let time = jiff::civil::DateTime::strptime("%Y %b %d %H:%M:%S", format!("{year} {stamp}")).expect("a stamp");
+    format!("{:.6}", time.to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp())
 }

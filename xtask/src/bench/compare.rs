@@ -68,10 +68,7 @@ impl Comparison {
     fn number(&mut self, kind: &'static str, what: &str, truth: u64, answer: u64) {
         self.compared += 1;
         if truth != answer {
-            self.differences
-                .entry(kind)
-                .or_default()
-                .push(format!("{what}: {answer}, truth {truth}"));
+            self.differences.entry(kind).or_default().push(format!("{what}: {answer}, truth {truth}"));
         }
     }
 
@@ -79,61 +76,25 @@ impl Comparison {
     pub(crate) fn triage(&mut self, truth: &Truth, answer: &Value) {
         self.coverage(truth, &answer["coverage"]);
         for class in CLASSES {
-            self.number(
-                "classes",
-                class,
-                count(&truth.classes, class),
-                number(at(&answer["classes"], class)),
-            );
+            self.number("classes", class, count(&truth.classes, class), number(at(&answer["classes"], class)));
         }
-        self.number(
-            "sessions_killed",
-            "sessions_killed",
-            truth.sessions_killed,
-            number(&answer["sessions_killed"]),
-        );
+        self.number("sessions_killed", "sessions_killed", truth.sessions_killed, number(&answer["sessions_killed"]));
         self.causes(truth, &counts(&answer["causes"]));
-        self.all_counts(
-            "mechanisms",
-            &truth.mechanisms,
-            &upper(&answer["mechanisms"]),
-        );
+        self.all_counts("mechanisms", &truth.mechanisms, &upper(&answer["mechanisms"]));
         self.all_counts("services", &truth.services, &counts(&answer["services"]));
         self.tallies("clients", "client_ip", &truth.clients, &answer["clients"]);
         self.tallies("accounts", "username", &truth.accounts, &answer["accounts"]);
         self.recovered(&truth.recovered, &answer["recovered"]);
-        let denied = rows(&answer["relay_denied"])
-            .map(|row| number(&row["count"]))
-            .sum();
-        self.number(
-            "relay_denied",
-            "sum of the list",
-            count(&truth.classes, "relay_denied"),
-            denied,
-        );
+        let denied = rows(&answer["relay_denied"]).map(|row| number(&row["count"])).sum();
+        self.number("relay_denied", "sum of the list", count(&truth.classes, "relay_denied"), denied);
     }
 
     /// `report --json`.
     pub(crate) fn report(&mut self, truth: &Truth, answer: &Value) {
         let messages = &answer["messages"];
-        self.number(
-            "messages",
-            "received",
-            truth.messages_queued,
-            number(&messages["received"]),
-        );
-        self.number(
-            "messages",
-            "removed",
-            truth.removed,
-            number(&messages["removed"]),
-        );
-        self.number(
-            "messages",
-            "expired",
-            count(&truth.deliveries, "expired"),
-            number(&messages["expired"]),
-        );
+        self.number("messages", "received", truth.messages_queued, number(&messages["received"]));
+        self.number("messages", "removed", truth.removed, number(&messages["removed"]));
+        self.number("messages", "expired", count(&truth.deliveries, "expired"), number(&messages["expired"]));
         for status in ["sent", "deferred", "bounced"] {
             self.number(
                 "deliveries",
@@ -164,17 +125,9 @@ impl Comparison {
             self.number("causes", cause, *n, count(answer, cause));
         }
         let certain = |cause: &str| truth.causes.contains_key(cause);
-        let judged = answer
-            .iter()
-            .filter(|(cause, _)| cause.starts_with("backend.") && !certain(cause))
-            .map(|(_, n)| n)
-            .sum();
-        self.number(
-            "causes",
-            "lost connections to the backend, all causes",
-            truth.connection_lost_total,
-            judged,
-        );
+        let judged =
+            answer.iter().filter(|(cause, _)| cause.starts_with("backend.") && !certain(cause)).map(|(_, n)| n).sum();
+        self.number("causes", "lost connections to the backend, all causes", truth.connection_lost_total, judged);
     }
 
     fn all_counts(&mut self, kind: &'static str, truth: &Counts, answer: &Counts) {
@@ -184,36 +137,18 @@ impl Comparison {
         }
     }
 
-    fn tallies(
-        &mut self,
-        kind: &'static str,
-        key: &str,
-        truth: &BTreeMap<String, Tally>,
-        answer: &Value,
-    ) {
-        let answers: BTreeMap<String, &Value> = rows(answer)
-            .map(|row| {
-                (
-                    at(row, key).as_str().unwrap_or_default().to_lowercase(),
-                    row,
-                )
-            })
-            .collect();
+    fn tallies(&mut self, kind: &'static str, key: &str, truth: &BTreeMap<String, Tally>, answer: &Value) {
+        let answers: BTreeMap<String, &Value> =
+            rows(answer).map(|row| (at(row, key).as_str().unwrap_or_default().to_lowercase(), row)).collect();
         let names: BTreeSet<&String> = truth.keys().chain(answers.keys()).collect();
         let (none, nobody) = (Value::Null, Tally::default());
         for name in names {
             let row = answers.get(name).copied().unwrap_or(&none);
             for (field, wanted) in fields(truth.get(name).unwrap_or(&nobody)) {
                 // Some fields are no part of the contract: compared where they are given.
-                let optional =
-                    field == "auth_aborted" || (kind == "accounts" && field == "sessions_killed");
+                let optional = field == "auth_aborted" || (kind == "accounts" && field == "sessions_killed");
                 if !optional || row.get(field).is_some() {
-                    self.number(
-                        kind,
-                        &format!("{name} {field}"),
-                        wanted,
-                        number(at(row, field)),
-                    );
+                    self.number(kind, &format!("{name} {field}"), wanted, number(at(row, field)));
                 }
             }
         }
@@ -222,67 +157,30 @@ impl Comparison {
     fn recovered(&mut self, truth: &[Recovered], answer: &Value) {
         let name = |ip: &str, user: &str| format!("{ip} {}", user.to_lowercase());
         let text = |row: &Value, key: &str| at(row, key).as_str().unwrap_or_default().to_owned();
-        let answers: BTreeMap<String, &Value> = rows(answer)
-            .map(|row| (name(&text(row, "client_ip"), &text(row, "username")), row))
-            .collect();
-        let wanted: BTreeMap<String, &Recovered> = truth
-            .iter()
-            .map(|row| (name(&row.client_ip, &row.username), row))
-            .collect();
-        self.number(
-            "recovered",
-            "rows",
-            wanted.len() as u64,
-            rows(answer).count() as u64,
-        );
+        let answers: BTreeMap<String, &Value> =
+            rows(answer).map(|row| (name(&text(row, "client_ip"), &text(row, "username")), row)).collect();
+        let wanted: BTreeMap<String, &Recovered> =
+            truth.iter().map(|row| (name(&row.client_ip, &row.username), row)).collect();
+        self.number("recovered", "rows", wanted.len() as u64, rows(answer).count() as u64);
         for (key, row) in &wanted {
             let Some(answer) = answers.get(key) else {
-                self.differences
-                    .entry("recovered")
-                    .or_default()
-                    .push(format!("{key}: missing"));
+                self.differences.entry("recovered").or_default().push(format!("{key}: missing"));
                 continue;
             };
-            self.number(
-                "recovered",
-                &format!("{key} failures"),
-                row.failures,
-                number(&answer["failures"]),
-            );
+            self.number("recovered", &format!("{key} failures"), row.failures, number(&answer["failures"]));
             let same = number(&answer["failures_same_user"]);
-            self.number(
-                "recovered",
-                &format!("{key} failures_same_user"),
-                row.failures_same_user,
-                same,
-            );
+            self.number("recovered", &format!("{key} failures_same_user"), row.failures_same_user, same);
             let messages = rows(&answer["messages"]).count() as u64;
-            self.number(
-                "recovered",
-                &format!("{key} messages"),
-                row.messages,
-                messages,
-            );
+            self.number("recovered", &format!("{key} messages"), row.messages, messages);
         }
         for key in answers.keys().filter(|key| !wanted.contains_key(*key)) {
-            self.differences
-                .entry("recovered")
-                .or_default()
-                .push(format!("{key}: not in the truth"));
+            self.differences.entry("recovered").or_default().push(format!("{key}: not in the truth"));
         }
     }
 }
 
 fn fields(tally: &Tally) -> [(&'static str, u64); 7] {
-    let Tally {
-        auth_failed,
-        backend_fault,
-        auth_refused,
-        auth_aborted,
-        auth_ok,
-        messages,
-        sessions_killed,
-    } = *tally;
+    let Tally { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, messages, sessions_killed } = *tally;
     [
         ("auth_failed", auth_failed),
         ("backend_fault", backend_fault),
@@ -312,19 +210,11 @@ fn count(counts: &Counts, key: &str) -> u64 {
 }
 
 fn counts(value: &Value) -> Counts {
-    value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(key, n)| (key.clone(), number(n)))
-        .collect()
+    value.as_object().into_iter().flatten().map(|(key, n)| (key.clone(), number(n))).collect()
 }
 
 fn upper(value: &Value) -> Counts {
-    counts(value)
-        .into_iter()
-        .map(|(key, n)| (key.to_uppercase(), n))
-        .collect()
+    counts(value).into_iter().map(|(key, n)| (key.to_uppercase(), n)).collect()
 }
 
 #[cfg(test)]
@@ -335,10 +225,8 @@ mod tests {
     fn answer_for(truth: &Truth) -> Value {
         let rows = |key: &str, tallies: &BTreeMap<String, Tally>| -> Value {
             let row = |(name, tally): (&String, &Tally)| {
-                let mut row: serde_json::Map<_, _> = fields(tally)
-                    .into_iter()
-                    .map(|(k, n)| (k.to_owned(), n.into()))
-                    .collect();
+                let mut row: serde_json::Map<_, _> =
+                    fields(tally).into_iter().map(|(k, n)| (k.to_owned(), n.into())).collect();
                 row.insert(key.to_owned(), json!(name));
                 Value::Object(row)
             };
@@ -366,10 +254,7 @@ mod tests {
 
     #[test]
     fn the_truth_itself_is_exact_and_every_change_shows() {
-        let settings = loggen::Settings {
-            bytes: 400_000,
-            ..loggen::Settings::default()
-        };
+        let settings = loggen::Settings { bytes: 400_000, ..loggen::Settings::default() };
         let truth = loggen::generate(&settings, std::io::sink()).expect("nowhere to fail");
         let answer = answer_for(&truth);
         let differences = |answer: &Value| {

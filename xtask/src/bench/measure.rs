@@ -34,17 +34,10 @@ impl Usage {
 /// Runs a tool on a file, its output thrown away.
 pub(crate) fn measure(tool: &Tool, file: &Path) -> anyhow::Result<Usage> {
     let mut command = tool.command(file);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let begun = Instant::now();
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot start {}", tool.name))?;
-    let end = child
-        .wait4()
-        .with_context(|| format!("cannot wait for {}", tool.name))?;
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", tool.name))?;
+    let end = child.wait4().with_context(|| format!("cannot wait for {}", tool.name))?;
     Ok(Usage {
         user: end.rusage.utime.as_secs_f64(),
         system: end.rusage.stime.as_secs_f64(),
@@ -59,17 +52,7 @@ pub(crate) fn median(mut runs: Vec<Usage>) -> Usage {
     runs.sort_by(|a, b| a.cpu().total_cmp(&b.cpu()));
     let peak_bytes = runs.iter().map(|run| run.peak_bytes).max().unwrap_or(0);
     let success = runs.iter().all(|run| run.success);
-    let none = Usage {
-        user: 0.0,
-        system: 0.0,
-        wall: 0.0,
-        peak_bytes,
-        success,
-    };
+    let none = Usage { user: 0.0, system: 0.0, wall: 0.0, peak_bytes, success };
     let middle = runs.get(runs.len() / 2).copied().unwrap_or(none);
-    Usage {
-        peak_bytes,
-        success,
-        ..middle
-    }
+    Usage { peak_bytes, success, ..middle }
 }

@@ -26,12 +26,7 @@ impl Tool {
         before: &'static [&'static str],
         after: &'static [&'static str],
     ) -> Self {
-        Self {
-            name: name.to_owned(),
-            program: program.into(),
-            before,
-            after,
-        }
+        Self { name: name.to_owned(), program: program.into(), before, after }
     }
 
     /// Counts lines: about what reading the file costs.
@@ -51,12 +46,7 @@ impl Tool {
 
     /// Failures as fail2ban's own filter finds them.
     pub(crate) fn fail2ban() -> Self {
-        Self::new(
-            "fail2ban-regex",
-            "fail2ban-regex",
-            &[],
-            &["postfix[mode=auth]"],
-        )
+        Self::new("fail2ban-regex", "fail2ban-regex", &[], &["postfix[mode=auth]"])
     }
 
     /// Our summary with every client and account.
@@ -66,67 +56,36 @@ impl Tool {
 
     /// Our summary of deliveries.
     pub(crate) fn report(program: &Path) -> Self {
-        Self::new(
-            "postfix-insights report",
-            program,
-            &["report", "--json"],
-            &[],
-        )
+        Self::new("postfix-insights report", program, &["report", "--json"], &[])
     }
 
     /// The command on a file. Stamps without a zone are in UTC.
     pub(crate) fn command(&self, file: &Path) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .args(self.before)
-            .arg(file)
-            .args(self.after)
-            .env("TZ", "UTC");
+        command.args(self.before).arg(file).args(self.after).env("TZ", "UTC");
         command
     }
 
     /// Whether it is there to be run.
     pub(crate) fn present(&self) -> bool {
         let mut command = Command::new(&self.program);
-        command
-            .arg("--version")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok()
     }
 
     /// Its answer as JSON.
     pub(crate) fn answer(&self, file: &Path) -> anyhow::Result<Value> {
-        let output = self
-            .command(file)
-            .output()
-            .with_context(|| format!("cannot start {}", self.name))?;
+        let output = self.command(file).output().with_context(|| format!("cannot start {}", self.name))?;
         let words = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "{} ended with {}: {}",
-            self.name,
-            output.status,
-            words.trim()
-        );
-        serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("the answer of {} is no JSON", self.name))
+        ensure!(output.status.success(), "{} ended with {}: {}", self.name, output.status, words.trim());
+        serde_json::from_slice(&output.stdout).with_context(|| format!("the answer of {} is no JSON", self.name))
     }
 }
 
 /// Installs what is missing by apt, if this is root on a system that has apt; else the table says what was left out.
 pub(crate) fn install() {
-    let wanted = [
-        (Tool::ripgrep(), "ripgrep"),
-        (Tool::pflogsumm(), "pflogsumm"),
-        (Tool::fail2ban(), "fail2ban"),
-    ];
-    let missing: Vec<&str> = wanted
-        .iter()
-        .filter(|(tool, _)| !tool.present())
-        .map(|(_, package)| *package)
-        .collect();
+    let wanted = [(Tool::ripgrep(), "ripgrep"), (Tool::pflogsumm(), "pflogsumm"), (Tool::fail2ban(), "fail2ban")];
+    let missing: Vec<&str> = wanted.iter().filter(|(tool, _)| !tool.present()).map(|(_, package)| *package).collect();
     if missing.is_empty() || !is_root() {
         return;
     }
@@ -142,14 +101,8 @@ pub(crate) fn install() {
 
 fn apt(arguments: &[&str]) -> Option<bool> {
     let mut command = Command::new("apt-get");
-    command
-        .arg("--quiet=2")
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg("--quiet=2").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().ok().map(|status| status.success())
 }
 

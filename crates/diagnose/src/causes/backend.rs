@@ -15,16 +15,36 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "SASL backend: socket missing",
         meaning: "Postfix finds no socket at the path where it looks for the backend: the backend never made it, the path is wrong, or smtpd is chrooted and cannot see a path outside its queue directory.",
         confidence: 0.95,
-        signatures: &[sign(Connect, Is("No such file or directory")), sign(Cyrus, HasBoth("cannot connect to saslauthd server", "No such file or directory")), weak(Reason, Is("No such file or directory"), 0.8)],
+        signatures: &[
+            sign(Connect, Is("No such file or directory")),
+            sign(Cyrus, HasBoth("cannot connect to saslauthd server", "No such file or directory")),
+            weak(Reason, Is("No such file or directory"), 0.8),
+        ],
         evidence: "Dovecot's stop and start lines around that time; a chroot in master.cf (Debian's default).",
         told: DROPPED,
         source: "Postfix src/xsasl/xsasl_dovecot_server.c; Cyrus SASL lib/checkpw.c",
         next: &[
-            check(With::Postfix, "postconf -h smtpd_sasl_type smtpd_sasl_path queue_directory; postconf -F '*/inet/chroot'", "where does Postfix look, and from inside a chroot?"),
+            check(
+                With::Postfix,
+                "postconf -h smtpd_sasl_type smtpd_sasl_path queue_directory; postconf -F '*/inet/chroot'",
+                "where does Postfix look, and from inside a chroot?",
+            ),
             check(With::Postfix, "ls -l $(postconf -h queue_directory)/private/auth", "is the socket there?"),
-            check(With::Dovecot, "systemctl status dovecot; doveconf service/auth", "is it running, and which listeners does it make?"),
-            check(With::Cyrus, "systemctl status saslauthd; ls -l /var/spool/postfix/var/run/saslauthd", "on Debian its socket must be inside the chroot: OPTIONS=\"-c -m /var/spool/postfix/var/run/saslauthd\""),
-            check(With::Postfix, "postfix reload", "processes that hold an old connection let go (changes nothing in the configuration)"),
+            check(
+                With::Dovecot,
+                "systemctl status dovecot; doveconf service/auth",
+                "is it running, and which listeners does it make?",
+            ),
+            check(
+                With::Cyrus,
+                "systemctl status saslauthd; ls -l /var/spool/postfix/var/run/saslauthd",
+                "on Debian its socket must be inside the chroot: OPTIONS=\"-c -m /var/spool/postfix/var/run/saslauthd\"",
+            ),
+            check(
+                With::Postfix,
+                "postfix reload",
+                "processes that hold an old connection let go (changes nothing in the configuration)",
+            ),
         ],
     },
     Cause {
@@ -46,9 +66,17 @@ pub(super) static CAUSES: &[Cause] = &[
         told: DROPPED,
         source: "Postfix src/xsasl/xsasl_dovecot_server.c; Cyrus SASL lib/checkpw.c",
         next: &[
-            check(With::Dovecot, "systemctl status dovecot; journalctl -u dovecot -n 50", "stopped, or crashed, and why?"),
+            check(
+                With::Dovecot,
+                "systemctl status dovecot; journalctl -u dovecot -n 50",
+                "stopped, or crashed, and why?",
+            ),
             check(With::Dovecot, "ss -xlp | grep auth; doveadm service status auth", "who listens?"),
-            check(With::Cyrus, "systemctl status saslauthd; journalctl -u saslauthd -n 50", "stopped, or crashed, and why?"),
+            check(
+                With::Cyrus,
+                "systemctl status saslauthd; journalctl -u saslauthd -n 50",
+                "stopped, or crashed, and why?",
+            ),
         ],
     },
     Cause {
@@ -57,14 +85,30 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "SASL backend: permission denied",
         meaning: "The socket is there and smtpd may not connect to it: its mode or owner, a parent directory, or SELinux/AppArmor forbids it.",
         confidence: 0.95,
-        signatures: &[sign(Connect, Is("Permission denied")), sign(Cyrus, HasBoth("cannot connect to saslauthd server", "Permission denied")), weak(Reason, Is("Permission denied"), 0.8)],
+        signatures: &[
+            sign(Connect, Is("Permission denied")),
+            sign(Cyrus, HasBoth("cannot connect to saslauthd server", "Permission denied")),
+            weak(Reason, Is("Permission denied"), 0.8),
+        ],
         evidence: "AVC denials at the same time.",
         told: DROPPED,
         source: "Postfix src/xsasl/xsasl_dovecot_server.c; Cyrus SASL lib/checkpw.c",
         next: &[
-            check(With::Postfix, "namei -l $(postconf -h queue_directory)/private/auth", "owner and mode of the socket and of every directory above it"),
-            check(With::Dovecot, "doveconf service/auth", "unix_listener: mode = 0660, user = postfix, group = postfix"),
-            check(With::Cyrus, "adduser postfix sasl; postfix reload", "the postfix user must be in group sasl (this changes the system)"),
+            check(
+                With::Postfix,
+                "namei -l $(postconf -h queue_directory)/private/auth",
+                "owner and mode of the socket and of every directory above it",
+            ),
+            check(
+                With::Dovecot,
+                "doveconf service/auth",
+                "unix_listener: mode = 0660, user = postfix, group = postfix",
+            ),
+            check(
+                With::Cyrus,
+                "adduser postfix sasl; postfix reload",
+                "the postfix user must be in group sasl (this changes the system)",
+            ),
             check(With::Postfix, "ausearch -m avc -ts recent; aa-status", "SELinux or AppArmor?"),
         ],
     },
@@ -74,11 +118,23 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "SASL backend: the path is another kind of socket",
         meaning: "smtpd_sasl_path points to a socket that does not speak Dovecot's client authentication protocol: auth-master, auth-userdb, or something else.",
         confidence: 0.97,
-        signatures: &[sign(Protocol, Starts("Connected to wrong auth socket")), sign(Protocol, Starts("Protocol version")), weak(Protocol, Starts("Protocol error"), 0.8), weak(Protocol, Has(""), 0.5)],
+        signatures: &[
+            sign(Protocol, Starts("Connected to wrong auth socket")),
+            sign(Protocol, Starts("Protocol version")),
+            weak(Protocol, Starts("Protocol error"), 0.8),
+            weak(Protocol, Has(""), 0.5),
+        ],
         evidence: "",
         told: DROPPED,
         source: "Postfix src/xsasl/xsasl_dovecot_server.c",
-        next: &[check(With::Postfix, "postconf -h smtpd_sasl_path", ""), check(With::Dovecot, "doveconf service/auth", "point Postfix to a unix_listener of the auth service that is none of auth-userdb, auth-master, auth-login")],
+        next: &[
+            check(With::Postfix, "postconf -h smtpd_sasl_path", ""),
+            check(
+                With::Dovecot,
+                "doveconf service/auth",
+                "point Postfix to a unix_listener of the auth service that is none of auth-userdb, auth-master, auth-login",
+            ),
+        ],
     },
     Cause {
         id: "backend.handshake_stall",
@@ -90,7 +146,14 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "The process died about ten seconds after connect or STARTTLS, with no connect error before.",
         told: "the connection drops after ten seconds",
         source: "Postfix src/xsasl/xsasl_dovecot_server.c (AUTH_TIMEOUT)",
-        next: &[check(With::Dovecot, "doveadm service status; doveadm process status auth", "is the auth process alive, and how many clients has it?"), check(With::Dovecot, "doveconf service/auth | grep client_limit", "raise service auth { client_limit }")],
+        next: &[
+            check(
+                With::Dovecot,
+                "doveadm service status; doveadm process status auth",
+                "is the auth process alive, and how many clients has it?",
+            ),
+            check(With::Dovecot, "doveconf service/auth | grep client_limit", "raise service auth { client_limit }"),
+        ],
     },
     Cause {
         id: "backend.penalty",
@@ -104,8 +167,16 @@ pub(super) static CAUSES: &[Cause] = &[
         source: "Dovecot src/auth/auth-penalty.c; Postfix src/xsasl/xsasl_dovecot_server.c",
         next: &[
             check(With::Dovecot, "doveadm penalty", "who is being delayed now?"),
-            check(With::Dovecot, "service anvil { unix_listener anvil-auth-penalty { mode = 0 } }", "switches the delay off, e.g. behind a proxy that hides the clients (this changes the configuration)"),
-            check(With::Postfix, "postconf smtpd_upstream_proxy_protocol smtpd_authorized_xclient_hosts", "behind a proxy: hand on the real address"),
+            check(
+                With::Dovecot,
+                "service anvil { unix_listener anvil-auth-penalty { mode = 0 } }",
+                "switches the delay off, e.g. behind a proxy that hides the clients (this changes the configuration)",
+            ),
+            check(
+                With::Postfix,
+                "postconf smtpd_upstream_proxy_protocol smtpd_authorized_xclient_hosts",
+                "behind a proxy: hand on the real address",
+            ),
         ],
     },
     Cause {
@@ -118,7 +189,15 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "Several networks at the same time; Dovecot's limit and queue warnings.",
         told: LOST,
         source: "Dovecot src/auth/auth-worker-client.c, src/master/; Postfix src/xsasl/xsasl_dovecot_server.c",
-        next: &[check(With::Dovecot, "doveadm service status", "which service is at its limit?"), check(With::Dovecot, "doveconf auth_cache_size auth_worker_max_count", "a cache takes load off a slow database"), check(With::Dovecot, "time doveadm auth lookup USER", "how long does the user database take?")],
+        next: &[
+            check(With::Dovecot, "doveadm service status", "which service is at its limit?"),
+            check(
+                With::Dovecot,
+                "doveconf auth_cache_size auth_worker_max_count",
+                "a cache takes load off a slow database",
+            ),
+            check(With::Dovecot, "time doveadm auth lookup USER", "how long does the user database take?"),
+        ],
     },
     Cause {
         id: "backend.crash_or_restart",
@@ -130,7 +209,10 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "Dovecot's Fatal, Panic, signal or start line at that second.",
         told: LOST,
         source: "Postfix src/xsasl/xsasl_dovecot_server.c",
-        next: &[check(With::Dovecot, "journalctl -u dovecot -n 100", "who restarted it, or why did it crash?"), check(With::Postfix, "postfix reload", "processes that hold a broken connection let go")],
+        next: &[
+            check(With::Dovecot, "journalctl -u dovecot -n 100", "who restarted it, or why did it crash?"),
+            check(With::Postfix, "postfix reload", "processes that hold a broken connection let go"),
+        ],
     },
     Cause {
         id: "backend.connection_lost",
@@ -138,11 +220,18 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "No answer from the SASL backend",
         meaning: "Postfix got no answer within ten seconds or lost the connection. The log does not show which of the usual causes it was: Dovecot's delay for clients that keep failing, an overload, or a restart.",
         confidence: 0.4,
-        signatures: &[sign(Reason, Starts("Connection lost to authentication server")), sign(Reason, Starts("Can't connect to authentication server")), sign(Reason, Starts("Authentication backend error"))],
+        signatures: &[
+            sign(Reason, Starts("Connection lost to authentication server")),
+            sign(Reason, Starts("Can't connect to authentication server")),
+            sign(Reason, Starts("Authentication backend error")),
+        ],
         evidence: "Dovecot's log of the same minute; whether others were hit.",
         told: LOST,
         source: "Postfix src/xsasl/xsasl_dovecot_server.c",
-        next: &[check(With::Dovecot, "doveadm penalty; doveadm service status", "delayed, or overloaded?"), check(With::Dovecot, "doveadm log errors", "what went wrong lately?")],
+        next: &[
+            check(With::Dovecot, "doveadm penalty; doveadm service status", "delayed, or overloaded?"),
+            check(With::Dovecot, "doveadm log errors", "what went wrong lately?"),
+        ],
     },
     Cause {
         id: "backend.store_error",
@@ -165,7 +254,14 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "Many users fail at once.",
         told: "535 5.7.8 Error: authentication failed",
         source: "Dovecot src/auth/passdb-*.c, db-*.c",
-        next: &[check(With::Dovecot, "doveadm log errors; doveadm auth lookup USER", "the exact error, and whether it is over"), check(With::Dovecot, "systemctl status mariadb postgresql slapd", "is the database up?")],
+        next: &[
+            check(
+                With::Dovecot,
+                "doveadm log errors; doveadm auth lookup USER",
+                "the exact error, and whether it is over",
+            ),
+            check(With::Dovecot, "systemctl status mariadb postgresql slapd", "is the database up?"),
+        ],
     },
     Cause {
         id: "backend.saslauthd_failure",
@@ -188,8 +284,16 @@ pub(super) static CAUSES: &[Cause] = &[
         told: "454 4.7.0 Temporary authentication failure: generic failure",
         source: "Cyrus SASL lib/checkpw.c; Postfix src/xsasl/xsasl_cyrus_server.c",
         next: &[
-            check(With::Cyrus, "systemctl status saslauthd; journalctl -u saslauthd -n 50", "is it running, and what does it say?"),
-            check(With::Cyrus, "cat /etc/default/saslauthd /etc/postfix/sasl/smtpd.conf", "mechanism, socket directory (inside the chroot on Debian), pwcheck_method"),
+            check(
+                With::Cyrus,
+                "systemctl status saslauthd; journalctl -u saslauthd -n 50",
+                "is it running, and what does it say?",
+            ),
+            check(
+                With::Cyrus,
+                "cat /etc/default/saslauthd /etc/postfix/sasl/smtpd.conf",
+                "mechanism, socket directory (inside the chroot on Debian), pwcheck_method",
+            ),
         ],
     },
     Cause {
@@ -203,8 +307,16 @@ pub(super) static CAUSES: &[Cause] = &[
         told: "454 4.7.0 Temporary authentication failure, or 535",
         source: "Cyrus SASL sasldb/db_berkeley.c",
         next: &[
-            check(With::Cyrus, "ls -l /etc/sasldb2 /etc/postfix/sasl/smtpd.conf /usr/lib/sasl2", "Debian's Postfix looks for smtpd.conf only in /etc/postfix/sasl and /usr/lib/sasl"),
-            check(With::Postfix, "postconf cyrus_sasl_config_path smtpd_sasl_path", "where is smtpd.conf looked for, under which name?"),
+            check(
+                With::Cyrus,
+                "ls -l /etc/sasldb2 /etc/postfix/sasl/smtpd.conf /usr/lib/sasl2",
+                "Debian's Postfix looks for smtpd.conf only in /etc/postfix/sasl and /usr/lib/sasl",
+            ),
+            check(
+                With::Postfix,
+                "postconf cyrus_sasl_config_path smtpd_sasl_path",
+                "where is smtpd.conf looked for, under which name?",
+            ),
             check(With::Cyrus, "sasldblistusers2", "who is in it?"),
         ],
     },

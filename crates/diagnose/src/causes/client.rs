@@ -25,10 +25,22 @@ pub(super) static CAUSES: &[Cause] = &[
         told: "535 5.7.8 Error: authentication failed: Invalid authentication mechanism",
         source: "Postfix src/xsasl/xsasl_dovecot_server.c; Cyrus SASL lib/server.c",
         next: &[
-            check(With::Client, "set \"normal password\" (PLAIN or LOGIN) over TLS", "instead of \"encrypted password\", NTLM or Kerberos"),
+            check(
+                With::Client,
+                "set \"normal password\" (PLAIN or LOGIN) over TLS",
+                "instead of \"encrypted password\", NTLM or Kerberos",
+            ),
             check(With::Dovecot, "doveconf -h auth_mechanisms", "what Dovecot offers"),
-            check(With::Postfix, "postconf smtpd_sasl_security_options smtpd_sasl_tls_security_options", "these really remove mechanisms; smtpd_sasl_mechanism_filter only hides them"),
-            check(With::Cyrus, "saslpluginviewer; grep mech_list /etc/postfix/sasl/smtpd.conf", "which plugins are installed and listed"),
+            check(
+                With::Postfix,
+                "postconf smtpd_sasl_security_options smtpd_sasl_tls_security_options",
+                "these really remove mechanisms; smtpd_sasl_mechanism_filter only hides them",
+            ),
+            check(
+                With::Cyrus,
+                "saslpluginviewer; grep mech_list /etc/postfix/sasl/smtpd.conf",
+                "which plugins are installed and listed",
+            ),
         ],
     },
     Cause {
@@ -52,7 +64,10 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: "535 5.7.8 Error: authentication failed: Invalid base64 data",
         source: "Postfix src/xsasl/xsasl_dovecot_server.c; Cyrus SASL lib/server.c",
-        next: &[check(With::Client, "look at the script or device: what does it send, and is it cut?", ""), check(With::Client, "printf '\\0USER\\0PASSWORD' | base64", "what PLAIN must look like")],
+        next: &[
+            check(With::Client, "look at the script or device: what does it send, and is it cut?", ""),
+            check(With::Client, "printf '\\0USER\\0PASSWORD' | base64", "what PLAIN must look like"),
+        ],
     },
     Cause {
         id: "client.abort",

@@ -12,12 +12,20 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "No login mechanism is left to offer",
         meaning: "The backend offers no mechanism that Postfix' security options allow, so smtpd gives up before a login can be tried.",
         confidence: 0.85,
-        signatures: &[sign(Fatal, Is("no SASL authentication mechanisms")), sign(Library, Has("no applicable SASL mechanisms")), weak(Reason, Is("error when parsing configuration file"), 0.8)],
+        signatures: &[
+            sign(Fatal, Is("no SASL authentication mechanisms")),
+            sign(Library, Has("no applicable SASL mechanisms")),
+            weak(Reason, Is("error when parsing configuration file"), 0.8),
+        ],
         evidence: "No connect error before it: the backend did answer.",
         told: "the connection drops",
         source: "Postfix src/smtpd/smtpd_sasl_glue.c, src/xsasl/",
         next: &[
-            check(With::Postfix, "postconf -n | grep smtpd_sasl; postconf -P '*/inet/smtpd_sasl*'", "noplaintext in smtpd_sasl_security_options forbids PLAIN and LOGIN"),
+            check(
+                With::Postfix,
+                "postconf -n | grep smtpd_sasl; postconf -P '*/inet/smtpd_sasl*'",
+                "noplaintext in smtpd_sasl_security_options forbids PLAIN and LOGIN",
+            ),
             check(With::Dovecot, "doveconf -h auth_mechanisms", "what Dovecot offers"),
             check(With::Cyrus, "saslpluginviewer || pluginviewer -s", "which mechanisms are installed"),
         ],
@@ -32,7 +40,11 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: "the connection drops",
         source: "Postfix src/smtpd/smtpd_sasl_glue.c",
-        next: &[check(With::Postfix, "postconf smtpd_sasl_mechanism_filter", "correct it; its default is !external, static:rest")],
+        next: &[check(
+            With::Postfix,
+            "postconf smtpd_sasl_mechanism_filter",
+            "correct it; its default is !external, static:rest",
+        )],
     },
     Cause {
         id: "config.sasl_type",
@@ -44,7 +56,11 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: "the connection drops",
         source: "Postfix src/xsasl/xsasl_server.c",
-        next: &[check(With::Postfix, "postconf -a; postconf smtpd_sasl_type", "what is built in, and what is asked for")],
+        next: &[check(
+            With::Postfix,
+            "postconf -a; postconf smtpd_sasl_type",
+            "what is built in, and what is asked for",
+        )],
     },
     Cause {
         id: "config.auth_not_enabled",
@@ -58,7 +74,11 @@ pub(super) static CAUSES: &[Cause] = &[
         source: "Postfix src/smtpd/smtpd_sasl_proto.c",
         next: &[
             check(With::Client, "port 587 with STARTTLS, or port 465 with TLS, instead of 25", ""),
-            check(With::Postfix, "postconf -Mf; postconf -P '*/inet/smtpd_sasl_auth_enable'", "on which services are logins enabled?"),
+            check(
+                With::Postfix,
+                "postconf -Mf; postconf -P '*/inet/smtpd_sasl_auth_enable'",
+                "on which services are logins enabled?",
+            ),
         ],
     },
     Cause {
@@ -71,6 +91,13 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: "an IMAP or POP3 error",
         source: "Dovecot src/login-common/",
-        next: &[check(With::Client, "switch on TLS (IMAP 993, POP3 995)", ""), check(With::Dovecot, "doveconf disable_plaintext_auth auth_allow_cleartext", "2.3 and 2.4 name it differently")],
+        next: &[
+            check(With::Client, "switch on TLS (IMAP 993, POP3 995)", ""),
+            check(
+                With::Dovecot,
+                "doveconf disable_plaintext_auth auth_allow_cleartext",
+                "2.3 and 2.4 name it differently",
+            ),
+        ],
     },
 ];

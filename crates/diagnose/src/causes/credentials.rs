@@ -30,11 +30,31 @@ pub(super) static CAUSES: &[Cause] = &[
         told: REFUSED,
         source: "Postfix src/smtpd/smtpd_sasl_glue.c; Dovecot and Cyrus give no reason",
         next: &[
-            check(With::Dovecot, "doveconf -h auth_verbose; set auth_verbose = yes and reload", "Dovecot then logs the cause of each refusal, and this program joins it"),
-            check(With::Dovecot, "doveadm auth test -x service=smtp -x rip=CLIENT USER", "tries the password as Postfix would"),
-            check(With::Dovecot, "doveadm auth lookup USER; doveadm user USER", "does the account exist, on the password side and on the mailbox side?"),
-            check(With::Cyrus, "testsaslauthd -u USER -r REALM -p PASSWORD -s smtp", "asks saslauthd as Postfix would; beware of the shell history"),
-            check(With::Cyrus, "journalctl -t saslauthd; grep saslauthd /var/log/auth.log", "saslauthd names the mechanism and its reason"),
+            check(
+                With::Dovecot,
+                "doveconf -h auth_verbose; set auth_verbose = yes and reload",
+                "Dovecot then logs the cause of each refusal, and this program joins it",
+            ),
+            check(
+                With::Dovecot,
+                "doveadm auth test -x service=smtp -x rip=CLIENT USER",
+                "tries the password as Postfix would",
+            ),
+            check(
+                With::Dovecot,
+                "doveadm auth lookup USER; doveadm user USER",
+                "does the account exist, on the password side and on the mailbox side?",
+            ),
+            check(
+                With::Cyrus,
+                "testsaslauthd -u USER -r REALM -p PASSWORD -s smtp",
+                "asks saslauthd as Postfix would; beware of the shell history",
+            ),
+            check(
+                With::Cyrus,
+                "journalctl -t saslauthd; grep saslauthd /var/log/auth.log",
+                "saslauthd names the mechanism and its reason",
+            ),
         ],
     },
     Cause {
@@ -58,8 +78,16 @@ pub(super) static CAUSES: &[Cause] = &[
         told: REFUSED,
         source: "Dovecot src/auth/auth-request.c; Linux-PAM",
         next: &[
-            check(With::Client, "enter the password anew on every device that has this account", "phones and printers keep trying an old one"),
-            check(With::Dovecot, "doveadm auth test -x service=smtp -x rip=CLIENT USER", "does the password the user believes in work at all?"),
+            check(
+                With::Client,
+                "enter the password anew on every device that has this account",
+                "phones and printers keep trying an old one",
+            ),
+            check(
+                With::Dovecot,
+                "doveadm auth test -x service=smtp -x rip=CLIENT USER",
+                "does the password the user believes in work at all?",
+            ),
             check(With::Cyrus, "testsaslauthd -u USER -r REALM -p PASSWORD -s smtp", "the same for saslauthd"),
         ],
     },
@@ -80,7 +108,11 @@ pub(super) static CAUSES: &[Cause] = &[
         told: REFUSED,
         source: "Dovecot src/auth/auth-request.c; Linux-PAM",
         next: &[
-            check(With::Dovecot, "doveadm auth lookup USER; doveadm user USER", "known on the password side, and on the mailbox side? (exit code 67: no)"),
+            check(
+                With::Dovecot,
+                "doveadm auth lookup USER; doveadm user USER",
+                "known on the password side, and on the mailbox side? (exit code 67: no)",
+            ),
             check(With::Cyrus, "sasldblistusers2; getent passwd USER", "which names does the backend know?"),
         ],
     },
@@ -96,9 +128,17 @@ pub(super) static CAUSES: &[Cause] = &[
         source: "derived from Dovecot's unknown user and another login of the same name",
         next: &[
             check(With::Client, "use the full mail address as user name", "most servers want it"),
-            check(With::Dovecot, "doveconf -n | grep -E 'auth_default_realm|default_domain|username_format'", "what Dovecot does with names without a domain"),
+            check(
+                With::Dovecot,
+                "doveconf -n | grep -E 'auth_default_realm|default_domain|username_format'",
+                "what Dovecot does with names without a domain",
+            ),
             check(With::Postfix, "postconf smtpd_sasl_local_domain", "the realm that Postfix gives to Cyrus SASL"),
-            check(With::Cyrus, "grep -r . /etc/default/saslauthd", "saslauthd cuts the domain off unless started with -r"),
+            check(
+                With::Cyrus,
+                "grep -r . /etc/default/saslauthd",
+                "saslauthd cuts the domain off unless started with -r",
+            ),
         ],
     },
     Cause {
@@ -146,7 +186,14 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: "535 5.7.8 Error: authentication failed: Password expired",
         source: "Dovecot src/auth/auth-request.c (code pass_expired); Linux-PAM",
-        next: &[check(With::Dovecot, "chage -l USER; doveadm auth lookup USER", "when did it expire, and where is that kept?"), check(With::Cyrus, "chage -l USER", "expiry of the system account")],
+        next: &[
+            check(
+                With::Dovecot,
+                "chage -l USER; doveadm auth lookup USER",
+                "when did it expire, and where is that kept?",
+            ),
+            check(With::Cyrus, "chage -l USER", "expiry of the system account"),
+        ],
     },
     Cause {
         id: "cred.allow_nets",
@@ -154,7 +201,10 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "Account may not log in from this address",
         meaning: "The account is restricted to certain networks (allow_nets) and the client is not in one of them.",
         confidence: 0.98,
-        signatures: &[sign(Dovecot, Starts("allow_nets check failed")), sign(Dovecot, Has("check failed: Remote IP not known"))],
+        signatures: &[
+            sign(Dovecot, Starts("allow_nets check failed")),
+            sign(Dovecot, Has("check failed: Remote IP not known")),
+        ],
         evidence: "The user's address has changed lately.",
         told: REFUSED,
         source: "Dovecot src/auth/auth-request.c",
@@ -178,7 +228,11 @@ pub(super) static CAUSES: &[Cause] = &[
         told: REFUSED,
         source: "Dovecot src/auth/auth-request.c; Cyrus SASL plugins",
         next: &[
-            check(With::Dovecot, "doveconf -h auth_mechanisms; set auth_mechanisms = plain login", "do not offer what cannot work; TLS protects PLAIN"),
+            check(
+                With::Dovecot,
+                "doveconf -h auth_mechanisms; set auth_mechanisms = plain login",
+                "do not offer what cannot work; TLS protects PLAIN",
+            ),
             check(With::Cyrus, "grep mech_list /etc/postfix/sasl/smtpd.conf", "mech_list: plain login"),
             check(With::Client, "set the client to \"normal password\" over TLS", "instead of \"encrypted password\""),
         ],
@@ -189,11 +243,20 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "OAuth token refused",
         meaning: "The token of an XOAUTH2 or OAUTHBEARER login is expired, revoked or of the wrong scope.",
         confidence: 0.9,
-        signatures: &[sign(Reason, Starts("{\"")), sign(Reason, Starts("eyJ")), sign(Dovecot, Has("oauth2 failed")), sign(Dovecot, Has("Token is not valid")), sign(Dovecot, Has("invalid_token"))],
+        signatures: &[
+            sign(Reason, Starts("{\"")),
+            sign(Reason, Starts("eyJ")),
+            sign(Dovecot, Has("oauth2 failed")),
+            sign(Dovecot, Has("Token is not valid")),
+            sign(Dovecot, Has("invalid_token")),
+        ],
         evidence: "The clocks of both sides; the scope asked for.",
         told: "535 5.7.8 Error: authentication failed",
         source: "Dovecot src/auth/mech-oauth2.c; RFC 7628 section 3.2.2",
-        next: &[check(With::Client, "sign in again so that the client gets a new token", ""), check(With::Dovecot, "doveconf -n | grep -A8 oauth2", "introspection address and scope")],
+        next: &[
+            check(With::Client, "sign in again so that the client gets a new token", ""),
+            check(With::Dovecot, "doveconf -n | grep -A8 oauth2", "introspection address and scope"),
+        ],
     },
     Cause {
         id: "cred.bad_characters",
@@ -201,11 +264,19 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "User name or password holds characters that are not allowed",
         meaning: "The name is empty, malformed, or has characters outside Dovecot's auth_username_chars (blanks, umlauts, control characters).",
         confidence: 0.95,
-        signatures: &[sign(Dovecot, Starts("Username character disallowed")), sign(Dovecot, Is("invalid input")), sign(Dovecot, Has("password having illegal chars")), sign(Dovecot, Has("Empty username"))],
+        signatures: &[
+            sign(Dovecot, Starts("Username character disallowed")),
+            sign(Dovecot, Is("invalid input")),
+            sign(Dovecot, Has("password having illegal chars")),
+            sign(Dovecot, Has("Empty username")),
+        ],
         evidence: "",
         told: REFUSED,
         source: "Dovecot src/auth/auth-request.c, mech-plain.c",
-        next: &[check(With::Client, "look at the user name for blanks and odd characters", ""), check(With::Dovecot, "doveconf -h auth_username_chars", "what is allowed")],
+        next: &[
+            check(With::Client, "look at the user name for blanks and odd characters", ""),
+            check(With::Dovecot, "doveconf -h auth_username_chars", "what is allowed"),
+        ],
     },
     Cause {
         id: "cred.authz_denied",
@@ -223,6 +294,9 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: REFUSED,
         source: "Dovecot src/auth/auth-request.c",
-        next: &[check(With::Client, "empty the field \"identity\" or \"act as\" in the client's settings", ""), check(With::Dovecot, "doveconf -n | grep -B2 -A4 master", "are master users meant to exist?")],
+        next: &[
+            check(With::Client, "empty the field \"identity\" or \"act as\" in the client's settings", ""),
+            check(With::Dovecot, "doveconf -n | grep -B2 -A4 master", "are master users meant to exist?"),
+        ],
     },
 ];

@@ -14,7 +14,11 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "Which users, which client: an attack, or an office behind one address.",
         told: "450 4.7.1 Error: too many AUTH commands",
         source: "Postfix src/smtpd/smtpd.c",
-        next: &[check(With::Postfix, "postconf smtpd_client_auth_rate_limit anvil_rate_time_unit smtpd_client_event_limit_exceptions", "the limit, its time, and who is exempt")],
+        next: &[check(
+            With::Postfix,
+            "postconf smtpd_client_auth_rate_limit anvil_rate_time_unit smtpd_client_event_limit_exceptions",
+            "the limit, its time, and who is exempt",
+        )],
     },
     Cause {
         id: "limit.connection",
@@ -26,7 +30,11 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: "421 4.7.0 Error: too many connections",
         source: "Postfix src/smtpd/smtpd.c",
-        next: &[check(With::Postfix, "postconf smtpd_client_connection_rate_limit smtpd_client_connection_count_limit smtpd_client_event_limit_exceptions", "the limits and who is exempt")],
+        next: &[check(
+            With::Postfix,
+            "postconf smtpd_client_connection_rate_limit smtpd_client_connection_count_limit smtpd_client_event_limit_exceptions",
+            "the limits and who is exempt",
+        )],
     },
     Cause {
         id: "limit.newtls",

@@ -13,7 +13,18 @@ use crate::cause::{Cause, Place};
 
 /// Every cause, by family. Earlier families win where two signatures fit.
 pub fn all() -> impl Iterator<Item = &'static Cause> {
-    [credentials::CAUSES, backend::CAUSES, config::CAUSES, client::CAUSES, tls::CAUSES, limit::CAUSES, policy::CAUSES, outbound::CAUSES].into_iter().flatten()
+    [
+        credentials::CAUSES,
+        backend::CAUSES,
+        config::CAUSES,
+        client::CAUSES,
+        tls::CAUSES,
+        limit::CAUSES,
+        policy::CAUSES,
+        outbound::CAUSES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The cause with an id.
@@ -49,15 +60,32 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), count);
         for cause in all() {
-            assert!(!cause.title.is_empty() && !cause.meaning.is_empty() && !cause.told.is_empty() && !cause.next.is_empty(), "{}", cause.id);
+            assert!(
+                !cause.title.is_empty()
+                    && !cause.meaning.is_empty()
+                    && !cause.told.is_empty()
+                    && !cause.next.is_empty(),
+                "{}",
+                cause.id
+            );
             assert!((0.0..=1.0).contains(&cause.confidence), "{}", cause.id);
         }
     }
 
     #[test]
     fn wordings() {
-        let check = |place: Place, text: &str, expected: &str| assert_eq!(of_words(place, text.as_bytes()).map(|(c, _)| c.id), Some(expected), "{text}");
-        for empty in ["", "(reason unavailable)", "UGFzc3dvcmQ6", "VXNlcm5hbWU6", "Password:", "PDEyMzQ1Njc4OTAuMTIzNEBtYWlsPg==", "authentication failure"] {
+        let check = |place: Place, text: &str, expected: &str| {
+            assert_eq!(of_words(place, text.as_bytes()).map(|(c, _)| c.id), Some(expected), "{text}")
+        };
+        for empty in [
+            "",
+            "(reason unavailable)",
+            "UGFzc3dvcmQ6",
+            "VXNlcm5hbWU6",
+            "Password:",
+            "PDEyMzQ1Njc4OTAuMTIzNEBtYWlsPg==",
+            "authentication failure",
+        ] {
             check(Place::Reason, empty, "cred.undifferentiated");
         }
         check(Place::Reason, "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=", "cred.token_invalid");
@@ -67,11 +95,23 @@ mod tests {
         check(Place::Reason, "Password expired", "cred.password_expired");
         check(Place::Dovecot, "Password mismatch (given password: [redacted])", "cred.password_mismatch");
         check(Place::Dovecot, "unknown user (SHA1 of given password: x)", "cred.unknown_user");
-        check(Place::Dovecot, "pam_authenticate() failed: User not known to the underlying authentication module", "cred.unknown_user");
+        check(
+            Place::Dovecot,
+            "pam_authenticate() failed: User not known to the underlying authentication module",
+            "cred.unknown_user",
+        );
         check(Place::Dovecot, "open(/etc/dovecot/users) failed: Permission denied (euid=104)", "backend.store_error");
         check(Place::Cyrus, "cannot connect to saslauthd server: No such file or directory", "backend.socket_missing");
         check(Place::Cyrus, "cannot connect to saslauthd server: Permission denied", "backend.permission");
-        check(Place::Tls, "error:0A000418:SSL routines::tlsv1 alert unknown ca:../ssl/record/rec_layer_s3.c:1602:SSL alert number 48:", "tls.cert_rejected");
-        check(Place::Tls, "error:0A00010B:SSL routines::wrong version number:../ssl/record/ssl3_record.c:350:", "tls.plaintext_to_wrapper");
+        check(
+            Place::Tls,
+            "error:0A000418:SSL routines::tlsv1 alert unknown ca:../ssl/record/rec_layer_s3.c:1602:SSL alert number 48:",
+            "tls.cert_rejected",
+        );
+        check(
+            Place::Tls,
+            "error:0A00010B:SSL routines::wrong version number:../ssl/record/ssl3_record.c:350:",
+            "tls.plaintext_to_wrapper",
+        );
     }
 }

@@ -13,5 +13,12 @@ pub(super) static CAUSES: &[Cause] = &[Cause {
     evidence: "The program is smtp or lmtp, not smtpd.",
     told: "nothing: Postfix is the client here",
     source: "Postfix src/smtp/smtp_sasl_glue.c",
-    next: &[check(With::Postfix, "postconf relayhost smtp_sasl_password_maps smtp_sasl_security_options", "the password for the relay host, and whether its mechanism is allowed"), check(With::Postfix, "postqueue -p", "what is waiting")],
+    next: &[
+        check(
+            With::Postfix,
+            "postconf relayhost smtp_sasl_password_maps smtp_sasl_security_options",
+            "the password for the relay host, and whether its mechanism is allowed",
+        ),
+        check(With::Postfix, "postqueue -p", "what is waiting"),
+    ],
 }];

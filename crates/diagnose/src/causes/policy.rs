@@ -17,8 +17,16 @@ pub(super) static CAUSES: &[Cause] = &[
         told: "454 4.7.1 or 554 5.7.1 Relay access denied",
         source: "Postfix src/smtpd/smtpd_check.c (reject_unauth_destination)",
         next: &[
-            check(With::Client, "switch on authentication for the outgoing server, port 587 or 465", "clients often log in for reading only"),
-            check(With::Postfix, "postconf smtpd_relay_restrictions smtpd_recipient_restrictions mynetworks", "is permit_sasl_authenticated there, and before the reject?"),
+            check(
+                With::Client,
+                "switch on authentication for the outgoing server, port 587 or 465",
+                "clients often log in for reading only",
+            ),
+            check(
+                With::Postfix,
+                "postconf smtpd_relay_restrictions smtpd_recipient_restrictions mynetworks",
+                "is permit_sasl_authenticated there, and before the reject?",
+            ),
         ],
     },
     Cause {
@@ -27,11 +35,18 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "Did not log in on a service that demands it",
         meaning: "The client tried to send without logging in, on a port for mail users. Not a failed login: none was tried.",
         confidence: 0.9,
-        signatures: &[sign(Reject, Has("Client host rejected: Access denied")), sign(Reject, Has("Recipient address rejected: Access denied"))],
+        signatures: &[
+            sign(Reject, Has("Client host rejected: Access denied")),
+            sign(Reject, Has("Recipient address rejected: Access denied")),
+        ],
         evidence: "No AUTH in the session's counters.",
         told: "554 5.7.1 Access denied",
         source: "Postfix src/smtpd/smtpd_check.c (reject)",
-        next: &[check(With::Client, "switch on authentication for the outgoing server", "clients often log in for reading only")],
+        next: &[check(
+            With::Client,
+            "switch on authentication for the outgoing server",
+            "clients often log in for reading only",
+        )],
     },
     Cause {
         id: "policy.sender_login_mismatch",
@@ -43,7 +58,10 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "The account is named in the reply.",
         told: "553 5.7.1 Sender address rejected: not owned by user",
         source: "Postfix src/smtpd/smtpd_check.c (reject_sender_login_mismatch)",
-        next: &[check(With::Postfix, "postmap -q SENDER $(postconf -h smtpd_sender_login_maps)", "who may use the address"), check(With::Client, "the sender address or alias in the client's settings", "")],
+        next: &[
+            check(With::Postfix, "postmap -q SENDER $(postconf -h smtpd_sender_login_maps)", "who may use the address"),
+            check(With::Client, "the sender address or alias in the client's settings", ""),
+        ],
     },
     Cause {
         id: "policy.not_logged_in",
@@ -55,7 +73,10 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "From outside with a sender of ours: mostly forged.",
         told: "553 5.7.1 Sender address rejected: not logged in",
         source: "Postfix src/smtpd/smtpd_check.c (reject_unauthenticated_sender_login_mismatch)",
-        next: &[check(With::Client, "switch on authentication for the outgoing server", ""), check(With::Postfix, "postmap -q SENDER $(postconf -h smtpd_sender_login_maps)", "whose address is it?")],
+        next: &[
+            check(With::Client, "switch on authentication for the outgoing server", ""),
+            check(With::Postfix, "postmap -q SENDER $(postconf -h smtpd_sender_login_maps)", "whose address is it?"),
+        ],
     },
     Cause {
         id: "policy.auth_policy",
@@ -67,6 +88,10 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: "535 5.7.8 Error: authentication failed, perhaps with the policy's message",
         source: "Dovecot src/auth/auth-policy.c",
-        next: &[check(With::Dovecot, "doveconf auth_policy_server_url; the policy server's own log", "why did it refuse?")],
+        next: &[check(
+            With::Dovecot,
+            "doveconf auth_policy_server_url; the policy server's own log",
+            "why did it refuse?",
+        )],
     },
 ];

@@ -20,7 +20,11 @@ pub(super) static CAUSES: &[Cause] = &[
         source: "Postfix src/smtpd/smtpd.c, smtpd_sasl_proto.c",
         next: &[
             check(With::Client, "switch on STARTTLS (port 587), or SSL/TLS (port 465)", ""),
-            check(With::Postfix, "postconf -P 'submission/inet/smtpd_tls_*'; postconf smtpd_tls_auth_only smtpd_tls_security_level", "what the service demands"),
+            check(
+                With::Postfix,
+                "postconf -P 'submission/inet/smtpd_tls_*'; postconf smtpd_tls_auth_only smtpd_tls_security_level",
+                "what the service demands",
+            ),
         ],
     },
     Cause {
@@ -29,7 +33,11 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "Plain text where TLS was expected",
         meaning: "The client speaks SMTP without TLS to a port that starts with TLS (465), or goes on in clear after STARTTLS.",
         confidence: 0.9,
-        signatures: &[sign(Tls, Has("wrong version number")), sign(Tls, Has("http request")), weak(Tls, Has("unknown protocol"), 0.8)],
+        signatures: &[
+            sign(Tls, Has("wrong version number")),
+            sign(Tls, Has("http request")),
+            weak(Tls, Has("unknown protocol"), 0.8),
+        ],
         evidence: "A service for implicit TLS (smtps, submissions).",
         told: DROPPED,
         source: "OpenSSL error texts",
@@ -65,7 +73,14 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: DROPPED,
         source: "OpenSSL error texts; RFC 8446 section 6.2",
-        next: &[check(With::Postfix, "openssl s_client -starttls smtp -connect HOST:587 -servername HOST", "name, chain and verification as a client sees them"), check(With::Client, "is the server name in the client the one in the certificate?", "")],
+        next: &[
+            check(
+                With::Postfix,
+                "openssl s_client -starttls smtp -connect HOST:587 -servername HOST",
+                "name, chain and verification as a client sees them",
+            ),
+            check(With::Client, "is the server name in the client the one in the certificate?", ""),
+        ],
     },
     Cause {
         id: "tls.cert_expired",
@@ -77,7 +92,14 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "Other clients fail since the same day.",
         told: DROPPED,
         source: "OpenSSL error texts; RFC 8446 section 6.2",
-        next: &[check(With::Postfix, "openssl x509 -noout -enddate -in $(postconf -h smtpd_tls_cert_file)", "until when is the file good?"), check(With::Postfix, "postfix reload", "after renewal: takes up the new file")],
+        next: &[
+            check(
+                With::Postfix,
+                "openssl x509 -noout -enddate -in $(postconf -h smtpd_tls_cert_file)",
+                "until when is the file good?",
+            ),
+            check(With::Postfix, "postfix reload", "after renewal: takes up the new file"),
+        ],
     },
     Cause {
         id: "tls.version_or_cipher",
@@ -101,7 +123,11 @@ pub(super) static CAUSES: &[Cause] = &[
         source: "OpenSSL error texts; RFC 8446 section 6.2",
         next: &[
             check(With::Client, "update the device, or let it send through a relay of yours", ""),
-            check(With::Postfix, "postconf smtpd_tls_protocols smtpd_tls_mandatory_protocols tls_high_cipherlist; openssl version", "what is allowed; the system's OpenSSL policy may forbid more"),
+            check(
+                With::Postfix,
+                "postconf smtpd_tls_protocols smtpd_tls_mandatory_protocols tls_high_cipherlist; openssl version",
+                "what is allowed; the system's OpenSSL policy may forbid more",
+            ),
         ],
     },
     Cause {
@@ -122,7 +148,11 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "",
         told: "454 4.7.0 TLS not available due to local problem",
         source: "Postfix src/tls/tls_server.c, tls_certkey.c, src/smtpd/smtpd.c",
-        next: &[check(With::Postfix, "postconf smtpd_tls_cert_file smtpd_tls_key_file smtpd_tls_chain_files; ls -l on these", "do the files exist, match, and may root read them?")],
+        next: &[check(
+            With::Postfix,
+            "postconf smtpd_tls_cert_file smtpd_tls_key_file smtpd_tls_chain_files; ls -l on these",
+            "do the files exist, match, and may root read them?",
+        )],
     },
     Cause {
         id: "tls.handshake_other",
@@ -134,6 +164,10 @@ pub(super) static CAUSES: &[Cause] = &[
         evidence: "Scanners do this all day.",
         told: DROPPED,
         source: "Postfix src/tls/tls_server.c",
-        next: &[check(With::Postfix, "postconf -e smtpd_tls_loglevel=1", "tells which versions and ciphers the good ones use (this changes the configuration)")],
+        next: &[check(
+            With::Postfix,
+            "postconf -e smtpd_tls_loglevel=1",
+            "tells which versions and ciphers the good ones use (this changes the configuration)",
+        )],
     },
 ];

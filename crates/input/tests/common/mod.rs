@@ -13,7 +13,13 @@ pub(crate) fn instant(text: &str) -> i64 {
 }
 
 pub(crate) fn options(zone: &str, now: &str) -> Options {
-    Options { timezone: jiff::tz::TimeZone::get(zone).unwrap(), year: None, now: now.parse().unwrap(), threads: 2, keep_all: false }
+    Options {
+        timezone: jiff::tz::TimeZone::get(zone).unwrap(),
+        year: None,
+        now: now.parse().unwrap(),
+        threads: 2,
+        keep_all: false,
+    }
 }
 
 /// A folder of its own.
@@ -59,7 +65,11 @@ pub(crate) struct Seen {
 }
 
 /// Everything a feed delivers.
-pub(crate) fn read(sources: Sources, options: &Options, worth: impl Fn(&maillog::Record<'_>) -> Worth + Sync) -> (Vec<Seen>, Coverage) {
+pub(crate) fn read(
+    sources: Sources,
+    options: &Options,
+    worth: impl Fn(&maillog::Record<'_>) -> Worth + Sync,
+) -> (Vec<Seen>, Coverage) {
     let mut lines = Vec::new();
     let coverage = input::feed(sources, options, worth, |line| {
         lines.push(Seen {

@@ -46,26 +46,59 @@ pub fn parts<'a>(event: &Event<'a>) -> Parts<'a> {
     match *event {
         Event::Connect(client) | Event::Disconnect(client, _) => none.client(client),
         Event::SaslFailed(f) => none.client(f.client).text(f.mechanism).text(f.reason).texts([f.username.name()]),
-        Event::SaslAborted(client, text) | Event::TlsAcceptError(client, text) | Event::TooLong(client, _, text) | Event::NonSmtp(client, text) | Event::Postscreen(client, text) => none.client(client).text(text),
+        Event::SaslAborted(client, text)
+        | Event::TlsAcceptError(client, text)
+        | Event::TooLong(client, _, text)
+        | Event::NonSmtp(client, text)
+        | Event::Postscreen(client, text) => none.client(client).text(text),
         Event::Gone { how: _, stage, client, queue_id } => none.client(client).text(stage).id(queue_id),
         Event::Limited(limit) => none.client(limit.client).text(limit.service),
         Event::Backend(BackendTrouble::Connect { path, error }) => none.text(path).text(error),
-        Event::Backend(BackendTrouble::Protocol(text) | BackendTrouble::Cyrus(text) | BackendTrouble::Library(text)) => none.text(text),
-        Event::Fatal(text) | Event::TlsLibrary(text) | Event::Started(text) | Event::ServiceTrouble(text) | Event::DovecotService(text) | Event::ProcessExit(_, text) => none.text(text),
+        Event::Backend(
+            BackendTrouble::Protocol(text) | BackendTrouble::Cyrus(text) | BackendTrouble::Library(text),
+        ) => none.text(text),
+        Event::Fatal(text)
+        | Event::TlsLibrary(text)
+        | Event::Started(text)
+        | Event::ServiceTrouble(text)
+        | Event::DovecotService(text)
+        | Event::ProcessExit(_, text) => none.text(text),
         Event::TlsEstablished(tls) => none.client(tls.peer).text(tls.level).text(tls.version).text(tls.cipher),
-        Event::TlsServerTrouble(client, text) => client.map_or(Parts::default(), |c| Parts::default().client(c)).text(text),
+        Event::TlsServerTrouble(client, text) => {
+            client.map_or(Parts::default(), |c| Parts::default().client(c)).text(text)
+        }
         Event::Pipelining(client, stage, text) => none.client(client).text(stage).text(text),
         Event::Policy(id, p) => {
-            let parts = p.client.map_or(Parts::default(), |c| Parts::default().client(c)).id(id).text(p.action).text(p.stage).text(p.reply);
+            let parts = p
+                .client
+                .map_or(Parts::default(), |c| Parts::default().client(c))
+                .id(id)
+                .text(p.action)
+                .text(p.stage)
+                .text(p.reply);
             parts.texts([p.dsn, p.from, p.to, p.proto, p.helo, p.sasl_method, p.sasl_username, p.sasl_sender])
         }
         Event::ContentCheck(id, text) | Event::RelayhostSaslFailed(id, text) => none.id(id).text(text),
-        Event::Accepted(a) => none.client(a.client).id(a.queue_id).id(a.orig_queue_id).texts([a.sasl_method, a.sasl_username, a.sasl_sender]),
-        Event::MessageId(id, text) | Event::Active(id, text, ..) | Event::Expired(id, text) | Event::Pickup(id, text) => none.id(Some(id)).text(text),
+        Event::Accepted(a) => none.client(a.client).id(a.queue_id).id(a.orig_queue_id).texts([
+            a.sasl_method,
+            a.sasl_username,
+            a.sasl_sender,
+        ]),
+        Event::MessageId(id, text)
+        | Event::Active(id, text, ..)
+        | Event::Expired(id, text)
+        | Event::Pickup(id, text) => none.id(Some(id)).text(text),
         Event::Removed(id) => none.id(Some(id)),
         Event::Delivery(d) => {
             let relay = d.relay_host().map_or(Parts::default(), |relay| Parts::default().host(relay));
-            relay.id(Some(d.queue_id)).id(d.queued_as()).text(d.to).text(d.relay).text(d.status).text(d.response).texts([d.orig_to, d.timing().dsn])
+            relay
+                .id(Some(d.queue_id))
+                .id(d.queued_as())
+                .text(d.to)
+                .text(d.relay)
+                .text(d.status)
+                .text(d.response)
+                .texts([d.orig_to, d.timing().dsn])
         }
         Event::Notification(id, text, new) => none.id(Some(id)).id(Some(new)).text(text),
         Event::DovecotAuth(a) => none.text(a.message).texts([a.user, a.mechanism]),
@@ -120,7 +153,9 @@ pub fn check_record(record: &Record<'_>, line: &[u8]) {
     assert!(lies_inside(record.host, line) && lies_inside(record.text, line), "{record:?}");
     assert!(own_file || lies_inside(record.tag.0, line), "{record:?}");
     assert!(record.repeat >= 1);
-    for part in [record.tag.daemon(), record.tag.instance().unwrap_or_default(), record.tag.service().unwrap_or_default()] {
+    for part in
+        [record.tag.daemon(), record.tag.instance().unwrap_or_default(), record.tag.service().unwrap_or_default()]
+    {
         assert!(lies_inside(part, record.tag.0), "{record:?}");
     }
     check_redact(record.text);
@@ -158,16 +193,198 @@ pub fn check_redact(text: &[u8]) {
 
 /// Tokens of the format: what folded input is made of. Addresses here are never a client's.
 pub const TOKENS: &[&str] = &[
-    "Jun 17 10:25:14 ", "2025-11-22T09:17:26.436140+00:00 ", "@400000004c91b044077a9e94 ", "1763803046.436140 ", "<22>", "<22>1 ", "Sat ", "stdout F ", "mail ", "mail.warn ", "<mail.info> ", "[ID 1 mail.info] ", "- ", "-  ",
-    "postfix/smtpd[7]: ", "postfix/submission/smtpd[8]: ", "postfix/smtp[9]: ", "postfix/cleanup[9]: ", "postfix/qmgr[9]: ", "postfix/bounce[9]: ", "postfix/master[1]: ", "postfix/postscreen[3]: ", "postfix/pickup[4]: ", "postfix 42 ", "postfix[5]: ", "dovecot: ", "saslauthd[6]: ", "sshd[5]: ", "auth: ", "auth-worker(12): ", "imap-login: ", "Info: ", "Debug: ",
-    "message repeated 3 times: [ ", "message repeated 4294967296 times: [ ", "last message repeated 7 times", "warning: ", "fatal: ", "error: ", "panic: ", "NOQUEUE: ", "0F5383D12: ", "4ABcd12XyzzYw: ", "connect from ", "disconnect from ", "lost connection after ", "timeout after ", "too many errors after ", "AUTH", " from ", "h.example[198.51.100.9]", "unknown[2001:db8:bad::9]:55", "unknown[unknown]", "[198.51.100.9]:25",
-    ": SASL ", "SASL ", " authentication failed: ", " authentication failed:", " authentication aborted", "Invalid authentication mechanism", "Invalid authentication mechanism: '", ", sasl_username=", "(unavailable)", "(reason unavailable)", ", sasl_method=", ", sasl_sender=", ", orig_queue_id=", ", orig_client=", "client=", "LOGIN", "PLAIN", "alice@example.test",
-    " ehlo=1", " auth=0/1", " auth=2", " starttls=1", " commands=4/5", "reject: ", "milter-reject: ", "RCPT", "DATA", "END-OF-MESSAGE", "header Subject: ", "body ", ": 554 5.7.1 ", "Relay access denied", "; from=<", "> to=<", "> proto=ESMTP helo=<", ">", " proto=", " helo=", " sasl_method=", " sasl_username=", " sasl_sender=", "to=<", ">, orig_to=<", ">, relay=", ", delay=1.5, delays=0.1/0/0.4/1", ", dsn=2.0.0", ", status=sent (", "queued as ", ")", "removed", "from=<", ">, size=12, nrcpt=1", ">, status=expired", "message-id=<", "uid=0 ", " notification: ",
-    "AUTH command rate limit exceeded: 3", " for service 587", "SASL: Connect to ", " failed: ", "SASL authentication failure: ", "no SASL authentication mechanisms", "SSL_accept error from ", "TLS library problem: ", "Anonymous TLS connection established from ", ": TLSv1.3 with cipher X (256/256 bits)", "improper command pipelining after ", "AUTH PLAIN AGFsaWNlAHNlY3JldA==", "\\r\\n", ": request longer than 12288: ", "non-SMTP command from ", "< ", "PREGREET 1 after 2 from ", "process /x pid 7 exit status 1", "-- version 3.7.11",
-    "passwd-file(", "sql(", ",198.51.100.9", ",<abc>", "): ", "Password mismatch", " (given password: ", "password=", " - trying the next passdb", "user=<", ">, method=PLAIN", ", rip=198.51.100.9", ", lip=198.51.100.9", ", session=<x>", "auth failure: [user=", "] [service=", "] [realm=", "] [reason=", "pam_unix(", "smtp:auth): ", "authentication failure; ", " rhost=198.51.100.9", " user=", "{\"log\":\"", "{\"MESSAGE\":\"", "\",\"time\":\"", "\"}", "mail-1  | ", "| ", " | ", "\u{1b}[36m", "\u{1b}[", "data: ", "initial response ", "resp=", "xsasl_", " ", ",", ":", "'", "\"", "[", "]", "(", "<", "=", "/", ".", "0", "7", "4294967295", "18446744073709551616", "\\", "é", "\u{0}", "\r",
+    "Jun 17 10:25:14 ",
+    "2025-11-22T09:17:26.436140+00:00 ",
+    "@400000004c91b044077a9e94 ",
+    "1763803046.436140 ",
+    "<22>",
+    "<22>1 ",
+    "Sat ",
+    "stdout F ",
+    "mail ",
+    "mail.warn ",
+    "<mail.info> ",
+    "[ID 1 mail.info] ",
+    "- ",
+    "-  ",
+    "postfix/smtpd[7]: ",
+    "postfix/submission/smtpd[8]: ",
+    "postfix/smtp[9]: ",
+    "postfix/cleanup[9]: ",
+    "postfix/qmgr[9]: ",
+    "postfix/bounce[9]: ",
+    "postfix/master[1]: ",
+    "postfix/postscreen[3]: ",
+    "postfix/pickup[4]: ",
+    "postfix 42 ",
+    "postfix[5]: ",
+    "dovecot: ",
+    "saslauthd[6]: ",
+    "sshd[5]: ",
+    "auth: ",
+    "auth-worker(12): ",
+    "imap-login: ",
+    "Info: ",
+    "Debug: ",
+    "message repeated 3 times: [ ",
+    "message repeated 4294967296 times: [ ",
+    "last message repeated 7 times",
+    "warning: ",
+    "fatal: ",
+    "error: ",
+    "panic: ",
+    "NOQUEUE: ",
+    "0F5383D12: ",
+    "4ABcd12XyzzYw: ",
+    "connect from ",
+    "disconnect from ",
+    "lost connection after ",
+    "timeout after ",
+    "too many errors after ",
+    "AUTH",
+    " from ",
+    "h.example[198.51.100.9]",
+    "unknown[2001:db8:bad::9]:55",
+    "unknown[unknown]",
+    "[198.51.100.9]:25",
+    ": SASL ",
+    "SASL ",
+    " authentication failed: ",
+    " authentication failed:",
+    " authentication aborted",
+    "Invalid authentication mechanism",
+    "Invalid authentication mechanism: '",
+    ", sasl_username=",
+    "(unavailable)",
+    "(reason unavailable)",
+    ", sasl_method=",
+    ", sasl_sender=",
+    ", orig_queue_id=",
+    ", orig_client=",
+    "client=",
+    "LOGIN",
+    "PLAIN",
+    "alice@example.test",
+    " ehlo=1",
+    " auth=0/1",
+    " auth=2",
+    " starttls=1",
+    " commands=4/5",
+    "reject: ",
+    "milter-reject: ",
+    "RCPT",
+    "DATA",
+    "END-OF-MESSAGE",
+    "header Subject: ",
+    "body ",
+    ": 554 5.7.1 ",
+    "Relay access denied",
+    "; from=<",
+    "> to=<",
+    "> proto=ESMTP helo=<",
+    ">",
+    " proto=",
+    " helo=",
+    " sasl_method=",
+    " sasl_username=",
+    " sasl_sender=",
+    "to=<",
+    ">, orig_to=<",
+    ">, relay=",
+    ", delay=1.5, delays=0.1/0/0.4/1",
+    ", dsn=2.0.0",
+    ", status=sent (",
+    "queued as ",
+    ")",
+    "removed",
+    "from=<",
+    ">, size=12, nrcpt=1",
+    ">, status=expired",
+    "message-id=<",
+    "uid=0 ",
+    " notification: ",
+    "AUTH command rate limit exceeded: 3",
+    " for service 587",
+    "SASL: Connect to ",
+    " failed: ",
+    "SASL authentication failure: ",
+    "no SASL authentication mechanisms",
+    "SSL_accept error from ",
+    "TLS library problem: ",
+    "Anonymous TLS connection established from ",
+    ": TLSv1.3 with cipher X (256/256 bits)",
+    "improper command pipelining after ",
+    "AUTH PLAIN AGFsaWNlAHNlY3JldA==",
+    "\\r\\n",
+    ": request longer than 12288: ",
+    "non-SMTP command from ",
+    "< ",
+    "PREGREET 1 after 2 from ",
+    "process /x pid 7 exit status 1",
+    "-- version 3.7.11",
+    "passwd-file(",
+    "sql(",
+    ",198.51.100.9",
+    ",<abc>",
+    "): ",
+    "Password mismatch",
+    " (given password: ",
+    "password=",
+    " - trying the next passdb",
+    "user=<",
+    ">, method=PLAIN",
+    ", rip=198.51.100.9",
+    ", lip=198.51.100.9",
+    ", session=<x>",
+    "auth failure: [user=",
+    "] [service=",
+    "] [realm=",
+    "] [reason=",
+    "pam_unix(",
+    "smtp:auth): ",
+    "authentication failure; ",
+    " rhost=198.51.100.9",
+    " user=",
+    "{\"log\":\"",
+    "{\"MESSAGE\":\"",
+    "\",\"time\":\"",
+    "\"}",
+    "mail-1  | ",
+    "| ",
+    " | ",
+    "\u{1b}[36m",
+    "\u{1b}[",
+    "data: ",
+    "initial response ",
+    "resp=",
+    "xsasl_",
+    " ",
+    ",",
+    ":",
+    "'",
+    "\"",
+    "[",
+    "]",
+    "(",
+    "<",
+    "=",
+    "/",
+    ".",
+    "0",
+    "7",
+    "4294967295",
+    "18446744073709551616",
+    "\\",
+    "é",
+    "\u{0}",
+    "\r",
 ];
 
 /// Folds arbitrary bytes into the format: every byte names a token.
 pub fn folded(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().filter_map(|byte| TOKENS.get(usize::from(*byte) % TOKENS.len())).flat_map(|token| token.bytes()).collect()
+    bytes
+        .iter()
+        .filter_map(|byte| TOKENS.get(usize::from(*byte) % TOKENS.len()))
+        .flat_map(|token| token.bytes())
+        .collect()
 }

@@ -37,14 +37,36 @@ pub(crate) enum Shape {
 
 impl Shape {
     pub(crate) const ALL: &'static [Self] = &[
-        Self::Rfc3164, Self::Postlogd, Self::Rfc3339, Self::Rfc5424, Self::Rfc5424Cut, Self::Priority, Self::Busybox, Self::BsdVerbose, Self::Solaris, Self::ShortPrecise, Self::ShortIso, Self::ShortFull,
-        Self::ShortUnix, Self::Tai64n, Self::Cri, Self::DockerStamped, Self::Repeated, Self::DockerJson, Self::Compose, Self::JournalJson, Self::JournalBytes, Self::Mailcow,
+        Self::Rfc3164,
+        Self::Postlogd,
+        Self::Rfc3339,
+        Self::Rfc5424,
+        Self::Rfc5424Cut,
+        Self::Priority,
+        Self::Busybox,
+        Self::BsdVerbose,
+        Self::Solaris,
+        Self::ShortPrecise,
+        Self::ShortIso,
+        Self::ShortFull,
+        Self::ShortUnix,
+        Self::Tai64n,
+        Self::Cri,
+        Self::DockerStamped,
+        Self::Repeated,
+        Self::DockerJson,
+        Self::Compose,
+        Self::JournalJson,
+        Self::JournalBytes,
+        Self::Mailcow,
     ];
 
     /// The whole line.
     pub(crate) fn print(self, tag: &str, pid: u32, text: &str) -> Vec<u8> {
         let traditional = format!("Jun  7 10:25:14 mail {tag}[{pid}]: {text}");
-        let journal = |message: serde_json::Value| serde_json::json!({"__REALTIME_TIMESTAMP": "1763803046436140", "_HOSTNAME": "mail", "SYSLOG_IDENTIFIER": tag, "SYSLOG_PID": pid.to_string(), "MESSAGE": message}).to_string();
+        let journal = |message: serde_json::Value| {
+            serde_json::json!({"__REALTIME_TIMESTAMP": "1763803046436140", "_HOSTNAME": "mail", "SYSLOG_IDENTIFIER": tag, "SYSLOG_PID": pid.to_string(), "MESSAGE": message}).to_string()
+        };
         let line = match self {
             Self::Rfc3164 => traditional,
             Self::Postlogd => format!("Jun 07 10:25:14 mail {tag}[{pid}]: {text}"),
@@ -120,7 +142,8 @@ pub(crate) fn address_of(client: &str) -> &str {
 
 /// `name[address]` with and without port.
 pub(crate) fn clients() -> impl Strategy<Value = String> {
-    let name = prop_oneof![2 => Just("unknown".to_owned()), 3 => "[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\\.[a-z0-9_]{1,8}){1,3}"];
+    let name =
+        prop_oneof![2 => Just("unknown".to_owned()), 3 => "[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\\.[a-z0-9_]{1,8}){1,3}"];
     let address = prop_oneof![
         4 => any::<u8>().prop_map(|n| format!("192.0.2.{n}")),
         2 => any::<[u16; 5]>().prop_map(|[a, b, c, d, e]| std::net::Ipv6Addr::new(0x2001, 0xdb8, 1, a, b, c, d, e).to_string()),
@@ -134,8 +157,59 @@ pub(crate) fn clients() -> impl Strategy<Value = String> {
 
 /// Pieces of our own wording, for a stranger to play with.
 const PIECES: &[&str] = &[
-    "alice", "a b", ", sasl_username=", ", sasl_username=victim@example.test", "]: SASL PLAIN authentication failed: ", "evil[198.51.100.7]: SASL LOGIN authentication failed: x", "client=", "client=evil[198.51.100.7]", "[", "]", "[198.51.100.7]", "(", ")", "<", ">", "\"", "'", "\\", ": ", ", ", ";", "=", "@example.test", "from evil[198.51.100.7]: 5.7.1 x", "SASL LOGIN authentication failed: x", " from evil[198.51.100.7]", " from evil[198.51.100.7]: 5.7.1 x; from=<a> to=<b>", "warning: ", "NOQUEUE: ",
-    "(unavailable)", "(reason unavailable)", " authentication failed:", " authentication failed: Invalid authentication mechanism", "Invalid authentication mechanism: 'x'", " authentication aborted", "sasl_method=PLAIN", "status=sent (", "]:25", "message repeated 3 times: [ ", "disconnect from evil[198.51.100.7]", "connect from evil[198.51.100.7]", ", rip=198.51.100.7", " rip=198.51.100.7, lip=1", " rhost=198.51.100.7", "): x", ",198.51.100.7): x", "x,198.51.100.7", "é", "??[31m", "#033", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "SASL ", " ",
+    "alice",
+    "a b",
+    ", sasl_username=",
+    ", sasl_username=victim@example.test",
+    "]: SASL PLAIN authentication failed: ",
+    "evil[198.51.100.7]: SASL LOGIN authentication failed: x",
+    "client=",
+    "client=evil[198.51.100.7]",
+    "[",
+    "]",
+    "[198.51.100.7]",
+    "(",
+    ")",
+    "<",
+    ">",
+    "\"",
+    "'",
+    "\\",
+    ": ",
+    ", ",
+    ";",
+    "=",
+    "@example.test",
+    "from evil[198.51.100.7]: 5.7.1 x",
+    "SASL LOGIN authentication failed: x",
+    " from evil[198.51.100.7]",
+    " from evil[198.51.100.7]: 5.7.1 x; from=<a> to=<b>",
+    "warning: ",
+    "NOQUEUE: ",
+    "(unavailable)",
+    "(reason unavailable)",
+    " authentication failed:",
+    " authentication failed: Invalid authentication mechanism",
+    "Invalid authentication mechanism: 'x'",
+    " authentication aborted",
+    "sasl_method=PLAIN",
+    "status=sent (",
+    "]:25",
+    "message repeated 3 times: [ ",
+    "disconnect from evil[198.51.100.7]",
+    "connect from evil[198.51.100.7]",
+    ", rip=198.51.100.7",
+    " rip=198.51.100.7, lip=1",
+    " rhost=198.51.100.7",
+    "): x",
+    ",198.51.100.7): x",
+    "x,198.51.100.7",
+    "é",
+    "??[31m",
+    "#033",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "SASL ",
+    " ",
 ];
 
 /// Text of a stranger's choice: printable, since Postfix makes `?` of all else.
@@ -150,7 +224,9 @@ pub(crate) fn hostile_text() -> impl Strategy<Value = String> {
 
 /// An account that exists, so its name was chosen by whoever made it; it still may hold blanks, commas and brackets.
 pub(crate) fn login_name() -> impl Strategy<Value = String> {
-    "[a-zA-Z0-9._@+-][a-zA-Z0-9 ,._@+='\\[\\]()-]{0,40}[a-zA-Z0-9]".prop_filter("reads as another field", |name| ![", sasl_", ", orig_", " proto=", " sasl_"].iter().any(|key| name.contains(key)))
+    "[a-zA-Z0-9._@+-][a-zA-Z0-9 ,._@+='\\[\\]()-]{0,40}[a-zA-Z0-9]".prop_filter("reads as another field", |name| {
+        ![", sasl_", ", orig_", " proto=", " sasl_"].iter().any(|key| name.contains(key))
+    })
 }
 
 /// An envelope address: the local part may be quoted and hold blanks and most of our separators.
@@ -176,7 +252,10 @@ pub(crate) fn harmless() -> impl Strategy<Value = String> {
 /// Lines that quote what a stranger wrote: who logs it, and the message.
 pub(crate) const QUOTING: &[(&str, &str)] = &[
     ("postfix/smtpd", "warning: {client}: SASL PLAIN authentication failed: x, sasl_username={text}"),
-    ("postfix/smtpd", "warning: {client}: SASL <{text}> authentication failed: Invalid authentication mechanism, sasl_username=(unavailable)"),
+    (
+        "postfix/smtpd",
+        "warning: {client}: SASL <{text}> authentication failed: Invalid authentication mechanism, sasl_username=(unavailable)",
+    ),
     ("postfix/smtpd", "warning: non-SMTP command from {client}: {text}"),
     ("postfix/smtpd", "warning: non-SMTP command from {client}: GET {text}"),
     ("postfix/smtpd", "warning: {client}: request longer than 2048: {text}..."),
@@ -184,32 +263,68 @@ pub(crate) const QUOTING: &[(&str, &str)] = &[
     ("postfix/smtpd", "improper command pipelining after EHLO from {client}: {text}"),
     ("postfix/smtpd", "0F5383D12: client={client}, sasl_method=PLAIN, sasl_username={text}"),
     ("postfix/smtpd", "0F5383D12: client={client}, sasl_method=PLAIN, sasl_username=a, sasl_sender={text}"),
-    ("postfix/smtpd", "NOQUEUE: reject: RCPT from {client}: 554 5.7.1 <{text}>: Relay access denied; from=<{text}> to=<{text}> proto=ESMTP helo=<{text}>"),
-    ("postfix/smtpd", "NOQUEUE: reject: RCPT from {client}: 553 5.7.1 <b@x>: Sender address rejected: not owned by user {text}; from=<b@x> to=<c@y> proto=ESMTP helo=<h> sasl_method=PLAIN sasl_username={text}"),
-    ("postfix/smtpd", "NOQUEUE: milter-reject: END-OF-MESSAGE from {client}: 5.7.1 {text}; from=<{text}> to=<b> proto=ESMTP helo=<h>"),
-    ("postfix/smtpd", "NOQUEUE: filter: RCPT from {client}: <{text}>: Sender address triggers FILTER x; from=<{text}> to=<b> proto=ESMTP helo=<h>"),
+    (
+        "postfix/smtpd",
+        "NOQUEUE: reject: RCPT from {client}: 554 5.7.1 <{text}>: Relay access denied; from=<{text}> to=<{text}> proto=ESMTP helo=<{text}>",
+    ),
+    (
+        "postfix/smtpd",
+        "NOQUEUE: reject: RCPT from {client}: 553 5.7.1 <b@x>: Sender address rejected: not owned by user {text}; from=<b@x> to=<c@y> proto=ESMTP helo=<h> sasl_method=PLAIN sasl_username={text}",
+    ),
+    (
+        "postfix/smtpd",
+        "NOQUEUE: milter-reject: END-OF-MESSAGE from {client}: 5.7.1 {text}; from=<{text}> to=<b> proto=ESMTP helo=<h>",
+    ),
+    (
+        "postfix/smtpd",
+        "NOQUEUE: filter: RCPT from {client}: <{text}>: Sender address triggers FILTER x; from=<{text}> to=<b> proto=ESMTP helo=<h>",
+    ),
     ("postfix/smtpd", "NOQUEUE: warn: HELO from {client}: {text}; proto=SMTP helo=<{text}>"),
-    ("postfix/cleanup", "0F5383D12: reject: header Subject: {text} from {client}; from=<{text}> to=<b> proto=ESMTP helo=<h>: 5.7.1 no"),
-    ("postfix/cleanup", "0F5383D12: reject: body {text} from {client}; from=<{text}> to=<b> proto=ESMTP helo=<h>: 5.7.1 no"),
+    (
+        "postfix/cleanup",
+        "0F5383D12: reject: header Subject: {text} from {client}; from=<{text}> to=<b> proto=ESMTP helo=<h>: 5.7.1 no",
+    ),
+    (
+        "postfix/cleanup",
+        "0F5383D12: reject: body {text} from {client}; from=<{text}> to=<b> proto=ESMTP helo=<h>: 5.7.1 no",
+    ),
     ("postfix/cleanup", "0F5383D12: warning: body {text} from {client}; from=<a> to=<b> proto=ESMTP helo=<h>"),
     ("postfix/cleanup", "0F5383D12: hold: header {text}: {text} from {client}; from=<a> to=<b> proto=ESMTP helo=<h>"),
     ("postfix/cleanup", "0F5383D12: message-id=<{text}>"),
-    ("postfix/cleanup", "0F5383D12: milter-reject: END-OF-MESSAGE from {client}: 5.7.1 {text}; from=<{text}> to=<b> proto=ESMTP helo=<h>"),
+    (
+        "postfix/cleanup",
+        "0F5383D12: milter-reject: END-OF-MESSAGE from {client}: 5.7.1 {text}; from=<{text}> to=<b> proto=ESMTP helo=<h>",
+    ),
     ("postfix/qmgr", "0F5383D12: from=<{text}>, size=1, nrcpt=1 (queue active)"),
-    ("postfix/smtp", "0F5383D12: to=<{text}>, relay=mx.example[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host mx.example[198.51.100.1] said: 554 {text})"),
+    (
+        "postfix/smtp",
+        "0F5383D12: to=<{text}>, relay=mx.example[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host mx.example[198.51.100.1] said: 554 {text})",
+    ),
     ("postfix/pickup", "0F5383D12: uid=0 from=<{text}>"),
     ("postfix/postscreen", "PREGREET 14 after 0.04 from {client}: {text}"),
     ("postfix/postscreen", "NON-SMTP COMMAND from {client} after CONNECT: {text}"),
     ("postfix/postscreen", "COMMAND PIPELINING from {client} after EHLO: {text}"),
-    ("postfix/postscreen", "NOQUEUE: reject: RCPT from {client}: 450 4.3.2 Service currently unavailable; from=<{text}>, to=<{text}>, proto=ESMTP, helo=<{text}>"),
+    (
+        "postfix/postscreen",
+        "NOQUEUE: reject: RCPT from {client}: 450 4.3.2 Service currently unavailable; from=<{text}>, to=<{text}>, proto=ESMTP, helo=<{text}>",
+    ),
     ("dovecot", "auth: passwd-file(alice,{ip}): Password mismatch (given password: {text})"),
     ("dovecot", "auth: passwd-file({text},{ip}): Password mismatch"),
     ("dovecot", "auth-worker(24544): pam({text},{ip}): unknown user"),
-    ("auth", "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={text} rhost={ip}  user={text}"),
+    (
+        "auth",
+        "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={text} rhost={ip}  user={text}",
+    ),
     ("dovecot", "auth: plain(?,{ip}): Username character disallowed by auth_username_chars: 0x2c (username: {text})"),
     ("dovecot", "auth(alice,{ip},sasl:plain)<7>: Info: sql: Password mismatch (given password: {text})"),
-    ("dovecot", "imap-login: Disconnected (auth failed, 1 attempts in 6 secs): user=<{text}>, method=PLAIN, rip={ip}, lip=192.0.2.7, TLS, session=<azd>"),
-    ("saslauthd", "do_auth         : auth failure: [user={text}] [service=smtp] [realm={text}] [mech=pam] [reason=PAM auth error]"),
+    (
+        "dovecot",
+        "imap-login: Disconnected (auth failed, 1 attempts in 6 secs): user=<{text}>, method=PLAIN, rip={ip}, lip=192.0.2.7, TLS, session=<azd>",
+    ),
+    (
+        "saslauthd",
+        "do_auth         : auth failure: [user={text}] [service=smtp] [realm={text}] [mech=pam] [reason=PAM auth error]",
+    ),
     ("sshd", "{text}"),
 ];
 

@@ -1,7 +1,14 @@
 //! Runs the program as a user would, and reads what it says.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
-#![allow(unreachable_pub, missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may panic"
+)]
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -21,7 +28,8 @@ pub fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
 }
 
 pub fn run_with_input<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, input: &[u8]) -> Output {
-    let mut child = program().args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        program().args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
@@ -47,7 +55,8 @@ pub fn code(output: &Output) -> i32 {
 
 /// `triage --json --top 0` of some files.
 pub fn triage(files: &[&Path]) -> Value {
-    let mut args: Vec<PathBuf> = ["triage", "--json", "--top", "0", "--timezone", "UTC"].iter().map(PathBuf::from).collect();
+    let mut args: Vec<PathBuf> =
+        ["triage", "--json", "--top", "0", "--timezone", "UTC"].iter().map(PathBuf::from).collect();
     args.extend(files.iter().map(|file| file.to_path_buf()));
     let output = run(args);
     assert_eq!(code(&output), 0, "{}", errors(&output));
@@ -64,7 +73,10 @@ pub fn triage_lines(lines: &[&str]) -> Value {
 
 /// `entries --format ndjson` of lines given as text.
 pub fn entries(lines: &[&str]) -> Vec<Value> {
-    let output = run_with_input(["entries", "--format", "ndjson", "--timezone", "UTC", "--year", "2026", "-"], (lines.join("\n") + "\n").as_bytes());
+    let output = run_with_input(
+        ["entries", "--format", "ndjson", "--timezone", "UTC", "--year", "2026", "-"],
+        (lines.join("\n") + "\n").as_bytes(),
+    );
     text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

@@ -44,7 +44,17 @@ proptest! {
 }
 
 fn log(lines: &[(i64, &str)]) -> Vec<Logged> {
-    lines.iter().zip(1..).map(|((tenths, text), id)| Logged { id, time: tenths * 100_000, text: format!("1763803046.0 mail {text}"), verdict: None, verdict_name: None }).collect()
+    lines
+        .iter()
+        .zip(1..)
+        .map(|((tenths, text), id)| Logged {
+            id,
+            time: tenths * 100_000,
+            text: format!("1763803046.0 mail {text}"),
+            verdict: None,
+            verdict_name: None,
+        })
+        .collect()
 }
 
 /// A mechanism that the backend lacks is refused without asking it: the verdict that follows is the next attempt's.
@@ -52,7 +62,10 @@ fn log(lines: &[(i64, &str)]) -> Vec<Logged> {
 fn a_refused_mechanism_takes_no_verdict() {
     let lines = log(&[
         (0, "postfix/smtpd[1]: connect from h[192.0.2.1]"),
-        (10, "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL NTLM authentication failed: Invalid authentication mechanism"),
+        (
+            10,
+            "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL NTLM authentication failed: Invalid authentication mechanism",
+        ),
         (13, "dovecot: auth: passwd-file(alice,192.0.2.1): Password mismatch"),
         (33, "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: "),
         (34, "postfix/smtpd[1]: disconnect from h[192.0.2.1] ehlo=1 auth=0/2 quit=1 commands=2/4"),
@@ -71,8 +84,14 @@ fn huge_repetitions_do_not_overflow() {
         (1, &format!("postfix/smtpd[1]: {many} aborted]")),
         (2, &format!("postfix/smtpd[1]: {many} aborted]")),
         (3, &format!("postfix/smtpd[1]: {many} failed: x]")),
-        (3, "postfix/smtpd[1]: message repeated 4294967295 times: [ warning: AUTH command rate limit exceeded: 3 from h[192.0.2.1] for service 587]"),
-        (3, "postfix/smtpd[1]: message repeated 4294967295 times: [ warning: h[192.0.2.1]: request longer than 12288: dGhp...]"),
+        (
+            3,
+            "postfix/smtpd[1]: message repeated 4294967295 times: [ warning: AUTH command rate limit exceeded: 3 from h[192.0.2.1] for service 587]",
+        ),
+        (
+            3,
+            "postfix/smtpd[1]: message repeated 4294967295 times: [ warning: h[192.0.2.1]: request longer than 12288: dGhp...]",
+        ),
         (4, "postfix/smtpd[1]: 0F5383D12: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=a"),
         (4, "postfix/smtpd[1]: lost connection after AUTH from h[192.0.2.1]"),
         (5, "postfix/smtpd[1]: disconnect from h[192.0.2.1] auth=4294967295/4294967295 commands=2/4"),
@@ -92,7 +111,10 @@ fn clocks_that_jump() {
         let mut lines = log(&[
             (0, "postfix/smtpd[1]: connect from h[192.0.2.1]"),
             (0, "dovecot: auth: passwd-file(alice,192.0.2.1): Password mismatch"),
-            (0, "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: Connection lost to authentication server"),
+            (
+                0,
+                "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: Connection lost to authentication server",
+            ),
             (0, "postfix/smtpd[1]: 0F5383D12: client=localhost[127.0.0.1]"),
             (0, "dovecot: master: Dovecot v2.3.19.1 (9b53102964) starting up for imap"),
             (0, "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: x"),

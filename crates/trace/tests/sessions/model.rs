@@ -83,7 +83,8 @@ fn model(lines: &[&Logged]) -> Counts {
     let mut fates: BTreeMap<(String, String), String> = BTreeMap::new();
     for line in lines {
         let mut words = line.text.splitn(4, ' ');
-        let (_, host, program, text) = (words.next(), words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        let (_, host, program, text) =
+            (words.next(), words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
         if program.contains("/smtpd[") {
             processes.entry(format!("{host} {program}")).or_default().push(text);
             *counts.entry("refusal".to_owned()).or_default() += u64::from(text.contains("reject: "));

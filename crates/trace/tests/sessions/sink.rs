@@ -26,7 +26,12 @@ impl Told {
 
     fn row(&mut self, at: &Where, what: String) {
         let (host, tag) = (show(&at.host), show(&at.tag));
-        self.rows.push(format!("{} {host} {tag} {:?} {:?} {what}", at.time, at.client_ip, at.client_host.as_deref().map(show)));
+        self.rows.push(format!(
+            "{} {host} {tag} {:?} {:?} {what}",
+            at.time,
+            at.client_ip,
+            at.client_host.as_deref().map(show)
+        ));
     }
 }
 
@@ -34,7 +39,16 @@ impl Sink for Told {
     fn attempt(&mut self, attempt: &Attempt) {
         let name = attempt.username.as_deref().map(show);
         self.add(&format!("{:?}", attempt.kind), attempt.count.into());
-        self.row(&attempt.at, format!("{:?} x{} user={name:?} mechanism={} reason={}", attempt.kind, attempt.count, show(&attempt.mechanism), show(&attempt.reason)));
+        self.row(
+            &attempt.at,
+            format!(
+                "{:?} x{} user={name:?} mechanism={} reason={}",
+                attempt.kind,
+                attempt.count,
+                show(&attempt.mechanism),
+                show(&attempt.reason)
+            ),
+        );
         if attempt.kind == trace::AttemptKind::Failed {
             self.evidence.insert(attempt.at.line, attempt.evidence.iter().map(|e| e.line).collect());
             self.names.insert(attempt.at.line, name);
@@ -43,12 +57,31 @@ impl Sink for Told {
 
     fn login(&mut self, login: &Login) {
         self.add("login", login.count.into());
-        self.row(&login.at, format!("login x{} further={} user={:?} mechanism={}", login.count, login.further, login.username.as_deref().map(show), show(&login.mechanism)));
+        self.row(
+            &login.at,
+            format!(
+                "login x{} further={} user={:?} mechanism={}",
+                login.count,
+                login.further,
+                login.username.as_deref().map(show),
+                show(&login.mechanism)
+            ),
+        );
     }
 
     fn refusal(&mut self, refusal: &Refusal) {
         self.add("refusal", refusal.count.into());
-        self.row(&refusal.at, format!("refusal {} {} logged_in={} user={:?} after {} failures", show(&refusal.reply), refusal.count, refusal.logged_in, refusal.username.as_deref().map(show), refusal.failed_logins));
+        self.row(
+            &refusal.at,
+            format!(
+                "refusal {} {} logged_in={} user={:?} after {} failures",
+                show(&refusal.reply),
+                refusal.count,
+                refusal.logged_in,
+                refusal.username.as_deref().map(show),
+                refusal.failed_logins
+            ),
+        );
     }
 
     fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>) {
@@ -58,12 +91,26 @@ impl Sink for Told {
 
     fn message(&mut self, message: &Message) {
         self.add("message", 1);
-        for (what, fate) in [("sent", Fate::Sent), ("deferred", Fate::Deferred), ("bounced", Fate::Bounced), ("expired", Fate::Expired), ("filtered", Fate::Filtered)] {
+        for (what, fate) in [
+            ("sent", Fate::Sent),
+            ("deferred", Fate::Deferred),
+            ("bounced", Fate::Bounced),
+            ("expired", Fate::Expired),
+            ("filtered", Fate::Filtered),
+        ] {
             self.add(what, message.count(fate) as u64);
         }
         let mut fates: Vec<String> = message.fates().map(|(to, fate)| format!("{} {fate:?}", show(to))).collect();
         fates.sort();
-        self.row(&message.at, format!("message {} {:?} finished={} {fates:?}", show(&message.queue_id), message.username.as_deref().map(show), message.finished));
+        self.row(
+            &message.at,
+            format!(
+                "message {} {:?} finished={} {fates:?}",
+                show(&message.queue_id),
+                message.username.as_deref().map(show),
+                message.finished
+            ),
+        );
     }
 }
 

@@ -23,17 +23,30 @@ pub(crate) struct Logged {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// A failure line. `named`: Postfix logs the name; `verdict`: Dovecot tells of it 2 s before.
-    Fail { reason: &'static str, mechanism: &'static str, named: bool, verdict: bool, repeated: u32 },
+    Fail {
+        reason: &'static str,
+        mechanism: &'static str,
+        named: bool,
+        verdict: bool,
+        repeated: u32,
+    },
     /// A mechanism the backend does not have: refused before the backend is asked.
     NoMechanism,
-    Abort { repeated: u32 },
+    Abort {
+        repeated: u32,
+    },
     RateLimited,
     TooLong,
     /// Refused before it reached a backend: no line at all.
     Silent,
     /// A login, and the messages sent after it: the status of each recipient.
-    LogIn { messages: Vec<Vec<&'static str>>, removed: bool },
-    Reject { text: &'static str },
+    LogIn {
+        messages: Vec<Vec<&'static str>>,
+        removed: bool,
+    },
+    Reject {
+        text: &'static str,
+    },
     /// Lines that have no bearing on the outcome.
     Chatter,
 }
@@ -83,13 +96,30 @@ pub(crate) struct Taste {
 }
 
 fn step(taste: Taste) -> impl Strategy<Value = Step> {
-    let reasons = vec!["UGFzc3dvcmQ6", "", "(reason unavailable)", "Connection lost to authentication server", "Invalid base64 data in initial response", "bad protocol / cancel"];
+    let reasons = vec![
+        "UGFzc3dvcmQ6",
+        "",
+        "(reason unavailable)",
+        "Connection lost to authentication server",
+        "Invalid base64 data in initial response",
+        "bad protocol / cancel",
+    ];
     let repeated = prop_oneof![4 => Just(1u32), 1 => 2u32..5];
-    let fail = (select(reasons), select(vec!["PLAIN", "LOGIN", "login", "CRAM-MD5"]), any::<bool>(), any::<bool>(), repeated.clone()).prop_map(move |(reason, mechanism, named, verdict, repeated)| {
-        // Only a backend that was asked and answered has a verdict; a folded line stands for several.
-        let verdict = verdict && taste.verdicts && repeated == 1 && matches!(reason, "UGFzc3dvcmQ6" | "" | "(reason unavailable)");
-        Step::Fail { reason, mechanism, named, verdict, repeated }
-    });
+    let fail = (
+        select(reasons),
+        select(vec!["PLAIN", "LOGIN", "login", "CRAM-MD5"]),
+        any::<bool>(),
+        any::<bool>(),
+        repeated.clone(),
+    )
+        .prop_map(move |(reason, mechanism, named, verdict, repeated)| {
+            // Only a backend that was asked and answered has a verdict; a folded line stands for several.
+            let verdict = verdict
+                && taste.verdicts
+                && repeated == 1
+                && matches!(reason, "UGFzc3dvcmQ6" | "" | "(reason unavailable)");
+            Step::Fail { reason, mechanism, named, verdict, repeated }
+        });
     let message = vec(select(vec!["sent", "deferred", "bounced", "expired"]), 0..4);
     prop_oneof![
         6 => fail,
@@ -115,11 +145,18 @@ fn session(taste: Taste) -> impl Strategy<Value = Session> {
 }
 
 pub(crate) fn world(taste: Taste) -> impl Strategy<Value = Vec<Process>> {
-    let process = (select(vec!["mail", "mx2"]), select(vec!["postfix/submission/smtpd", "postfix/smtpd", "postfix-out/smtps/smtpd"]), 0u32..80, vec(session(taste), 1..4), any::<bool>()).prop_map(|(host, tag, start, mut sessions, whole)| {
-        // The log may begin in the middle of a process's first session.
-        sessions[0].connect = whole;
-        Process { host, tag, start, sessions }
-    });
+    let process = (
+        select(vec!["mail", "mx2"]),
+        select(vec!["postfix/submission/smtpd", "postfix/smtpd", "postfix-out/smtps/smtpd"]),
+        0u32..80,
+        vec(session(taste), 1..4),
+        any::<bool>(),
+    )
+        .prop_map(|(host, tag, start, mut sessions, whole)| {
+            // The log may begin in the middle of a process's first session.
+            sessions[0].connect = whole;
+            Process { host, tag, start, sessions }
+        });
     vec(process, 1..5)
 }
 
@@ -129,7 +166,11 @@ const BASE: i64 = 1_763_803_046_000_000;
 /// The log, process by process; each one's lines in their order.
 pub(crate) fn print(world: &[Process], one_address: bool) -> Vec<Vec<Logged>> {
     let mut id = 0;
-    world.iter().enumerate().map(|(number, process)| Printer::new(&mut id, number, one_address).process(process)).collect()
+    world
+        .iter()
+        .enumerate()
+        .map(|(number, process)| Printer::new(&mut id, number, one_address).process(process))
+        .collect()
 }
 
 struct Printer<'a> {
@@ -162,7 +203,12 @@ impl<'a> Printer<'a> {
 
     fn logged(&mut self, program: &str, message: &str) -> &mut Logged {
         *self.id += 1;
-        let text = format!("{}.{:06} {} {program}: {message}", self.time.div_euclid(1_000_000), self.time.rem_euclid(1_000_000), self.host);
+        let text = format!(
+            "{}.{:06} {} {program}: {message}",
+            self.time.div_euclid(1_000_000),
+            self.time.rem_euclid(1_000_000),
+            self.host
+        );
         self.lines.push(Logged { id: *self.id, time: self.time, text, verdict: None, verdict_name: None });
         self.lines.last_mut().unwrap()
     }
@@ -180,31 +226,52 @@ impl<'a> Printer<'a> {
             self.time += i64::from(pace.next().unwrap()) * 100_000;
             count += 1;
             let name = format!("u{}.{at}.{count}@example.test", self.number);
-            let fold = |times: u32, text: String| if times > 1 { format!("message repeated {times} times: [ {text}]") } else { text };
+            let fold = |times: u32, text: String| {
+                if times > 1 { format!("message repeated {times} times: [ {text}]") } else { text }
+            };
             match step {
                 Step::Fail { reason, mechanism, named, verdict, repeated } => {
                     let shown = if *named { format!(", sasl_username={name}") } else { String::new() };
                     let said = verdict.then(|| {
-                        let id = self.logged("dovecot", &format!("auth: passwd-file({name},{address}): Password mismatch")).id;
+                        let id = self
+                            .logged("dovecot", &format!("auth: passwd-file({name},{address}): Password mismatch"))
+                            .id;
                         self.time += 2_000_000;
                         id
                     });
-                    let text = fold(*repeated, format!("warning: {client}: SASL {mechanism} authentication failed: {reason}{shown}"));
+                    let text = fold(
+                        *repeated,
+                        format!("warning: {client}: SASL {mechanism} authentication failed: {reason}{shown}"),
+                    );
                     let line = self.line(tag, pid, &text);
                     line.verdict = said;
                     line.verdict_name = said.map(|_| name);
                     tried += repeated;
                 }
                 Step::NoMechanism => {
-                    self.line(tag, pid, &format!("warning: {client}: SASL NTLM authentication failed: Invalid authentication mechanism"));
+                    self.line(
+                        tag,
+                        pid,
+                        &format!(
+                            "warning: {client}: SASL NTLM authentication failed: Invalid authentication mechanism"
+                        ),
+                    );
                     tried += 1;
                 }
                 Step::Abort { repeated } => {
-                    self.line(tag, pid, &fold(*repeated, format!("warning: {client}: SASL LOGIN authentication aborted")));
+                    self.line(
+                        tag,
+                        pid,
+                        &fold(*repeated, format!("warning: {client}: SASL LOGIN authentication aborted")),
+                    );
                     tried += repeated;
                 }
                 Step::RateLimited => {
-                    self.line(tag, pid, &format!("warning: AUTH command rate limit exceeded: 3 from {client} for service submission"));
+                    self.line(
+                        tag,
+                        pid,
+                        &format!("warning: AUTH command rate limit exceeded: 3 from {client} for service submission"),
+                    );
                     tried += 1;
                 }
                 Step::TooLong => {
@@ -224,7 +291,11 @@ impl<'a> Printer<'a> {
                 Step::Chatter => {
                     self.line(tag, pid, "SSL_accept:before SSL initialization");
                     self.line(tag, pid, &format!("lost connection after RCPT from {client}"));
-                    self.line("postfix/anvil", 9, "statistics: max connection rate 1/60s for (smtp:192.0.2.1) at Nov 22 09:13:17");
+                    self.line(
+                        "postfix/anvil",
+                        9,
+                        "statistics: max connection rate 1/60s for (smtp:192.0.2.1) at Nov 22 09:13:17",
+                    );
                 }
             }
         }
@@ -250,10 +321,20 @@ impl<'a> Printer<'a> {
             (ok, tried) => format!(" auth={ok}/{tried}"),
         };
         match end {
-            End::Disconnect | End::LostInAuth | End::TimeoutInAuth => drop(self.line(tag, pid, &format!("disconnect from {client} ehlo=1{auth} quit=1 commands=2/{}", 2 + tried))),
-            End::WithoutCounters | End::LostWithoutCounters => drop(self.line(tag, pid, &format!("disconnect from {client}"))),
+            End::Disconnect | End::LostInAuth | End::TimeoutInAuth => drop(self.line(
+                tag,
+                pid,
+                &format!("disconnect from {client} ehlo=1{auth} quit=1 commands=2/{}", 2 + tried),
+            )),
+            End::WithoutCounters | End::LostWithoutCounters => {
+                drop(self.line(tag, pid, &format!("disconnect from {client}")))
+            }
             End::Killed => {
-                self.line(tag, pid, "warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: No such file or directory");
+                self.line(
+                    tag,
+                    pid,
+                    "warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: No such file or directory",
+                );
                 self.line(tag, pid, "fatal: no SASL authentication mechanisms");
             }
             End::Died => drop(self.line(tag, pid, "fatal: watchdog timeout")),
@@ -282,7 +363,8 @@ pub(crate) fn merge<'a>(processes: &'a [Vec<Logged>], choices: &[u8], slack: i64
     let mut merged = Vec::new();
     let mut choices = choices.iter().cycle();
     loop {
-        let waiting: Vec<(usize, &Logged)> = processes.iter().enumerate().filter_map(|(p, lines)| Some((p, lines.get(heads[p])?))).collect();
+        let waiting: Vec<(usize, &Logged)> =
+            processes.iter().enumerate().filter_map(|(p, lines)| Some((p, lines.get(heads[p])?))).collect();
         let Some(earliest) = waiting.iter().map(|(_, line)| line.time).min() else { return merged };
         let ready: Vec<&(usize, &Logged)> = waiting.iter().filter(|(_, line)| line.time - earliest <= slack).collect();
         let (process, line) = *ready[usize::from(*choices.next().unwrap()) % ready.len()];

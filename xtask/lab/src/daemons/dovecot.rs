@@ -81,11 +81,7 @@ impl Dovecot {
         let config = lab_path("dovecot/dovecot.conf");
         fs::write(&config, self.configuration())?;
         let daemon = Running::start(Command::new("dovecot").arg("-F").arg("-c").arg(&config))?;
-        wait_until(
-            "Dovecot's auth process answers",
-            Duration::from_secs(10),
-            answers,
-        )?;
+        wait_until("Dovecot's auth process answers", Duration::from_secs(10), answers)?;
         Ok(RunningDovecot { daemon })
     }
 
@@ -93,11 +89,7 @@ impl Dovecot {
         let (mode, owner) = self.socket;
         let verbose = if self.verbose { "yes" } else { "no" };
         let protocols = if self.imap { "imap" } else { "" };
-        let penalty = if self.penalty {
-            ""
-        } else {
-            "unix_listener anvil-auth-penalty {\n    mode = 0\n  }"
-        };
+        let penalty = if self.penalty { "" } else { "unix_listener anvil-auth-penalty {\n    mode = 0\n  }" };
         format!(
             r"base_dir = {run}
 state_dir = {state}
@@ -152,21 +144,15 @@ service stats {{
 
 impl Passdb {
     fn blocks(self) -> String {
-        let users = |file: &str| {
-            format!(
-                "passdb {{\n  driver = passwd-file\n  args = {}\n}}",
-                lab_path(file).display()
-            )
-        };
+        let users =
+            |file: &str| format!("passdb {{\n  driver = passwd-file\n  args = {}\n}}", lab_path(file).display());
         let driver = |driver: &str| format!("passdb {{\n  driver = {driver}\n}}");
         match self {
             Passdb::File => users("dovecot/users"),
             Passdb::Denied => {
                 let denied = lab_path("dovecot/denied");
-                let denied = format!(
-                    "passdb {{\n  driver = passwd-file\n  deny = yes\n  args = {}\n}}\n",
-                    denied.display()
-                );
+                let denied =
+                    format!("passdb {{\n  driver = passwd-file\n  deny = yes\n  args = {}\n}}\n", denied.display());
                 denied + &users("dovecot/users")
             }
             Passdb::Hashed => users("dovecot/hashed"),
@@ -184,11 +170,7 @@ impl RunningDovecot {
         drop(self.daemon);
         // A master that ends leaves an auth process with open connections running.
         auth.iter().for_each(|pid| signal(*pid, Signal::TERM));
-        wait_until(
-            "Dovecot's auth process ends",
-            Duration::from_secs(10),
-            || !auth.iter().any(|pid| is_alive(*pid)),
-        )
+        wait_until("Dovecot's auth process ends", Duration::from_secs(10), || !auth.iter().any(|pid| is_alive(*pid)))
     }
 
     /// Kills the auth process as a crash would.
@@ -202,9 +184,7 @@ impl RunningDovecot {
     /// Holds the auth process, or lets it go on.
     pub(crate) fn pause_auth(&self, paused: bool) {
         let order = if paused { Signal::STOP } else { Signal::CONT };
-        self.processes("auth")
-            .iter()
-            .for_each(|pid| signal(*pid, order));
+        self.processes("auth").iter().for_each(|pid| signal(*pid, order));
     }
 
     fn processes(&self, name: &str) -> Vec<u32> {
@@ -220,8 +200,7 @@ fn is_child(pid: u32, parent: u32, name: &str) -> bool {
     let Some((start, rest)) = stat.rsplit_once(") ") else {
         return false;
     };
-    start.ends_with(&format!("({name}"))
-        && rest.split(' ').nth(1) == Some(parent.to_string().as_str())
+    start.ends_with(&format!("({name}")) && rest.split(' ').nth(1) == Some(parent.to_string().as_str())
 }
 
 /// Whether the auth process shakes hands. The first to connect makes the master start it, and a master that is
@@ -230,14 +209,8 @@ fn answers() -> bool {
     let Ok(stream) = UnixStream::connect(auth_socket()) else {
         return false;
     };
-    let patient = stream
-        .set_read_timeout(Some(Duration::from_secs(5)))
-        .is_ok();
-    patient
-        && BufReader::new(stream)
-            .lines()
-            .map_while(Result::ok)
-            .any(|line| line == "DONE")
+    let patient = stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok();
+    patient && BufReader::new(stream).lines().map_while(Result::ok).any(|line| line == "DONE")
 }
 
 /// The socket that Postfix asks, as `private/auth` in its queue directory.

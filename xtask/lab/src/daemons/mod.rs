@@ -22,9 +22,7 @@ impl Running {
     /// Starts it.
     pub(crate) fn start(command: &mut Command) -> Result<Running> {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
+        let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         Ok(Running(child))
     }
 
@@ -66,8 +64,6 @@ pub(crate) fn pid_of(file: &Path) -> Option<u32> {
 /// Whether a process runs and is no zombie.
 pub(crate) fn is_alive(pid: u32) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = state
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
+    let state = state.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     state.is_some_and(|state| state != 'Z')
 }

@@ -10,9 +10,7 @@ use anyhow::Result;
 use super::{is_alive, pid_of, saslauthd};
 use crate::command::{run, wait_until};
 use crate::machine::{SERVER, SERVER6, lab_path};
-use crate::service::{
-    CLEARTEXT, CYRUS, LIMITED, OWNERS, PORTS, SMTPD, SUBMISSION, SUBMISSIONS, Service,
-};
+use crate::service::{CLEARTEXT, CYRUS, LIMITED, OWNERS, PORTS, SMTPD, SUBMISSION, SUBMISSIONS, Service};
 
 /// A running Postfix; dropped, it is gone.
 pub(crate) struct Postfix;
@@ -38,16 +36,9 @@ impl Postfix {
     /// Waits until all mail is delivered, returned, or put off; `deferred` messages stay.
     pub(crate) fn drain(&self, deferred: usize) -> Result<()> {
         let queue = |name: &&str| files_in(&lab_path("spool").join(name));
-        let busy = || {
-            ["maildrop", "incoming", "active"]
-                .iter()
-                .map(queue)
-                .sum::<usize>()
-        };
+        let busy = || ["maildrop", "incoming", "active"].iter().map(queue).sum::<usize>();
         let waiting = || files_in(&lab_path("spool/deferred"));
-        wait_until("the queue is empty", Duration::from_secs(30), || {
-            busy() == 0 && waiting() == deferred
-        })
+        wait_until("the queue is empty", Duration::from_secs(30), || busy() == 0 && waiting() == deferred)
     }
 }
 
@@ -68,44 +59,20 @@ pub(crate) fn version() -> Result<String> {
 }
 
 fn postfix(verb: &str) -> Result<()> {
-    run(Command::new("postfix")
-        .arg("-c")
-        .arg(lab_path("postfix"))
-        .arg(verb))
-    .map(drop)
+    run(Command::new("postfix").arg("-c").arg(lab_path("postfix")).arg(verb)).map(drop)
 }
 
 fn files_in(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| {
-            if entry.path().is_dir() {
-                files_in(&entry.path())
-            } else {
-                1
-            }
-        })
-        .sum()
+    entries.map(|entry| if entry.path().is_dir() { files_in(&entry.path()) } else { 1 }).sum()
 }
 
 fn write_main(config: &Path, settings: &[(&str, &str)]) -> Result<()> {
     // Postfix complains about a name that comes twice, so the lab's own line gives way.
-    let is_replaced = |line: &&str| {
-        settings
-            .iter()
-            .any(|(name, _)| line.split(" =").next() == Some(name))
-    };
+    let is_replaced = |line: &&str| settings.iter().any(|(name, _)| line.split(" =").next() == Some(name));
     let own = main();
-    let mut lines: Vec<String> = own
-        .lines()
-        .filter(|line| !is_replaced(line))
-        .map(str::to_owned)
-        .collect();
-    lines.extend(
-        settings
-            .iter()
-            .map(|(name, value)| format!("{name} = {value}")),
-    );
+    let mut lines: Vec<String> = own.lines().filter(|line| !is_replaced(line)).map(str::to_owned).collect();
+    lines.extend(settings.iter().map(|(name, value)| format!("{name} = {value}")));
     fs::write(config.join("main.cf"), lines.join("\n") + "\n")?;
     Ok(())
 }
@@ -165,40 +132,19 @@ fn master() -> String {
     let services = [
         smtpd(SMTPD, ""),
         smtpd(SUBMISSION, &format!("{login} {start_tls}")),
-        smtpd(
-            SUBMISSIONS,
-            &format!("{login} -o smtpd_tls_wrappermode=yes"),
-        ),
+        smtpd(SUBMISSIONS, &format!("{login} -o smtpd_tls_wrappermode=yes")),
         smtpd(CLEARTEXT, &format!("{login} -o smtpd_tls_auth_only=no")),
-        smtpd(
-            OWNERS,
-            &format!(
-                "{login} {start_tls} -o smtpd_sender_restrictions=reject_sender_login_mismatch"
-            ),
-        ),
-        smtpd(
-            LIMITED,
-            &format!("{login} {start_tls} -o smtpd_client_auth_rate_limit=3"),
-        ),
-        smtpd(
-            CYRUS,
-            &format!("{login} {start_tls} -o smtpd_sasl_type=cyrus -o smtpd_sasl_path=smtpd"),
-        ),
-        smtpd(
-            PORTS,
-            &format!("{login} {start_tls} -o smtpd_client_port_logging=yes"),
-        ),
+        smtpd(OWNERS, &format!("{login} {start_tls} -o smtpd_sender_restrictions=reject_sender_login_mismatch")),
+        smtpd(LIMITED, &format!("{login} {start_tls} -o smtpd_client_auth_rate_limit=3")),
+        smtpd(CYRUS, &format!("{login} {start_tls} -o smtpd_sasl_type=cyrus -o smtpd_sasl_path=smtpd")),
+        smtpd(PORTS, &format!("{login} {start_tls} -o smtpd_client_port_logging=yes")),
     ];
     services.concat() + REINJECTION + INTERNAL
 }
 
 fn smtpd(service: Service, options: &str) -> String {
     // `smtpd` is the daemon's own tag; every other service is named in it, as the stock master.cf does.
-    let name = if service == SMTPD {
-        String::new()
-    } else {
-        format!("-o syslog_name=postfix/{} ", service.tag)
-    };
+    let name = if service == SMTPD { String::new() } else { format!("-o syslog_name=postfix/{} ", service.tag) };
     format!("{} inet n - n - - smtpd {name}{options}\n", service.port)
 }
 
@@ -235,38 +181,23 @@ scache unix - - n - 1 scache
 
 fn cyrus() -> String {
     let socket = saslauthd::folder().join("mux");
-    format!(
-        "pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\nsaslauthd_path: {}\n",
-        socket.display()
-    )
+    format!("pwcheck_method: saslauthd\nmech_list: PLAIN LOGIN\nsaslauthd_path: {}\n", socket.display())
 }
 
 fn write_maps(config: &Path) -> Result<()> {
     let mail = lab_path("mail");
     fs::create_dir_all(&mail)?;
     std::os::unix::fs::chown(&mail, Some(65534), Some(65534))?;
-    let users = crate::accounts::USERS
-        .iter()
-        .map(|user| format!("{user}@example.test"));
+    let users = crate::accounts::USERS.iter().map(|user| format!("{user}@example.test"));
     let users: Vec<String> = users.collect();
-    let lines =
-        |line: &dyn Fn(&str) -> String| users.iter().map(|user| line(user)).collect::<String>();
-    fs::write(
-        config.join("mailboxes"),
-        lines(&|user| format!("{user} {user}/\n")),
-    )?;
+    let lines = |line: &dyn Fn(&str) -> String| users.iter().map(|user| line(user)).collect::<String>();
+    fs::write(config.join("mailboxes"), lines(&|user| format!("{user} {user}/\n")))?;
     fs::write(
         config.join("owners"),
         lines(&|user| format!("{user} {user}\n")) + "ceo@example.test carol@example.test\n",
     )?;
-    fs::write(
-        config.join("transport"),
-        "example.org smtp:[mx.example.org]\n",
-    )?;
-    fs::write(
-        config.join("relay-passwords"),
-        "[relay.example.org]:587 mail.example.test:not-the-password\n",
-    )?;
+    fs::write(config.join("transport"), "example.org smtp:[mx.example.org]\n")?;
+    fs::write(config.join("relay-passwords"), "[relay.example.org]:587 mail.example.test:not-the-password\n")?;
     Ok(())
 }
 
@@ -284,10 +215,6 @@ fn make_certificate(config: &Path) -> Result<()> {
         "3650",
     ]);
     openssl.args(["-subj", "/CN=mail.example.test"]);
-    openssl
-        .arg("-keyout")
-        .arg(config.join("key.pem"))
-        .arg("-out")
-        .arg(config.join("cert.pem"));
+    openssl.arg("-keyout").arg(config.join("key.pem")).arg("-out").arg(config.join("cert.pem"));
     run(&mut openssl).map(drop)
 }

@@ -22,9 +22,7 @@ impl Saslauthd {
     pub(crate) fn start() -> Result<Saslauthd> {
         let folder = folder();
         fs::create_dir_all(&folder)?;
-        run(Command::new("saslauthd")
-            .args(["-a", "pam", "-n", "1", "-m"])
-            .arg(&folder))?;
+        run(Command::new("saslauthd").args(["-a", "pam", "-n", "1", "-m"]).arg(&folder))?;
         let ready = || fs::exists(folder.join("mux")).unwrap_or(false);
         wait_until("saslauthd opens its socket", Duration::from_secs(10), ready)?;
         let pid = pid_of(&folder.join("saslauthd.pid")).context("saslauthd has no pid file")?;
@@ -36,9 +34,7 @@ impl Drop for Saslauthd {
     fn drop(&mut self) {
         signal(self.pid, Signal::TERM);
         // Nothing to be done about one that stays: its namespace ends soon.
-        let _ = wait_until("saslauthd ends", Duration::from_secs(5), || {
-            !is_alive(self.pid)
-        });
+        let _ = wait_until("saslauthd ends", Duration::from_secs(5), || !is_alive(self.pid));
     }
 }
 

@@ -27,19 +27,11 @@ impl Syslog {
         let config = folder.join("rsyslog.conf");
         fs::write(&config, configuration(fold_repeats))?;
         let mut command = Command::new("rsyslogd");
-        command
-            .arg("-n")
-            .arg("-f")
-            .arg(&config)
-            .arg("-i")
-            .arg(folder.join("pid"));
+        command.arg("-n").arg("-f").arg(&config).arg("-i").arg(folder.join("pid"));
         let daemon = Running::start(&mut command)?;
         let ready = || fs::exists("/dev/log").unwrap_or(false);
         wait_until("rsyslogd opens /dev/log", Duration::from_secs(10), ready)?;
-        Ok(Syslog {
-            _daemon: daemon,
-            markers: 0,
-        })
+        Ok(Syslog { _daemon: daemon, markers: 0 })
     }
 
     /// Waits until nobody says anything any more, and all that was said is in the files.

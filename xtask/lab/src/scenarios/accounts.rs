@@ -43,67 +43,34 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn with(passdb: Passdb) -> Setup {
-    Setup {
-        dovecot: Some(Dovecot {
-            passdb,
-            ..Dovecot::default()
-        }),
-        ..Setup::default()
-    }
+    Setup { dovecot: Some(Dovecot { passdb, ..Dovecot::default() }), ..Setup::default() }
 }
 
 fn hashed_only() -> Setup {
-    let dovecot = Dovecot {
-        passdb: Passdb::Hashed,
-        mechanisms: "plain login cram-md5",
-        ..Dovecot::default()
-    };
-    Setup {
-        dovecot: Some(dovecot),
-        ..Setup::default()
-    }
+    let dovecot = Dovecot { passdb: Passdb::Hashed, mechanisms: "plain login cram-md5", ..Dovecot::default() };
+    Setup { dovecot: Some(dovecot), ..Setup::default() }
 }
 
 fn denied_account(machine: &mut Machine) -> Result<()> {
     let disabled = Expected::failed("cred.user_disabled");
     let client = machine.client("203.0.113.40")?;
-    client.login_once(
-        SUBMISSION,
-        Login::plain(&address("retired"), &password("retired")),
-        disabled,
-    )?;
-    client.login_once(
-        SUBMISSION,
-        Login::in_steps(&address("retired"), &password("retired")),
-        disabled,
-    )?;
+    client.login_once(SUBMISSION, Login::plain(&address("retired"), &password("retired")), disabled)?;
+    client.login_once(SUBMISSION, Login::in_steps(&address("retired"), &password("retired")), disabled)?;
     let other = machine.client("203.0.113.41")?;
     other.login_once(
         SUBMISSION,
         Login::plain(&address("alice"), "coffee"),
         Expected::failed("cred.password_mismatch"),
     )?;
-    other.login_once(
-        SUBMISSION,
-        Login::plain(&address("alice"), &password("alice")),
-        Expected::ok(),
-    )
+    other.login_once(SUBMISSION, Login::plain(&address("alice"), &password("alice")), Expected::ok())
 }
 
 fn locked_account(machine: &mut Machine) -> Result<()> {
     let client = machine.client("203.0.113.42")?;
     let disabled = Expected::failed("cred.user_disabled");
-    client.login_once(
-        SUBMISSION,
-        Login::plain("locked", &password("locked")),
-        disabled,
-    )?;
+    client.login_once(SUBMISSION, Login::plain("locked", &password("locked")), disabled)?;
     let other = machine.client("203.0.113.43")?;
-    other.login_once(
-        SUBMISSION,
-        Login::plain("bob", &password("bob")),
-        Expected::ok(),
-    )
+    other.login_once(SUBMISSION, Login::plain("bob", &password("bob")), Expected::ok())
 }
 
 fn allow_nets(machine: &mut Machine) -> Result<()> {
@@ -113,25 +80,15 @@ fn allow_nets(machine: &mut Machine) -> Result<()> {
     abroad.login_once(SUBMISSION, Login::plain(&travel.0, &travel.1), refused)?;
     abroad.login_once(SUBMISSION, Login::in_steps(&travel.0, &travel.1), refused)?;
     let at_home = machine.client("192.0.2.77")?;
-    at_home.login_once(
-        SUBMISSION,
-        Login::plain(&travel.0, &travel.1),
-        Expected::ok(),
-    )
+    at_home.login_once(SUBMISSION, Login::plain(&travel.0, &travel.1), Expected::ok())
 }
 
 fn scheme_unusable(machine: &mut Machine) -> Result<()> {
     let alice = address("alice");
     let client = machine.client("203.0.113.45")?;
     let mut session = client.open(SUBMISSION)?;
-    session.login(
-        Login::cram_md5(&alice),
-        Expected::failed("cred.scheme_unusable"),
-    )?;
-    session.login(
-        Login::plain(&alice, "passwort"),
-        Expected::failed("cred.password_mismatch"),
-    )?;
+    session.login(Login::cram_md5(&alice), Expected::failed("cred.scheme_unusable"))?;
+    session.login(Login::plain(&alice, "passwort"), Expected::failed("cred.password_mismatch"))?;
     session.login(Login::plain(&alice, "password"), Expected::ok())?;
     session.quit()
 }
@@ -140,20 +97,8 @@ fn dovecot_pam(machine: &mut Machine) -> Result<()> {
     let client = machine.client("203.0.113.46")?;
     let mismatch = Expected::failed("cred.password_mismatch");
     client.login_once(SUBMISSION, Login::plain("alice", "coffee"), mismatch)?;
-    client.login_once(
-        SUBMISSION,
-        Login::in_steps("alyce", "coffee"),
-        Expected::failed("cred.unknown_user"),
-    )?;
+    client.login_once(SUBMISSION, Login::in_steps("alyce", "coffee"), Expected::failed("cred.unknown_user"))?;
     let expired = Expected::failed("cred.password_expired");
-    client.login_once(
-        SUBMISSION,
-        Login::plain("expired", &password("expired")),
-        expired,
-    )?;
-    client.login_once(
-        SUBMISSION,
-        Login::plain("alice", &password("alice")),
-        Expected::ok(),
-    )
+    client.login_once(SUBMISSION, Login::plain("expired", &password("expired")), expired)?;
+    client.login_once(SUBMISSION, Login::plain("alice", &password("alice")), Expected::ok())
 }

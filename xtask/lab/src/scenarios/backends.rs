@@ -18,10 +18,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     scenario(
         "backend_socket_missing",
         "Dovecot was never started: its socket does not exist.",
-        || Setup {
-            dovecot: None,
-            ..Setup::default()
-        },
+        || Setup { dovecot: None, ..Setup::default() },
         socket_missing,
     ),
     scenario(
@@ -30,19 +27,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Setup::default,
         connection_refused,
     ),
-    scenario(
-        "backend_permission_denied",
-        "Dovecot's socket belongs to root alone.",
-        private_socket,
-        permission_denied,
-    ),
+    scenario("backend_permission_denied", "Dovecot's socket belongs to root alone.", private_socket, permission_denied),
     scenario(
         "backend_wrong_socket",
         "smtpd_sasl_path names Dovecot's auth-master socket.",
-        || Setup {
-            postfix: vec![("smtpd_sasl_path", "private/auth-master")],
-            ..Setup::default()
-        },
+        || Setup { postfix: vec![("smtpd_sasl_path", "private/auth-master")], ..Setup::default() },
         wrong_socket,
     ),
     scenario(
@@ -54,10 +43,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     slow(scenario(
         "backend_handshake_stall",
         "Something accepts connections on the auth socket and never says a word.",
-        || Setup {
-            dovecot: None,
-            ..Setup::default()
-        },
+        || Setup { dovecot: None, ..Setup::default() },
         handshake_stall,
     )),
     slow(scenario(
@@ -87,58 +73,28 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     scenario(
         "no_mechanisms",
         "smtpd_sasl_security_options forbids all that Dovecot offers.",
-        || Setup {
-            postfix: vec![(
-                "smtpd_sasl_tls_security_options",
-                "noanonymous, noplaintext",
-            )],
-            ..Setup::default()
-        },
+        || Setup { postfix: vec![("smtpd_sasl_tls_security_options", "noanonymous, noplaintext")], ..Setup::default() },
         no_mechanisms,
     ),
 ];
 
 fn private_socket() -> Setup {
-    Setup {
-        dovecot: Some(Dovecot {
-            socket: ("0600", "root"),
-            ..Dovecot::default()
-        }),
-        ..Setup::default()
-    }
+    Setup { dovecot: Some(Dovecot { socket: ("0600", "root"), ..Dovecot::default() }), ..Setup::default() }
 }
 
 fn slow_answers() -> Setup {
-    Setup {
-        dovecot: Some(Dovecot {
-            failure_delay_s: 4,
-            ..Dovecot::default()
-        }),
-        ..Setup::default()
-    }
+    Setup { dovecot: Some(Dovecot { failure_delay_s: 4, ..Dovecot::default() }), ..Setup::default() }
 }
 
 fn unreadable() -> Setup {
-    Setup {
-        dovecot: Some(Dovecot {
-            passdb: Passdb::Unreadable,
-            ..Dovecot::default()
-        }),
-        ..Setup::default()
-    }
+    Setup { dovecot: Some(Dovecot { passdb: Passdb::Unreadable, ..Dovecot::default() }), ..Setup::default() }
 }
 
 /// Three clients, none of which gets as far as logging in.
 fn three_are_cut_off(machine: &Machine, cause: &str) -> Result<()> {
-    machine
-        .client("203.0.113.20")?
-        .open_killed(SUBMISSION, cause)?;
-    machine
-        .client("203.0.113.51")?
-        .open_killed(SUBMISSIONS, cause)?;
-    machine
-        .client("2001:db8:1::7")?
-        .open_killed(SUBMISSION, cause)
+    machine.client("203.0.113.20")?.open_killed(SUBMISSION, cause)?;
+    machine.client("203.0.113.51")?.open_killed(SUBMISSIONS, cause)?;
+    machine.client("2001:db8:1::7")?.open_killed(SUBMISSION, cause)
 }
 
 fn socket_missing(machine: &mut Machine) -> Result<()> {
@@ -164,25 +120,15 @@ fn no_mechanisms(machine: &mut Machine) -> Result<()> {
 
 fn lost_under_smtpd(machine: &mut Machine) -> Result<()> {
     let laptop = machine.client("203.0.113.20")?;
-    laptop.login_once(
-        SUBMISSION,
-        Login::plain(&address("alice"), &password("alice")),
-        Expected::ok(),
-    )?;
+    laptop.login_once(SUBMISSION, Login::plain(&address("alice"), &password("alice")), Expected::ok())?;
     let mut waiting = laptop.open(SUBMISSION)?;
     machine.stop_dovecot()?;
     let fault = Expected::backend_fault(454, "backend.refused").nameless();
     waiting.login(Login::plain(&address("alice"), &password("alice")), fault)?;
     waiting.quit()?;
-    machine
-        .client("203.0.113.52")?
-        .open_killed(SUBMISSIONS, "backend.refused")?;
+    machine.client("203.0.113.52")?.open_killed(SUBMISSIONS, "backend.refused")?;
     machine.start_dovecot()?;
-    laptop.login_once(
-        SUBMISSION,
-        Login::plain(&address("alice"), &password("alice")),
-        Expected::ok(),
-    )
+    laptop.login_once(SUBMISSION, Login::plain(&address("alice"), &password("alice")), Expected::ok())
 }
 
 fn handshake_stall(machine: &mut Machine) -> Result<()> {
@@ -191,47 +137,28 @@ fn handshake_stall(machine: &mut Machine) -> Result<()> {
     chown(auth_socket(), Some(user), Some(group))?;
     std::fs::set_permissions(auth_socket(), std::fs::Permissions::from_mode(0o660))?;
     // Accepted connections are kept open by the backlog of the listener, which nobody works on.
-    machine
-        .client("203.0.113.53")?
-        .open_killed(SUBMISSION, "backend.handshake_stall")?;
+    machine.client("203.0.113.53")?.open_killed(SUBMISSION, "backend.handshake_stall")?;
     drop(listener);
     Ok(())
 }
 
 fn hangs(machine: &mut Machine) -> Result<()> {
-    let (bob, carol) = (
-        machine.client("203.0.113.54")?,
-        machine.client("203.0.113.55")?,
-    );
-    bob.login_once(
-        SUBMISSION,
-        Login::plain(&address("bob"), &password("bob")),
-        Expected::ok(),
-    )?;
+    let (bob, carol) = (machine.client("203.0.113.54")?, machine.client("203.0.113.55")?);
+    bob.login_once(SUBMISSION, Login::plain(&address("bob"), &password("bob")), Expected::ok())?;
     let mut bobs = bob.open(SUBMISSION)?;
     let mut carols = carol.open(SUBMISSION)?;
     machine.dovecot()?.pause_auth(true);
     let lost = Expected::backend_fault(454, "backend.connection_lost").nameless();
-    let (bob_login, carol_login) = (
-        (address("bob"), password("bob")),
-        (address("carol"), password("carol")),
-    );
+    let (bob_login, carol_login) = ((address("bob"), password("bob")), (address("carol"), password("carol")));
     thread::scope(|threads| {
-        let other =
-            threads.spawn(|| carols.login(Login::plain(&carol_login.0, &carol_login.1), lost));
+        let other = threads.spawn(|| carols.login(Login::plain(&carol_login.0, &carol_login.1), lost));
         bobs.login(Login::plain(&bob_login.0, &bob_login.1), lost)?;
-        other
-            .join()
-            .unwrap_or_else(|_| anyhow::bail!("a client panicked"))
+        other.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))
     })?;
     machine.dovecot()?.pause_auth(false);
     bobs.quit()?;
     carols.quit()?;
-    bob.login_once(
-        SUBMISSION,
-        Login::plain(&bob_login.0, &bob_login.1),
-        Expected::ok(),
-    )
+    bob.login_once(SUBMISSION, Login::plain(&bob_login.0, &bob_login.1), Expected::ok())
 }
 
 fn crash(machine: &mut Machine) -> Result<()> {
@@ -244,25 +171,15 @@ fn crash(machine: &mut Machine) -> Result<()> {
         // Long enough for the request to arrive, and shorter than the delay of its answer.
         thread::sleep(Duration::from_secs(1));
         machine.dovecot()?.crash_auth()?;
-        login
-            .join()
-            .unwrap_or_else(|_| anyhow::bail!("a client panicked"))
+        login.join().unwrap_or_else(|_| anyhow::bail!("a client panicked"))
     })?;
     session.quit()
 }
 
 fn password_file_unreadable(machine: &mut Machine) -> Result<()> {
     let fault = Expected::backend_fault(535, "backend.store_error");
-    for (ip, user) in [
-        ("203.0.113.57", "alice"),
-        ("203.0.113.58", "bob"),
-        ("203.0.113.59", "carol"),
-    ] {
-        machine.client(ip)?.login_once(
-            SUBMISSION,
-            Login::plain(&address(user), &password(user)),
-            fault,
-        )?;
+    for (ip, user) in [("203.0.113.57", "alice"), ("203.0.113.58", "bob"), ("203.0.113.59", "carol")] {
+        machine.client(ip)?.login_once(SUBMISSION, Login::plain(&address(user), &password(user)), fault)?;
     }
     Ok(())
 }
@@ -271,17 +188,11 @@ fn restarted(machine: &mut Machine) -> Result<()> {
     let users = [("203.0.113.60", "erin"), ("203.0.113.61", "frank")];
     machine.stop_dovecot()?;
     for (ip, _) in users {
-        machine
-            .client(ip)?
-            .open_killed(SUBMISSION, "backend.refused")?;
+        machine.client(ip)?.open_killed(SUBMISSION, "backend.refused")?;
     }
     machine.start_dovecot()?;
     for (ip, user) in users {
-        machine.client(ip)?.login_once(
-            SUBMISSION,
-            Login::plain(&address(user), &password(user)),
-            Expected::ok(),
-        )?;
+        machine.client(ip)?.login_once(SUBMISSION, Login::plain(&address(user), &password(user)), Expected::ok())?;
     }
     Ok(())
 }

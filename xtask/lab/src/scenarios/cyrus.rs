@@ -22,10 +22,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     scenario(
         "saslauthd_down",
         "saslauthd does not run: right passwords are answered 454; then it is started.",
-        || Setup {
-            dovecot: None,
-            ..Setup::default()
-        },
+        || Setup { dovecot: None, ..Setup::default() },
         down,
     ),
     scenario(
@@ -43,11 +40,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn with_saslauthd() -> Setup {
-    Setup {
-        dovecot: None,
-        saslauthd: true,
-        ..Setup::default()
-    }
+    Setup { dovecot: None, saslauthd: true, ..Setup::default() }
 }
 
 fn wrong_password(machine: &mut Machine) -> Result<()> {
@@ -62,11 +55,7 @@ fn wrong_password(machine: &mut Machine) -> Result<()> {
         Login::plain("nobody-here@example.test", "coffee"),
         Expected::failed("cred.unknown_user"),
     )?;
-    client.login_once(
-        CYRUS,
-        Login::plain(&alice, &password("alice")),
-        Expected::ok(),
-    )
+    client.login_once(CYRUS, Login::plain(&alice, &password("alice")), Expected::ok())
 }
 
 fn down(machine: &mut Machine) -> Result<()> {
@@ -95,20 +84,12 @@ fn client_faults(machine: &mut Machine) -> Result<()> {
     session.attempt(("NTLM", None), &[b"AUTH NTLM".to_vec()], unsupported)?;
     session.quit()?;
     let mut session = client.open(CYRUS)?;
-    session.attempt(
-        ("LOGIN", None),
-        &[b"AUTH LOGIN".to_vec(), b"*".to_vec()],
-        Expected::aborted(),
-    )?;
+    session.attempt(("LOGIN", None), &[b"AUTH LOGIN".to_vec(), b"*".to_vec()], Expected::aborted())?;
     session.quit()?;
     let malformed = Expected::failed("client.malformed_base64").nameless();
     let mut session = client.open(CYRUS)?;
     session.attempt(("PLAIN", None), &[b"AUTH PLAIN !!!!".to_vec()], malformed)?;
     let no_separators = base64::encode(b"alice tea");
-    session.attempt(
-        ("PLAIN", None),
-        &[format!("AUTH PLAIN {no_separators}").into_bytes()],
-        malformed,
-    )?;
+    session.attempt(("PLAIN", None), &[format!("AUTH PLAIN {no_separators}").into_bytes()], malformed)?;
     session.quit()
 }

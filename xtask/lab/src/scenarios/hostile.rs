@@ -16,12 +16,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Setup::default,
         user_names,
     )),
-    scenario(
-        "hostile_mechanisms",
-        "Mechanism names made to look like other log lines.",
-        Setup::default,
-        mechanisms,
-    ),
+    scenario("hostile_mechanisms", "Mechanism names made to look like other log lines.", Setup::default, mechanisms),
     scenario(
         "hostile_helo_and_addresses",
         "The same in EHLO names and addresses of refused mail.",
@@ -50,46 +45,23 @@ fn user_names(machine: &mut Machine) -> Result<()> {
     let bad = Expected::failed("cred.bad_characters");
     for name in NAMES {
         // A user of that name looks like no user at all.
-        let bad = if name == "(unavailable)" {
-            bad.nameless()
-        } else {
-            bad
-        };
+        let bad = if name == "(unavailable)" { bad.nameless() } else { bad };
         attacker.login_once(SUBMISSION, Login::plain(name, "x"), bad)?;
     }
     attacker.login_once(SUBMISSION, Login::in_steps(&[0xff, 0xfe, b'a'], "x"), bad)?;
     let long = "a".repeat(1000);
-    attacker.login_once(
-        SUBMISSION,
-        Login::plain(&long, "x"),
-        Expected::failed("cred.unknown_user"),
-    )?;
-    attacker.login_once(
-        SUBMISSION,
-        Login::plain("-rf@example.test", "x"),
-        Expected::failed("cred.unknown_user"),
-    )
+    attacker.login_once(SUBMISSION, Login::plain(&long, "x"), Expected::failed("cred.unknown_user"))?;
+    attacker.login_once(SUBMISSION, Login::plain("-rf@example.test", "x"), Expected::failed("cred.unknown_user"))
 }
 
 fn mechanisms(machine: &mut Machine) -> Result<()> {
     let attacker = machine.client("198.51.100.241")?;
     let unsupported = Expected::failed("client.mechanism_unsupported").nameless();
     let long = "M".repeat(400);
-    let names = [
-        "<x authentication failed: y>",
-        "<script>",
-        "=cmd()",
-        "PLAIN]:",
-        "\"a, sasl_username=root\"",
-        &long,
-    ];
+    let names = ["<x authentication failed: y>", "<script>", "=cmd()", "PLAIN]:", "\"a, sasl_username=root\"", &long];
     for mechanism in names {
         let mut session = attacker.open(SUBMISSION)?;
-        session.attempt(
-            (mechanism, None),
-            &[format!("AUTH {mechanism}").into_bytes()],
-            unsupported,
-        )?;
+        session.attempt((mechanism, None), &[format!("AUTH {mechanism}").into_bytes()], unsupported)?;
         session.quit()?;
     }
     Ok(())
@@ -110,18 +82,8 @@ fn helo_and_addresses(machine: &mut Machine) -> Result<()> {
         let mut session = attacker.open(SMTPD)?;
         session.command("MAIL FROM:<\"a> to=<b\"@example.com>", 250)?;
         let denied = "policy.relay_denied";
-        session.refused_recipient(
-            "\"x; from=<root> to=<y\"@example.org",
-            554,
-            Happening::RelayDenied,
-            denied,
-        )?;
-        session.refused_recipient(
-            "sasl_username=root@example.org",
-            554,
-            Happening::RelayDenied,
-            denied,
-        )?;
+        session.refused_recipient("\"x; from=<root> to=<y\"@example.org", 554, Happening::RelayDenied, denied)?;
+        session.refused_recipient("sasl_username=root@example.org", 554, Happening::RelayDenied, denied)?;
         session.quit()?;
     }
     Ok(())

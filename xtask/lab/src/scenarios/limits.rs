@@ -25,64 +25,31 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn with_penalty() -> Setup {
-    Setup {
-        dovecot: Some(Dovecot {
-            penalty: true,
-            failure_delay_s: 0,
-            ..Dovecot::default()
-        }),
-        ..Setup::default()
-    }
+    Setup { dovecot: Some(Dovecot { penalty: true, failure_delay_s: 0, ..Dovecot::default() }), ..Setup::default() }
 }
 
 fn auth_rate_limit(machine: &mut Machine) -> Result<()> {
     let frank = address("frank");
     let client = machine.client("203.0.113.120")?;
     for _ in 0..3 {
-        client.login_once(
-            LIMITED,
-            Login::plain(&frank, "coffee"),
-            Expected::failed("cred.password_mismatch"),
-        )?;
+        client.login_once(LIMITED, Login::plain(&frank, "coffee"), Expected::failed("cred.password_mismatch"))?;
     }
     let mut session = client.open(LIMITED)?;
-    session.login(
-        Login::plain(&frank, &password("frank")),
-        Expected::rate_limited(),
-    )?;
-    session.login(
-        Login::plain(&frank, &password("frank")),
-        Expected::rate_limited(),
-    )?;
+    session.login(Login::plain(&frank, &password("frank")), Expected::rate_limited())?;
+    session.login(Login::plain(&frank, &password("frank")), Expected::rate_limited())?;
     session.quit()?;
     let other = machine.client("203.0.113.121")?;
-    other.login_once(
-        LIMITED,
-        Login::plain(&frank, &password("frank")),
-        Expected::ok(),
-    )
+    other.login_once(LIMITED, Login::plain(&frank, &password("frank")), Expected::ok())
 }
 
 fn auth_penalty(machine: &mut Machine) -> Result<()> {
     let nat = machine.client("203.0.113.122")?;
     for user in ["alice", "bob", "carol"] {
-        nat.login_once(
-            SUBMISSION,
-            Login::plain(&address(user), "coffee"),
-            Expected::failed("cred.password_mismatch"),
-        )?;
+        nat.login_once(SUBMISSION, Login::plain(&address(user), "coffee"), Expected::failed("cred.password_mismatch"))?;
     }
     let lost = Expected::backend_fault(454, "backend.penalty").nameless();
     nat.login_once(SUBMISSION, Login::plain(&address("dave"), "coffee"), lost)?;
-    nat.login_once(
-        SUBMISSION,
-        Login::plain(&address("erin"), &password("erin")),
-        lost,
-    )?;
+    nat.login_once(SUBMISSION, Login::plain(&address("erin"), &password("erin")), lost)?;
     let elsewhere = machine.client("203.0.113.20")?;
-    elsewhere.login_once(
-        SUBMISSION,
-        Login::plain(&address("erin"), &password("erin")),
-        Expected::ok(),
-    )
+    elsewhere.login_once(SUBMISSION, Login::plain(&address("erin"), &password("erin")), Expected::ok())
 }

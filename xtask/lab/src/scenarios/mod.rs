@@ -43,21 +43,12 @@ const fn scenario(
     setup: fn() -> Setup,
     play: fn(&mut Machine) -> Result<()>,
 ) -> Scenario {
-    Scenario {
-        name,
-        about,
-        setup,
-        play,
-        slow: false,
-    }
+    Scenario { name, about, setup, play, slow: false }
 }
 
 /// A scenario that takes long.
 const fn slow(scenario: Scenario) -> Scenario {
-    Scenario {
-        slow: true,
-        ..scenario
-    }
+    Scenario { slow: true, ..scenario }
 }
 
 /// All scenarios.

@@ -23,13 +23,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     scenario(
         "imap_fails_too",
         "A mail program with an old password fails in IMAP as well as on submission.",
-        || Setup {
-            dovecot: Some(Dovecot {
-                imap: true,
-                ..Dovecot::default()
-            }),
-            ..Setup::default()
-        },
+        || Setup { dovecot: Some(Dovecot { imap: true, ..Dovecot::default() }), ..Setup::default() },
         imap,
     ),
 ];
@@ -39,78 +33,40 @@ fn through_relay() -> Setup {
         ("relayhost", "[relay.example.org]:587"),
         ("transport_maps", ""),
         ("smtp_sasl_auth_enable", "yes"),
-        (
-            "smtp_sasl_password_maps",
-            "texthash:$config_directory/relay-passwords",
-        ),
+        ("smtp_sasl_password_maps", "texthash:$config_directory/relay-passwords"),
         ("smtp_sasl_security_options", "noanonymous"),
     ];
-    Setup {
-        postfix,
-        ..Setup::default()
-    }
+    Setup { postfix, ..Setup::default() }
 }
 
 fn relayhost(machine: &mut Machine) -> Result<()> {
     let relay = Foreign::start(FOREIGN_RELAY, 587, Trade::Login)?;
     let mut session = machine.client("203.0.113.20")?.open(SUBMISSION)?;
-    session.login(
-        Login::plain(&address("alice"), &password("alice")),
-        Expected::ok(),
-    )?;
-    session.mail(
-        &address("alice"),
-        &["friend@example.org"],
-        Fate {
-            deferred: 1,
-            ..Fate::default()
-        },
-    )?;
+    session.login(Login::plain(&address("alice"), &password("alice")), Expected::ok())?;
+    session.mail(&address("alice"), &["friend@example.org"], Fate { deferred: 1, ..Fate::default() })?;
     session.quit()?;
     machine.postfix().drain(1)?;
     let refused = relay.counts.logins_refused.load(Ordering::SeqCst);
     ensure!(refused == 1, "the relay host refused {refused} logins");
-    machine.truth().event(
-        Happening::RelayhostAuthFailed,
-        None,
-        "smtp",
-        "outbound.sasl_client",
-    );
+    machine.truth().event(Happening::RelayhostAuthFailed, None, "smtp", "outbound.sasl_client");
     Ok(())
 }
 
 /// Not a service of Postfix; nothing of it is counted.
-const IMAP: Service = Service {
-    tag: "imap",
-    port: 143,
-    tls: Tls::Never,
-};
+const IMAP: Service = Service { tag: "imap", port: 143, tls: Tls::Never };
 
 fn imap(machine: &mut Machine) -> Result<()> {
     let grace = address("grace");
     let client = machine.client("203.0.113.140")?;
     for _ in 0..2 {
         imap_login(&client, &grace, "coffee", "a NO")?;
-        client.login_once(
-            SUBMISSION,
-            Login::plain(&grace, "coffee"),
-            Expected::failed("cred.password_mismatch"),
-        )?;
+        client.login_once(SUBMISSION, Login::plain(&grace, "coffee"), Expected::failed("cred.password_mismatch"))?;
     }
     imap_login(&client, &grace, &password("grace"), "a OK")?;
-    client.login_once(
-        SUBMISSION,
-        Login::plain(&grace, &password("grace")),
-        Expected::ok(),
-    )
+    client.login_once(SUBMISSION, Login::plain(&grace, &password("grace")), Expected::ok())
 }
 
-fn imap_login(
-    client: &crate::client::Client,
-    user: &str,
-    password: &str,
-    answer: &str,
-) -> Result<()> {
+fn imap_login(client: &crate::client::Client, user: &str, password: &str, answer: &str) -> Result<()> {
     let mut session = client.connect(IMAP)?;
     let greeting = session.line()?.unwrap_or_default();
     ensure!(greeting.starts_with("* OK"), "IMAP greeting {greeting:?}");
@@ -119,10 +75,7 @@ fn imap_login(
     while line.starts_with('*') {
         line = session.line()?.unwrap_or_default();
     }
-    ensure!(
-        line.starts_with(answer),
-        "IMAP login: expected {answer}, got {line:?}"
-    );
+    ensure!(line.starts_with(answer), "IMAP login: expected {answer}, got {line:?}");
     session.send(b"b LOGOUT")?;
     while session.line()?.is_some() {}
     Ok(())

@@ -23,12 +23,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Setup::default,
         wrong_password_login,
     ),
-    scenario(
-        "unknown_user",
-        "Somebody logs in with names that do not exist.",
-        Setup::default,
-        unknown_user,
-    ),
+    scenario("unknown_user", "Somebody logs in with names that do not exist.", Setup::default, unknown_user),
     scenario(
         "domain_missing",
         "A user whose laptop sends mail sets up a phone with the name without its domain, then in full.",
@@ -56,35 +51,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn revealing_dovecot() -> Setup {
-    Setup {
-        dovecot: Some(Dovecot {
-            log_passwords: "plain",
-            ..Dovecot::default()
-        }),
-        ..Setup::default()
-    }
+    Setup { dovecot: Some(Dovecot { log_passwords: "plain", ..Dovecot::default() }), ..Setup::default() }
 }
 
 fn password_in_log(machine: &mut Machine) -> Result<()> {
     let client = machine.client("203.0.113.36")?;
     let heidi = address("heidi");
-    client.login_once(
-        SUBMISSION,
-        Login::plain(&heidi, "SECRET-of-heidi"),
-        Expected::failed(MISMATCH),
-    )?;
-    client.login_once(
-        SUBMISSION,
-        Login::in_steps(&heidi, "SECRET (with brackets)"),
-        Expected::failed(MISMATCH),
-    )?;
+    client.login_once(SUBMISSION, Login::plain(&heidi, "SECRET-of-heidi"), Expected::failed(MISMATCH))?;
+    client.login_once(SUBMISSION, Login::in_steps(&heidi, "SECRET (with brackets)"), Expected::failed(MISMATCH))?;
     let nobody = Login::in_steps("heide@example.test", "SECRET-of-nobody");
     client.login_once(SUBMISSION, nobody, Expected::failed("cred.unknown_user"))?;
-    client.login_once(
-        SUBMISSION,
-        Login::plain(&heidi, &password("heidi")),
-        Expected::ok(),
-    )
+    client.login_once(SUBMISSION, Login::plain(&heidi, &password("heidi")), Expected::ok())
 }
 
 const MISMATCH: &str = "cred.password_mismatch";
@@ -92,70 +69,31 @@ const MISMATCH: &str = "cred.password_mismatch";
 fn wrong_password_plain(machine: &mut Machine) -> Result<()> {
     let alice = address("alice");
     let laptop = machine.client("203.0.113.20")?;
-    laptop.login_once(
-        SUBMISSION,
-        Login::plain(&alice, "alice-likes-coffee"),
-        Expected::failed(MISMATCH),
-    )?;
-    laptop.login_once(
-        SUBMISSIONS,
-        Login::plain(&alice, "alice-likes-coffee"),
-        Expected::failed(MISMATCH),
-    )?;
+    laptop.login_once(SUBMISSION, Login::plain(&alice, "alice-likes-coffee"), Expected::failed(MISMATCH))?;
+    laptop.login_once(SUBMISSIONS, Login::plain(&alice, "alice-likes-coffee"), Expected::failed(MISMATCH))?;
     let desk = machine.client("2001:db8:1::7")?;
-    desk.login_once(
-        SUBMISSION,
-        Login::plain(&alice, "tea").spelled("plain"),
-        Expected::failed(MISMATCH),
-    )?;
-    desk.login_once(
-        SUBMISSION,
-        Login::plain(&alice, &password("alice")),
-        Expected::ok(),
-    )
+    desk.login_once(SUBMISSION, Login::plain(&alice, "tea").spelled("plain"), Expected::failed(MISMATCH))?;
+    desk.login_once(SUBMISSION, Login::plain(&alice, &password("alice")), Expected::ok())
 }
 
 fn wrong_password_login(machine: &mut Machine) -> Result<()> {
     let bob = address("bob");
     let phone = machine.client("203.0.113.31")?;
-    phone.login_once(
-        SUBMISSION,
-        Login::in_steps(&bob, "bob-likes-coffee"),
-        Expected::failed(MISMATCH),
-    )?;
+    phone.login_once(SUBMISSION, Login::in_steps(&bob, "bob-likes-coffee"), Expected::failed(MISMATCH))?;
     let mut session = phone.open(PORTS)?;
     session.login(Login::in_steps(&bob, "coffee"), Expected::failed(MISMATCH))?;
-    session.login(
-        Login::in_steps(&bob, "cocoa").spelled("Login"),
-        Expected::failed(MISMATCH),
-    )?;
+    session.login(Login::in_steps(&bob, "cocoa").spelled("Login"), Expected::failed(MISMATCH))?;
     session.quit()?;
     let tablet = machine.client("2001:db8:1::8")?;
-    tablet.login_once(
-        PORTS,
-        Login::in_steps(&bob, "cocoa"),
-        Expected::failed(MISMATCH),
-    )
+    tablet.login_once(PORTS, Login::in_steps(&bob, "cocoa"), Expected::failed(MISMATCH))
 }
 
 fn unknown_user(machine: &mut Machine) -> Result<()> {
     let unknown = Expected::failed("cred.unknown_user");
     let client = machine.client("203.0.113.32")?;
-    client.login_once(
-        SUBMISSION,
-        Login::plain("alise@example.test", "alice-likes-tea"),
-        unknown,
-    )?;
-    client.login_once(
-        SUBMISSION,
-        Login::in_steps("scanner@example.test", "scan"),
-        unknown,
-    )?;
-    client.login_once(
-        SUBMISSIONS,
-        Login::in_steps("alice@example.com", "alice-likes-tea"),
-        unknown,
-    )
+    client.login_once(SUBMISSION, Login::plain("alise@example.test", "alice-likes-tea"), unknown)?;
+    client.login_once(SUBMISSION, Login::in_steps("scanner@example.test", "scan"), unknown)?;
+    client.login_once(SUBMISSIONS, Login::in_steps("alice@example.com", "alice-likes-tea"), unknown)
 }
 
 fn domain_missing(machine: &mut Machine) -> Result<()> {
@@ -164,59 +102,25 @@ fn domain_missing(machine: &mut Machine) -> Result<()> {
     let laptop = machine.client("203.0.113.34")?;
     let mut session = laptop.open(SUBMISSION)?;
     session.login(Login::plain(&address, &password), Expected::ok())?;
-    session.mail(
-        &address,
-        &["bob@example.test"],
-        Fate {
-            sent: 1,
-            ..Fate::default()
-        },
-    )?;
+    session.mail(&address, &["bob@example.test"], Fate { sent: 1, ..Fate::default() })?;
     session.quit()?;
     machine.postfix().drain(0)?;
     let client = machine.client("203.0.113.33")?;
-    client.login_once(
-        SUBMISSION,
-        Login::plain("grace", &password),
-        Expected::failed("cred.realm_missing"),
-    )?;
-    client.login_once(
-        SUBMISSION,
-        Login::in_steps("grace", &password),
-        Expected::failed("cred.realm_missing"),
-    )?;
-    client.login_once(
-        SUBMISSION,
-        Login::plain(&address, &password),
-        Expected::ok(),
-    )
+    client.login_once(SUBMISSION, Login::plain("grace", &password), Expected::failed("cred.realm_missing"))?;
+    client.login_once(SUBMISSION, Login::in_steps("grace", &password), Expected::failed("cred.realm_missing"))?;
+    client.login_once(SUBMISSION, Login::plain(&address, &password), Expected::ok())
 }
 
 fn strange_characters_in_name(machine: &mut Machine) -> Result<()> {
     let client = machine.client("203.0.113.34")?;
-    for name in [
-        "al ice@example.test",
-        "jürgen@example.test",
-        "alice%example.test",
-        "\"alice\"@example.test",
-    ] {
-        client.login_once(
-            SUBMISSION,
-            Login::plain(name, "tea"),
-            Expected::failed("cred.bad_characters"),
-        )?;
+    for name in ["al ice@example.test", "jürgen@example.test", "alice%example.test", "\"alice\"@example.test"] {
+        client.login_once(SUBMISSION, Login::plain(name, "tea"), Expected::failed("cred.bad_characters"))?;
     }
     Ok(())
 }
 
 fn silent_dovecot() -> Setup {
-    Setup {
-        dovecot: Some(Dovecot {
-            verbose: false,
-            ..Dovecot::default()
-        }),
-        ..Setup::default()
-    }
+    Setup { dovecot: Some(Dovecot { verbose: false, ..Dovecot::default() }), ..Setup::default() }
 }
 
 fn cause_not_told(machine: &mut Machine) -> Result<()> {
@@ -224,10 +128,6 @@ fn cause_not_told(machine: &mut Machine) -> Result<()> {
     let unclear = Expected::failed("cred.undifferentiated");
     let client = machine.client("203.0.113.35")?;
     client.login_once(SUBMISSION, Login::plain(&alice, "coffee"), unclear)?;
-    client.login_once(
-        SUBMISSION,
-        Login::in_steps("alise@example.test", "coffee"),
-        unclear,
-    )?;
+    client.login_once(SUBMISSION, Login::in_steps("alise@example.test", "coffee"), unclear)?;
     client.login_once(SUBMISSIONS, Login::in_steps(&alice, "coffee"), unclear)
 }

@@ -19,20 +19,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     scenario(
         "relay_deferred_on_25",
         "The same with Postfix's stock defer_unauth_destination (454).",
-        || Setup {
-            postfix: vec![("smtpd_relay_restrictions", "defer_unauth_destination")],
-            ..Setup::default()
-        },
+        || Setup { postfix: vec![("smtpd_relay_restrictions", "defer_unauth_destination")], ..Setup::default() },
         relay_deferred,
     ),
     scenario(
         "relay_denied_after_login",
         "A misconfigured submission port refuses to relay for a user who has logged in.",
         || Setup {
-            postfix: vec![(
-                "submission_recipient_restrictions",
-                "reject_unauth_destination",
-            )],
+            postfix: vec![("submission_recipient_restrictions", "reject_unauth_destination")],
             ..Setup::default()
         },
         relay_denied_after_login,
@@ -47,10 +41,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "not_logged_in_client_host",
         "The same where smtpd_client_restrictions says it: Client host rejected.",
         || Setup {
-            postfix: vec![(
-                "submission_client_restrictions",
-                "permit_sasl_authenticated, reject",
-            )],
+            postfix: vec![("submission_client_restrictions", "permit_sasl_authenticated, reject")],
             ..Setup::default()
         },
         not_logged_in,
@@ -69,22 +60,11 @@ fn relay_denied(machine: &mut Machine) -> Result<()> {
     let stranger = machine.client("198.51.100.77")?.helo("mailer.example.com");
     let mut session = stranger.open(SMTPD)?;
     session.command("MAIL FROM:<spam@example.com>", 250)?;
-    for to in [
-        "friend@example.org",
-        "enemy@example.org",
-        "friend@example.net",
-    ] {
+    for to in ["friend@example.org", "enemy@example.org", "friend@example.net"] {
         session.refused_recipient(to, 554, Happening::RelayDenied, RELAY)?;
     }
     session.command("RSET", 250)?;
-    session.mail(
-        "news@example.com",
-        &["alice@example.test"],
-        Fate {
-            sent: 1,
-            ..Fate::default()
-        },
-    )?;
+    session.mail("news@example.com", &["alice@example.test"], Fate { sent: 1, ..Fate::default() })?;
     session.quit()?;
     machine.postfix().drain(0)
 }
@@ -98,10 +78,7 @@ fn relay_deferred(machine: &mut Machine) -> Result<()> {
 
 fn relay_denied_after_login(machine: &mut Machine) -> Result<()> {
     let mut session = machine.client("203.0.113.20")?.open(SUBMISSION)?;
-    session.login(
-        Login::plain(&address("alice"), &password("alice")),
-        Expected::ok(),
-    )?;
+    session.login(Login::plain(&address("alice"), &password("alice")), Expected::ok())?;
     session.command("MAIL FROM:<alice@example.test>", 250)?;
     session.refused_recipient("friend@example.org", 554, Happening::RelayDenied, RELAY)?;
     session.quit()
@@ -112,12 +89,7 @@ fn not_logged_in(machine: &mut Machine) -> Result<()> {
         let mut session = machine.client(ip)?.open(service)?;
         session.command("MAIL FROM:<alice@example.test>", 250)?;
         for to in ["friend@example.org", "bob@example.test"] {
-            session.refused_recipient(
-                to,
-                554,
-                Happening::NotLoggedIn,
-                "policy.not_authenticated",
-            )?;
+            session.refused_recipient(to, 554, Happening::NotLoggedIn, "policy.not_authenticated")?;
         }
         session.quit()?;
     }
@@ -126,24 +98,14 @@ fn not_logged_in(machine: &mut Machine) -> Result<()> {
 
 fn sender_mismatch(machine: &mut Machine) -> Result<()> {
     let mut session = machine.client("203.0.113.72")?.open(OWNERS)?;
-    session.login(
-        Login::plain(&address("bob"), &password("bob")),
-        Expected::ok(),
-    )?;
+    session.login(Login::plain(&address("bob"), &password("bob")), Expected::ok())?;
     for from in ["ceo@example.test", "alice@example.test"] {
         session.command(format!("MAIL FROM:<{from}>"), 250)?;
         let cause = "policy.sender_login_mismatch";
         session.refused_recipient("alice@example.test", 553, Happening::SenderMismatch, cause)?;
         session.command("RSET", 250)?;
     }
-    session.mail(
-        "bob@example.test",
-        &["alice@example.test"],
-        Fate {
-            sent: 1,
-            ..Fate::default()
-        },
-    )?;
+    session.mail("bob@example.test", &["alice@example.test"], Fate { sent: 1, ..Fate::default() })?;
     session.quit()?;
     machine.postfix().drain(0)
 }

@@ -19,10 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     scenario(
         "auth_before_starttls_may",
         "The same where TLS is offered and AUTH works only inside it (503).",
-        || Setup {
-            postfix: vec![("submission_tls_level", "may")],
-            ..Setup::default()
-        },
+        || Setup { postfix: vec![("submission_tls_level", "may")], ..Setup::default() },
         before_starttls_may,
     ),
     scenario(
@@ -37,12 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Setup::default,
         mechanism_not_offered,
     ),
-    scenario(
-        "second_auth_in_session",
-        "A client logs in twice in one session.",
-        Setup::default,
-        second_auth,
-    ),
+    scenario("second_auth_in_session", "A client logs in twice in one session.", Setup::default, second_auth),
 ];
 
 fn before_starttls_encrypt(machine: &mut Machine) -> Result<()> {
@@ -75,17 +67,9 @@ fn on_port_25(machine: &mut Machine) -> Result<()> {
     let bob = address("bob");
     let client = machine.client("203.0.113.63")?;
     let mut session = client.open(SMTPD)?;
-    session.login(
-        Login::plain(&bob, &password("bob")),
-        Expected::refused(503, "config.auth_not_enabled"),
-    )?;
+    session.login(Login::plain(&bob, &password("bob")), Expected::refused(503, "config.auth_not_enabled"))?;
     session.command(format!("MAIL FROM:<{bob}>"), 250)?;
-    session.refused_recipient(
-        "friend@example.org",
-        554,
-        Happening::RelayDenied,
-        "policy.relay_denied",
-    )?;
+    session.refused_recipient("friend@example.org", 554, Happening::RelayDenied, "policy.relay_denied")?;
     session.quit()
 }
 
@@ -94,24 +78,13 @@ fn mechanism_not_offered(machine: &mut Machine) -> Result<()> {
     let old = machine.client("203.0.113.64")?;
     for mechanism in ["NTLM", "CRAM-MD5", "ntlm"] {
         let mut session = old.open(SUBMISSION)?;
-        session.attempt(
-            (mechanism, None),
-            &[format!("AUTH {mechanism}").into_bytes()],
-            refused,
-        )?;
+        session.attempt((mechanism, None), &[format!("AUTH {mechanism}").into_bytes()], refused)?;
         session.quit()?;
     }
     let other = machine.client("203.0.113.65")?;
     let mut session = other.open(SUBMISSION)?;
-    session.attempt(
-        ("DIGEST-MD5", None),
-        &[b"AUTH DIGEST-MD5".to_vec()],
-        refused,
-    )?;
-    session.login(
-        Login::plain(&address("carol"), &password("carol")),
-        Expected::ok(),
-    )?;
+    session.attempt(("DIGEST-MD5", None), &[b"AUTH DIGEST-MD5".to_vec()], refused)?;
+    session.login(Login::plain(&address("carol"), &password("carol")), Expected::ok())?;
     session.quit()
 }
 
@@ -120,9 +93,6 @@ fn second_auth(machine: &mut Machine) -> Result<()> {
     let client = machine.client("203.0.113.66")?;
     let mut session = client.open(SUBMISSION)?;
     session.login(Login::plain(&login.0, &login.1), Expected::ok())?;
-    session.login(
-        Login::plain(&login.0, &login.1),
-        Expected::refused(503, "client.double_auth"),
-    )?;
+    session.login(Login::plain(&login.0, &login.1), Expected::refused(503, "client.double_auth"))?;
     session.quit()
 }

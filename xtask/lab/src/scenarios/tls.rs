@@ -47,17 +47,9 @@ fn plain_text_to_465(machine: &mut Machine) -> Result<()> {
         let mut session = client.connect(SUBMISSIONS)?;
         session.send(b"EHLO client.example.net")?;
         session.expect_the_end()?;
-        client.saw(
-            Happening::TlsFailed,
-            SUBMISSIONS,
-            "tls.plaintext_to_wrapper",
-        );
+        client.saw(Happening::TlsFailed, SUBMISSIONS, "tls.plaintext_to_wrapper");
     }
-    client.login_once(
-        SUBMISSIONS,
-        Login::plain(&address("alice"), &password("alice")),
-        Expected::ok(),
-    )
+    client.login_once(SUBMISSIONS, Login::plain(&address("alice"), &password("alice")), Expected::ok())
 }
 
 fn implicit_tls_on_587(machine: &mut Machine) -> Result<()> {
@@ -66,18 +58,11 @@ fn implicit_tls_on_587(machine: &mut Machine) -> Result<()> {
         let mut session = client.connect(SUBMISSION)?;
         // It takes the greeting for the start of a TLS record, and waits for the rest.
         session.patience(Duration::from_secs(2))?;
-        ensure!(
-            session.tls(Trust::Anything).is_err(),
-            "port 587 speaks TLS at once"
-        );
+        ensure!(session.tls(Trust::Anything).is_err(), "port 587 speaks TLS at once");
         let cause = "tls.wrapper_client_on_starttls_port";
         client.saw(Happening::Uncounted, SUBMISSION, cause);
     }
-    client.login_once(
-        SUBMISSION,
-        Login::plain(&address("bob"), &password("bob")),
-        Expected::ok(),
-    )
+    client.login_once(SUBMISSION, Login::plain(&address("bob"), &password("bob")), Expected::ok())
 }
 
 fn old_tls_version(machine: &mut Machine) -> Result<()> {
@@ -93,23 +78,11 @@ fn old_tls_version(machine: &mut Machine) -> Result<()> {
 /// Connects with the `openssl` program, which must not get through.
 fn openssl(client: &Client, port: u16, options: &[&str]) -> Result<()> {
     let mut command = Command::new("openssl");
-    command.args([
-        "s_client",
-        "-connect",
-        &format!("{SERVER}:{port}"),
-        "-bind",
-        &format!("{}:0", client.ip),
-    ]);
-    command
-        .args(["-cipher", "ALL:@SECLEVEL=0"])
-        .args(options)
-        .stdin(Stdio::null());
+    command.args(["s_client", "-connect", &format!("{SERVER}:{port}"), "-bind", &format!("{}:0", client.ip)]);
+    command.args(["-cipher", "ALL:@SECLEVEL=0"]).args(options).stdin(Stdio::null());
     let output = command.output().context("cannot run openssl")?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(
-        !output.status.success() && said.contains("alert protocol version"),
-        "openssl {options:?}: {said}"
-    );
+    ensure!(!output.status.success() && said.contains("alert protocol version"), "openssl {options:?}: {said}");
     Ok(())
 }
 

@@ -21,15 +21,7 @@ impl Outage {
             _ => Backend::Hung,
         };
         let lasts = world.rng.range(2 * MINUTE, 14 * MINUTE).max(least);
-        world.spawn(
-            delay,
-            Box::new(Self {
-                host,
-                kind,
-                lasts,
-                begun: false,
-            }),
-        );
+        world.spawn(delay, Box::new(Self { host, kind, lasts, begun: false }));
     }
 
     fn dovecot_says(&self, world: &mut World, text: &str) {
@@ -43,15 +35,15 @@ impl Actor for Outage {
     fn step(&mut self, world: &mut World) -> Next {
         if self.begun {
             world.host_mut(self.host).backend = Backend::Up;
-            self.dovecot_says(world, "master: Dovecot v2.3.19.1 (9b53102964) starting up for imap, lmtp, pop3 (core dumps disabled)");
+            self.dovecot_says(
+                world,
+                "master: Dovecot v2.3.19.1 (9b53102964) starting up for imap, lmtp, pop3 (core dumps disabled)",
+            );
             return Next::Done;
         }
         self.begun = true;
         world.host_mut(self.host).backend = self.kind;
-        self.dovecot_says(
-            world,
-            "master: Warning: Killed with signal 15 (by pid=1 uid=0 code=kill)",
-        );
+        self.dovecot_says(world, "master: Warning: Killed with signal 15 (by pid=1 uid=0 code=kill)");
         Next::In(self.lasts)
     }
 }

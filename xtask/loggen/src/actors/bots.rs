@@ -12,16 +12,7 @@ use crate::world::{Service, World};
 fn script(world: &mut World, host: usize, service: Service, acts: Vec<Act>, end: End) -> Script {
     let client = Rc::new(people::attacker(&mut world.rng));
     let tls = service != Service::Smtp;
-    Script {
-        host,
-        service,
-        client,
-        tls,
-        acts,
-        end,
-        patience: 0,
-        haste: world.rng.chance(500),
-    }
+    Script { host, service, client, tls, acts, end, patience: 0, haste: world.rng.chance(500) }
 }
 
 /// Plays the script up to `most` times, and says how often.
@@ -46,28 +37,15 @@ pub(crate) fn silent(world: &mut World, delay: Micros) -> u64 {
     let tries = 1 + world.rng.skewed(0, 9);
     let mut acts: Vec<Act> = (0..tries).map(|_| Act::Refused).collect();
     // Where TLS comes first a refused AUTH is as if it had not been sent; elsewhere it is the last command seen.
-    let end = if world.rng.chance(300) {
-        End::Lost(if on_25 { "AUTH" } else { "EHLO" })
-    } else {
-        End::Quit
-    };
+    let end = if world.rng.chance(300) { End::Lost(if on_25 { "AUTH" } else { "EHLO" }) } else { End::Quit };
     if on_25 && end == End::Quit && world.rng.chance(200) {
         acts.push(Act::Uninvited { decoy: false });
     }
-    let service = if on_25 {
-        Service::Smtp
-    } else {
-        Service::Submission
-    };
+    let service = if on_25 { Service::Smtp } else { Service::Submission };
     let mut script = script(world, host, service, acts, end);
     script.tls = false;
     let visits = again_and_again(world, delay, &script, 40);
-    visits
-        * if on_25 && end != End::Quit {
-            tries - 1
-        } else {
-            tries
-        }
+    visits * if on_25 && end != End::Quit { tries - 1 } else { tries }
 }
 
 /// A mechanism that the backend does not have, or data that is no base64. Returns the number of failures.
@@ -77,31 +55,11 @@ pub(crate) fn odd(world: &mut World, delay: Micros) -> u64 {
     let user = Rc::from("");
     let tries = 1 + world.rng.skewed(0, 3);
     let fail = match world.rng.below(10) {
-        0..=5 => Act::Fail {
-            mechanism: "NTLM",
-            user,
-            why: Why::Mechanism,
-        },
-        6 => Act::Fail {
-            mechanism: "GSSAPI",
-            user,
-            why: Why::Mechanism,
-        },
-        7 => Act::Fail {
-            mechanism: "DIGEST-MD5",
-            user,
-            why: Why::Mechanism,
-        },
-        8 => Act::Fail {
-            mechanism: "PLAIN",
-            user,
-            why: Why::Base64,
-        },
-        _ => Act::Fail {
-            mechanism: "LOGIN",
-            user,
-            why: Why::Base64,
-        },
+        0..=5 => Act::Fail { mechanism: "NTLM", user, why: Why::Mechanism },
+        6 => Act::Fail { mechanism: "GSSAPI", user, why: Why::Mechanism },
+        7 => Act::Fail { mechanism: "DIGEST-MD5", user, why: Why::Mechanism },
+        8 => Act::Fail { mechanism: "PLAIN", user, why: Why::Base64 },
+        _ => Act::Fail { mechanism: "LOGIN", user, why: Why::Base64 },
     };
     let script = script(world, host, service, vec![fail; tries as usize], End::Quit);
     tries * again_and_again(world, delay, &script, 16)
@@ -112,30 +70,15 @@ pub(crate) fn given_up(world: &mut World, delay: Micros) -> u64 {
     let host = world.any_host();
     let service = port(world, host);
     let user: Rc<str> = people::guess(&mut world.rng).into();
-    let fail = Act::Fail {
-        mechanism: "LOGIN",
-        user,
-        why: Why::Credentials { known: false },
-    };
+    let fail = Act::Fail { mechanism: "LOGIN", user, why: Why::Credentials { known: false } };
     let (acts, failures) = match world.rng.below(10) {
         0..=2 => (vec![Act::Aborted { mechanism: "LOGIN" }], 0),
-        3 => (
-            vec![
-                fail,
-                Act::Aborted {
-                    mechanism: "CRAM-MD5",
-                },
-            ],
-            1,
-        ),
+        3 => (vec![fail, Act::Aborted { mechanism: "CRAM-MD5" }], 1),
         4..=6 => (vec![Act::Unanswered { timeout: false }], 0),
         7 => (vec![Act::Unanswered { timeout: true }], 0),
         8 => {
             let rate = world.rng.range(11, 40);
-            (
-                vec![fail, Act::Limited { rate }, Act::Limited { rate: rate + 1 }],
-                1,
-            )
+            (vec![fail, Act::Limited { rate }, Act::Limited { rate: rate + 1 }], 1)
         }
         _ => (vec![Act::Pipelining, fail], 1),
     };
@@ -155,21 +98,11 @@ pub(crate) fn impostor(world: &mut World, delay: Micros) -> u64 {
     };
     let known = false;
     let fail = match world.rng.below(3) {
-        _ if world.host(host).dovecot => Act::Fail {
-            mechanism: "<x authentication failed: y>",
-            user,
-            why: Why::Mechanism,
-        },
-        0 => Act::Fail {
-            mechanism: "<x authentication failed: y>",
-            user,
-            why: Why::Mechanism,
-        },
-        _ => Act::Fail {
-            mechanism: "PLAIN",
-            user,
-            why: Why::Credentials { known },
-        },
+        _ if world.host(host).dovecot => {
+            Act::Fail { mechanism: "<x authentication failed: y>", user, why: Why::Mechanism }
+        }
+        0 => Act::Fail { mechanism: "<x authentication failed: y>", user, why: Why::Mechanism },
+        _ => Act::Fail { mechanism: "PLAIN", user, why: Why::Credentials { known } },
     };
     world.ledger.decoy();
     let script = script(world, host, Service::Submission, vec![fail], End::Quit);
@@ -180,13 +113,7 @@ pub(crate) fn impostor(world: &mut World, delay: Micros) -> u64 {
 /// A mail to an address that imitates a log line. Returns the number of such lines.
 pub(crate) fn uninvited_decoy(world: &mut World, delay: Micros) -> u64 {
     let host = world.any_host();
-    let script = script(
-        world,
-        host,
-        Service::Smtp,
-        vec![Act::Uninvited { decoy: true }],
-        End::Quit,
-    );
+    let script = script(world, host, Service::Smtp, vec![Act::Uninvited { decoy: true }], End::Quit);
     Player::spawn(world, delay, script);
     1
 }

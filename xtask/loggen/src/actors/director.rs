@@ -17,10 +17,8 @@ use crate::log::{DAY, HOUR, MINUTE, Micros, SECOND};
 use crate::world::{Actor, Next, World};
 
 /// How busy each hour of the day is.
-const HOURS: [u64; 24] = [
-    38, 34, 32, 32, 35, 42, 60, 85, 120, 135, 138, 132, 120, 126, 132, 128, 120, 108, 92, 80, 70,
-    62, 54, 46,
-];
+const HOURS: [u64; 24] =
+    [38, 34, 32, 32, 35, 42, 60, 85, 120, 135, 138, 132, 120, 126, 132, 128, 120, 108, 92, 80, 70, 62, 54, 46];
 /// Bytes of a line, for a start.
 const LINE: u64 = 150;
 /// Bytes that one more session brings, all told, for a start.
@@ -82,16 +80,9 @@ impl Director {
             (Kind::WrongSender, 150),
             (Kind::Decoy, 25),
         ];
-        let shares = shares
-            .map(|(kind, per_million)| Share {
-                kind,
-                per_million,
-                planned: 0,
-            })
-            .into();
+        let shares = shares.map(|(kind, per_million)| Share { kind, per_million, planned: 0 }).into();
         // Ten minutes, or so rarely that a quiet log does not consist of statistics.
-        let every =
-            (span * 4 * world.host_count() as u64 / (bytes / LINE / 60).max(1)).max(10 * MINUTE);
+        let every = (span * 4 * world.host_count() as u64 / (bytes / LINE / 60).max(1)).max(10 * MINUTE);
         for host in 0..world.host_count() {
             let delay = world.rng.below(600 * SECOND);
             world.spawn(delay, Box::new(Statistics { host, every }));
@@ -102,15 +93,7 @@ impl Director {
             let delay = world.rng.below(span);
             Outage::spawn(world, delay, least);
         }
-        world.spawn(
-            0,
-            Box::new(Self {
-                bytes,
-                spawned: 0,
-                interval,
-                shares,
-            }),
-        );
+        world.spawn(0, Box::new(Self { bytes, spawned: 0, interval, shares }));
     }
 
     /// The bytes the file should have at a moment.
@@ -123,11 +106,7 @@ impl Director {
     fn sessions(&mut self, world: &mut World) {
         let written = world.log.len();
         // What a session brings, measured once there is something to measure.
-        let each = if written * 50 > self.bytes {
-            written / self.spawned.max(1)
-        } else {
-            SESSION
-        };
+        let each = if written * 50 > self.bytes { written / self.spawned.max(1) } else { SESSION };
         let ahead = (world.now + self.interval).min(world.end);
         let wanted = self.wanted(world, ahead) / each.max(1);
         for _ in self.spawned..wanted {

@@ -33,27 +33,12 @@ impl Guesser {
         let host = world.any_host();
         let service = port(world, host);
         let vanished = world.rng.chance(20) && !world.host(host).dovecot;
-        let client = if vanished {
-            people::vanished()
-        } else {
-            people::attacker(&mut world.rng)
-        };
+        let client = if vanished { people::vanished() } else { people::attacker(&mut world.rng) };
         let rng = &mut world.rng;
         let number = world.people.any(rng);
-        let target = rng
-            .chance(300)
-            .then(|| Rc::clone(&world.people.user(number).name));
-        let mechanism = *rng.pick(&[
-            &"LOGIN",
-            &"LOGIN",
-            &"LOGIN",
-            &"LOGIN",
-            &"LOGIN",
-            &"PLAIN",
-            &"PLAIN",
-            &"login",
-            &"CRAM-MD5",
-        ]);
+        let target = rng.chance(300).then(|| Rc::clone(&world.people.user(number).name));
+        let mechanism =
+            *rng.pick(&[&"LOGIN", &"LOGIN", &"LOGIN", &"LOGIN", &"LOGIN", &"PLAIN", &"PLAIN", &"login", &"CRAM-MD5"]);
         let haste = rng.chance(400);
         let per_session = match rng.below(20) {
             0 => 20,
@@ -61,16 +46,9 @@ impl Guesser {
             1..=4 => rng.range(2, 6),
             _ => 1,
         };
-        let pause = if haste {
-            rng.range(SECOND / 2, 3 * SECOND)
-        } else {
-            rng.range(4 * SECOND, 90 * SECOND)
-        };
-        let lucky = (rng.chance(25) && !vanished).then(|| {
-            world
-                .people
-                .any_of(host, world.host_count(), &mut world.rng)
-        });
+        let pause = if haste { rng.range(SECOND / 2, 3 * SECOND) } else { rng.range(4 * SECOND, 90 * SECOND) };
+        let lucky =
+            (rng.chance(25) && !vanished).then(|| world.people.any_of(host, world.host_count(), &mut world.rng));
         let penalised = world.host(host).dovecot && world.rng.chance(150);
         let client = Rc::new(client);
         let left = tries;
@@ -95,11 +73,7 @@ impl Guesser {
     /// between, its failures stand together and get folded.
     pub(crate) fn hammer(world: &mut World, tries: u64, delay: Micros) {
         let others = world.host_count() as u64 - 1;
-        let host = if others == 0 {
-            0
-        } else {
-            1 + world.rng.below(others) as usize
-        };
+        let host = if others == 0 { 0 } else { 1 + world.rng.below(others) as usize };
         let (service, number) = (port(world, host), world.people.any(&mut world.rng));
         let client = Rc::new(people::attacker(&mut world.rng));
         let guesser = Self {
@@ -133,11 +107,7 @@ impl Guesser {
         } else {
             Why::Credentials { known }
         };
-        Act::Fail {
-            mechanism,
-            user,
-            why,
-        }
+        Act::Fail { mechanism, user, why }
     }
 }
 
@@ -179,17 +149,9 @@ impl Actor for Guesser {
             patience: 0,
             haste: self.haste,
         };
-        let busy = if self.penalised {
-            13 * SECOND * many
-        } else {
-            (4 * SECOND + self.pause / 4) * many
-        };
+        let busy = if self.penalised { 13 * SECOND * many } else { (4 * SECOND + self.pause / 4) * many };
         Player::spawn(world, 0, script);
-        let pause = if world.rng.chance(4) {
-            world.rng.range(HOUR / 4, HOUR)
-        } else {
-            self.pause
-        };
+        let pause = if world.rng.chance(4) { world.rng.range(HOUR / 4, HOUR) } else { self.pause };
         Next::In(busy + world.rng.range(pause / 2, pause * 3 / 2))
     }
 }
@@ -197,10 +159,7 @@ impl Actor for Guesser {
 /// The password was right at last: the machine sends.
 fn intrude(world: &mut World, guesser: &Guesser, number: usize) {
     let user = Rc::clone(&world.people.user(number).name);
-    let login = Act::Login {
-        mechanism: "LOGIN",
-        user,
-    };
+    let login = Act::Login { mechanism: "LOGIN", user };
     for n in 0..world.rng.range(2, 12) {
         let mut acts = vec![login.clone()];
         acts.extend((0..world.rng.range(1, 9)).map(|_| Act::Send));

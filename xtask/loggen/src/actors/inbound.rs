@@ -57,32 +57,15 @@ impl Inbound {
             970..=984 => Plan::Interrupted,
             _ => Plan::HandshakeFails,
         };
-        let stranger = matches!(
-            plan,
-            Plan::Blocklisted | Plan::RelayDenied | Plan::BadHelo | Plan::Probe
-        );
-        let client = if stranger {
-            people::attacker(&mut world.rng)
-        } else {
-            people::sender(&mut world.rng)
-        };
+        let stranger = matches!(plan, Plan::Blocklisted | Plan::RelayDenied | Plan::BadHelo | Plan::Probe);
+        let client = if stranger { people::attacker(&mut world.rng) } else { people::sender(&mut world.rng) };
         let messages = 1 + world.rng.skewed(0, 3);
-        Self {
-            host: world.any_host(),
-            client: Rc::new(client),
-            plan,
-            messages,
-            stage: Stage::Connect,
-        }
+        Self { host: world.any_host(), client: Rc::new(client), plan, messages, stage: Stage::Connect }
     }
 
     fn connect(&mut self, world: &mut World) -> Next {
         let session = Session::open(world, self.host, Service::Smtp, &self.client);
-        let session = if world.host(self.host).auth_on_25 {
-            session.reach_backend(world)
-        } else {
-            Some(session)
-        };
+        let session = if world.host(self.host).auth_on_25 { session.reach_backend(world) } else { Some(session) };
         let Some(session) = session else {
             return Next::Done;
         };
@@ -142,20 +125,10 @@ impl Inbound {
         Next::In(world.rng.range(80_000, 1_400_000))
     }
 
-    fn data(
-        &mut self,
-        world: &mut World,
-        mut session: Box<Session>,
-        id: QueueId,
-        letter: Letter,
-    ) -> Next {
+    fn data(&mut self, world: &mut World, mut session: Box<Session>, id: QueueId, letter: Letter) -> Next {
         session.count(Command::Data, true);
         Message::spawn(world, self.host, id, letter);
-        self.stage = if self.messages > 0 {
-            Stage::Mail(session)
-        } else {
-            Stage::Quit(session)
-        };
+        self.stage = if self.messages > 0 { Stage::Mail(session) } else { Stage::Quit(session) };
         Next::In(world.rng.range(60_000, 500_000))
     }
 
@@ -167,8 +140,7 @@ impl Inbound {
         let mut helo = self.client.helo.clone();
         if world.rng.chance(3) {
             // Postfix shows blanks and brackets of a HELO name as question marks.
-            helo =
-                "unknown[203.0.113.5]:?SASL?LOGIN?authentication?failed:?UGFzc3dvcmQ6".to_owned();
+            helo = "unknown[203.0.113.5]:?SASL?LOGIN?authentication?failed:?UGFzc3dvcmQ6".to_owned();
             world.ledger.decoy();
         }
         match self.plan {

@@ -41,26 +41,15 @@ fn visit(world: &mut World) {
     let pid = rng.range(2_000, 60_000);
     let user = world.people.user(number);
     let name = std::rc::Rc::clone(&user.name);
-    let client = if guessing {
-        &stranger
-    } else {
-        user.home.as_ref()
-    };
+    let client = if guessing { &stranger } else { user.home.as_ref() };
     let Some(ip) = client.ip.clone() else { return };
     let tail = format!("user=<{name}>, method=PLAIN, rip={ip}, lip=192.0.2.25");
     if !guessing {
-        world.dovecot(
-            host,
-            format_args!("{protocol}-login: Login: {tail}, mpid={pid}, TLS, session=<{session}>"),
-        );
+        world.dovecot(host, format_args!("{protocol}-login: Login: {tail}, mpid={pid}, TLS, session=<{session}>"));
         return;
     }
-    world.dovecot(
-        host,
-        format_args!("auth: passwd-file({name},{ip},<{session}>): Password mismatch"),
-    );
-    let text = format!(
-        "{protocol}-login: Disconnected (auth failed, 1 attempts in 2 secs): {tail}, TLS, session=<{session}>"
-    );
+    world.dovecot(host, format_args!("auth: passwd-file({name},{ip},<{session}>): Password mismatch"));
+    let text =
+        format!("{protocol}-login: Disconnected (auth failed, 1 attempts in 2 secs): {tail}, TLS, session=<{session}>");
     world.spawn(2 * SECOND, Box::new(Goodbye { host, text }));
 }

@@ -22,35 +22,19 @@ impl Screened {
         }
         let ip = people::attacker(&mut world.rng).ip?;
         let (port, rank) = (world.rng.range(1025, 65_535), world.rng.range(2, 11));
-        Some(Self {
-            host,
-            ip,
-            port,
-            rank,
-            stage: 0,
-        })
+        Some(Self { host, ip, port, rank, stage: 0 })
     }
 }
 
 impl Actor for Screened {
     fn step(&mut self, world: &mut World) -> Next {
-        let Self {
-            host,
-            ip,
-            port,
-            rank,
-            stage,
-        } = self;
+        let Self { host, ip, port, rank, stage } = self;
         let host = *host;
         *stage += 1;
         let postscreen = Daemon::Postscreen;
         match *stage {
             1 => {
-                world.say(
-                    host,
-                    postscreen,
-                    format_args!("CONNECT from [{ip}]:{port} to [192.0.2.26]:25"),
-                );
+                world.say(host, postscreen, format_args!("CONNECT from [{ip}]:{port} to [192.0.2.26]:25"));
                 Next::In(world.rng.range(20_000, 300_000))
             }
             2 => {
@@ -58,10 +42,7 @@ impl Actor for Screened {
                     world.say(
                         host,
                         Daemon::Dnsblog,
-                        format_args!(
-                            "addr {ip} listed by domain bl{list}.blocklist.example as 127.0.0.{}",
-                            list + 2
-                        ),
+                        format_args!("addr {ip} listed by domain bl{list}.blocklist.example as 127.0.0.{}", list + 2),
                     );
                 }
                 if world.rng.chance(200) {
@@ -74,18 +55,11 @@ impl Actor for Screened {
                 Next::In(world.rng.range(5 * SECOND, 6 * SECOND))
             }
             3 => {
-                world.say(
-                    host,
-                    postscreen,
-                    format_args!("DNSBL rank {rank} for [{ip}]:{port}"),
-                );
+                world.say(host, postscreen, format_args!("DNSBL rank {rank} for [{ip}]:{port}"));
                 Next::In(world.rng.range(200_000, 2 * SECOND))
             }
             4 if world.rng.chance(600) => {
-                let (from, number) = (
-                    people::stranger(&mut world.rng),
-                    world.people.any(&mut world.rng),
-                );
+                let (from, number) = (people::stranger(&mut world.rng), world.people.any(&mut world.rng));
                 let to = std::rc::Rc::clone(&world.people.user(number).name);
                 world.say(host, postscreen, format_args!(
                     "NOQUEUE: reject: RCPT from [{ip}]:{port}: 550 5.7.1 Service unavailable; client [{ip}] blocked using \
@@ -97,9 +71,7 @@ impl Actor for Screened {
                 world.say(
                     host,
                     postscreen,
-                    format_args!(
-                        "HANGUP after 0.6 from [{ip}]:{port} in tests after SMTP handshake"
-                    ),
+                    format_args!("HANGUP after 0.6 from [{ip}]:{port} in tests after SMTP handshake"),
                 );
                 Next::In(world.rng.range(300, 3_000))
             }
@@ -130,37 +102,18 @@ impl Actor for Statistics {
         let ip = client.ip.as_deref().unwrap_or("unknown");
         let (rate, size) = (world.rng.range(2, 30), world.rng.range(2, 40));
         let anvil = Daemon::Anvil;
+        world.say(host, anvil, format_args!("statistics: max connection rate {rate}/60s for (smtp:{ip}) at {at}"));
         world.say(
             host,
             anvil,
-            format_args!("statistics: max connection rate {rate}/60s for (smtp:{ip}) at {at}"),
-        );
-        world.say(
-            host,
-            anvil,
-            format_args!(
-                "statistics: max connection count {} for (smtp:{ip}) at {at}",
-                1 + rate / 9
-            ),
+            format_args!("statistics: max connection count {} for (smtp:{ip}) at {at}", 1 + rate / 9),
         );
         if world.rng.chance(300) {
-            world.say(
-                host,
-                anvil,
-                format_args!("statistics: max auth rate {rate}/60s for (submission:{ip}) at {at}"),
-            );
+            world.say(host, anvil, format_args!("statistics: max auth rate {rate}/60s for (submission:{ip}) at {at}"));
         }
-        world.say(
-            host,
-            anvil,
-            format_args!("statistics: max cache size {size} at {at}"),
-        );
+        world.say(host, anvil, format_args!("statistics: max cache size {size} at {at}"));
         if world.rng.chance(500) {
-            world.say(
-                host,
-                Daemon::Scache,
-                format_args!("statistics: start interval {at}"),
-            );
+            world.say(host, Daemon::Scache, format_args!("statistics: start interval {at}"));
             world.say(
                 host,
                 Daemon::Scache,
@@ -178,11 +131,7 @@ impl Actor for Statistics {
             } else {
                 "3.5.18"
             };
-            world.say(
-                host,
-                Daemon::Master,
-                format_args!("reload -- version {version}, configuration /etc/postfix"),
-            );
+            world.say(host, Daemon::Master, format_args!("reload -- version {version}, configuration /etc/postfix"));
         }
         Next::In(self.every + world.rng.below(SECOND))
     }

@@ -91,31 +91,15 @@ enum Stage {
 impl Player {
     /// Plays `script` after `delay`.
     pub(crate) fn spawn(world: &mut World, delay: Micros, script: Script) {
-        world.spawn(
-            delay,
-            Box::new(Self {
-                script,
-                at: 0,
-                stage: Stage::Connect,
-            }),
-        );
+        world.spawn(delay, Box::new(Self { script, at: 0, stage: Stage::Connect }));
     }
 
     fn connect(&mut self, world: &mut World) -> Next {
-        let Script {
-            host,
-            service,
-            client,
-            ..
-        } = &self.script;
+        let Script { host, service, client, .. } = &self.script;
         let (host, service) = (*host, *service);
         let session = Session::open(world, host, service, client);
         let early = service.wrapped() || (service == Service::Smtp && world.host(host).auth_on_25);
-        let session = if early {
-            session.reach_backend(world)
-        } else {
-            Some(session)
-        };
+        let session = if early { session.reach_backend(world) } else { Some(session) };
         let Some(mut session) = session else {
             return self.come_back(world);
         };
@@ -158,11 +142,7 @@ impl Player {
         };
         self.at += 1;
         match act {
-            Act::Fail {
-                mechanism,
-                user,
-                why,
-            } => {
+            Act::Fail { mechanism, user, why } => {
                 if session.trouble(world).is_some() {
                     return self.verdict_in(world, session);
                 }
@@ -213,9 +193,7 @@ impl Player {
                     session.reject(
                         world,
                         "sender_mismatch",
-                        format_args!(
-                            "553 5.7.1 <{other}>: Sender address rejected: not owned by user {user}"
-                        ),
+                        format_args!("553 5.7.1 <{other}>: Sender address rejected: not owned by user {user}"),
                         &other,
                         &to,
                         &helo,
@@ -232,45 +210,28 @@ impl Player {
 
     /// Who this script logs in.
     fn user(&self) -> Rc<str> {
-        let name = self.script.acts.iter().find_map(|act| {
-            if let Act::Login { user, .. } = act {
-                Some(user)
-            } else {
-                None
-            }
-        });
+        let name =
+            self.script.acts.iter().find_map(|act| if let Act::Login { user, .. } = act { Some(user) } else { None });
         name.map_or_else(|| "nobody".into(), Rc::clone)
     }
 
     /// The backend's answer comes after its failure delay, or after Postfix has stopped waiting for it.
     fn verdict_in(&mut self, world: &mut World, session: Box<Session>) -> Next {
-        let lost = matches!(
-            self.script.acts.get(self.at - 1),
-            Some(Act::Fail { why: Why::Lost, .. })
-        );
+        let lost = matches!(self.script.acts.get(self.at - 1), Some(Act::Fail { why: Why::Lost, .. }));
         let trouble = session.trouble(world);
         let wait = match trouble {
             Some(Backend::Hung) => 10 * SECOND,
             Some(_) => 3_000,
             None if lost => 10 * SECOND,
-            None if self.script.haste && !world.host(self.script.host).dovecot => {
-                world.rng.range(40_000, 200_000)
-            }
+            None if self.script.haste && !world.host(self.script.host).dovecot => world.rng.range(40_000, 200_000),
             None => world.rng.range(1_500_000, 2_050_000),
         };
         self.stage = Stage::Verdict(session, trouble);
         Next::In(wait + world.rng.below(4_000))
     }
 
-    fn verdict(
-        &mut self,
-        world: &mut World,
-        mut session: Box<Session>,
-        trouble: Option<Backend>,
-    ) -> Next {
-        let Some(Act::Fail { mechanism, .. } | Act::Login { mechanism, .. }) =
-            self.script.acts.get(self.at - 1)
-        else {
+    fn verdict(&mut self, world: &mut World, mut session: Box<Session>, trouble: Option<Backend>) -> Next {
+        let Some(Act::Fail { mechanism, .. } | Act::Login { mechanism, .. }) = self.script.acts.get(self.at - 1) else {
             return self.end(world, *session);
         };
         let deserved = match self.script.acts.get(self.at - 1) {
@@ -285,9 +246,7 @@ impl Player {
                 if why == Why::Lost && world.host(self.script.host).dovecot {
                     world.dovecot(
                         self.script.host,
-                        format_args!(
-                            "auth: Error: auth client 0 disconnected with 1 pending requests: EOF"
-                        ),
+                        format_args!("auth: Error: auth client 0 disconnected with 1 pending requests: EOF"),
                     );
                     world.ledger.evidence();
                 }
@@ -303,11 +262,7 @@ impl Player {
 
     fn next_act(&mut self, world: &mut World, session: Box<Session>) -> Next {
         self.stage = Stage::Act(session);
-        let longest = if self.script.haste {
-            300_000
-        } else {
-            2_500_000
-        };
+        let longest = if self.script.haste { 300_000 } else { 2_500_000 };
         Next::In(world.rng.range(60_000, longest))
     }
 
@@ -319,13 +274,7 @@ impl Player {
     }
 
     /// The message is complete: its own life begins.
-    fn data(
-        &mut self,
-        world: &mut World,
-        mut session: Box<Session>,
-        id: QueueId,
-        letter: Letter,
-    ) -> Next {
+    fn data(&mut self, world: &mut World, mut session: Box<Session>, id: QueueId, letter: Letter) -> Next {
         session.count(Command::Data, true);
         Message::spawn(world, self.script.host, id, letter);
         self.stage = Stage::Act(session);
@@ -337,10 +286,7 @@ impl Player {
         let from = people::stranger(&mut world.rng);
         let mut to = people::stranger(&mut world.rng);
         if decoy {
-            to = format!(
-                "\"SASL LOGIN authentication failed: UGFzc3dvcmQ6\"@{}",
-                people::domain(&mut world.rng)
-            );
+            to = format!("\"SASL LOGIN authentication failed: UGFzc3dvcmQ6\"@{}", people::domain(&mut world.rng));
             world.ledger.decoy();
         }
         if self.script.service == Service::Smtp {

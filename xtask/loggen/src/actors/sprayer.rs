@@ -26,23 +26,11 @@ impl Sprayer {
         let host = world.any_host();
         let service = port(world, host);
         let client = Rc::new(people::attacker(&mut world.rng));
-        let mechanism = if world.rng.chance(600) {
-            "PLAIN"
-        } else {
-            "LOGIN"
-        };
+        let mechanism = if world.rng.chance(600) { "PLAIN" } else { "LOGIN" };
         let account = world.people.any(&mut world.rng);
         // Dovecot turns names into small letters before it refuses them; not every backend does.
         let capital = world.host(host).port_logging && world.rng.chance(300);
-        let sprayer = Self {
-            host,
-            service,
-            client,
-            mechanism,
-            account,
-            left: tries,
-            capital,
-        };
+        let sprayer = Self { host, service, client, mechanism, account, left: tries, capital };
         world.spawn(delay, Box::new(sprayer));
     }
 }
@@ -63,22 +51,14 @@ impl Actor for Sprayer {
         if self.capital {
             user = capitalised(&user).into();
         }
-        let fail = Act::Fail {
-            mechanism: self.mechanism,
-            user,
-            why: Why::Credentials { known },
-        };
+        let fail = Act::Fail { mechanism: self.mechanism, user, why: Why::Credentials { known } };
         let script = Script {
             host: self.host,
             service: self.service,
             client: Rc::clone(&self.client),
             tls: self.service != Service::Smtp,
             acts: vec![fail],
-            end: if world.rng.chance(300) {
-                End::Lost("AUTH")
-            } else {
-                End::Quit
-            },
+            end: if world.rng.chance(300) { End::Lost("AUTH") } else { End::Quit },
             patience: 0,
             haste: false,
         };
@@ -89,7 +69,5 @@ impl Actor for Sprayer {
 
 fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_ascii_uppercase().to_string() + letters.as_str()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }

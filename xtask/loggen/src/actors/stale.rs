@@ -24,14 +24,8 @@ impl Stale {
     /// Puts a device in place that will ask `tries` times, after `delay`.
     pub(crate) fn spawn(world: &mut World, tries: u64, delay: Micros) {
         let host = world.any_host();
-        let number = world
-            .people
-            .any_of(host, world.host_count(), &mut world.rng);
-        let (minutes, at_home, modern) = (
-            world.rng.below(3),
-            world.rng.chance(500),
-            world.rng.chance(120),
-        );
+        let number = world.people.any_of(host, world.host_count(), &mut world.rng);
+        let (minutes, at_home, modern) = (world.rng.below(3), world.rng.chance(500), world.rng.chance(120));
         let user = world.people.user(number);
         let client = Rc::clone(if at_home { &user.home } else { &user.phone });
         let period = match minutes {
@@ -40,24 +34,10 @@ impl Stale {
             _ => 30 * MINUTE,
         };
         let mechanism = if modern { "XOAUTH2" } else { user.mechanism };
-        let why = if modern {
-            Why::Token
-        } else {
-            Why::Credentials { known: true }
-        };
+        let why = if modern { Why::Token } else { Why::Credentials { known: true } };
         let (service, user) = (user.service, Rc::clone(&user.name));
         let repaired = world.rng.chance(400);
-        let device = Self {
-            host,
-            service,
-            client,
-            user,
-            mechanism,
-            why,
-            period,
-            left: tries,
-            repaired,
-        };
+        let device = Self { host, service, client, user, mechanism, why, period, left: tries, repaired };
         world.spawn(delay, Box::new(device));
     }
 }
@@ -69,11 +49,7 @@ impl Actor for Stale {
         }
         let (user, mechanism) = (Rc::clone(&self.user), self.mechanism);
         let acts = if self.left > 0 {
-            vec![Act::Fail {
-                mechanism,
-                user,
-                why: self.why,
-            }]
+            vec![Act::Fail { mechanism, user, why: self.why }]
         } else if self.repaired {
             vec![Act::Login { mechanism, user }, Act::Send]
         } else {

@@ -27,9 +27,7 @@ impl Swarm {
         let host = world.any_host();
         let service = port(world, host);
         let count = (tries / 14).clamp(3, 900);
-        let machines = (0..count)
-            .map(|_| Rc::new(people::attacker(&mut world.rng)))
-            .collect();
+        let machines = (0..count).map(|_| Rc::new(people::attacker(&mut world.rng))).collect();
         let targets = (0..world.rng.range(4, 60))
             .map(|n| {
                 let known = n % 3 != 0;
@@ -42,26 +40,10 @@ impl Swarm {
                 (name, known)
             })
             .collect();
-        let mechanism = if world.rng.chance(750) {
-            "LOGIN"
-        } else {
-            "PLAIN"
-        };
+        let mechanism = if world.rng.chance(750) { "LOGIN" } else { "PLAIN" };
         let left_time = world.end.saturating_sub(world.now);
         let pause = (left_time / 2 / tries.max(1)).clamp(SECOND / 2, 120 * SECOND);
-        world.spawn(
-            delay,
-            Box::new(Self {
-                host,
-                service,
-                machines,
-                targets,
-                mechanism,
-                turn: 0,
-                left: tries,
-                pause,
-            }),
-        );
+        world.spawn(delay, Box::new(Self { host, service, machines, targets, mechanism, turn: 0, left: tries, pause }));
     }
 }
 
@@ -73,27 +55,17 @@ impl Actor for Swarm {
         self.left -= 1;
         self.turn += 1;
         let machine = self.machines.get(self.turn % self.machines.len());
-        let target = self
-            .targets
-            .get(world.rng.below(self.targets.len() as u64) as usize);
+        let target = self.targets.get(world.rng.below(self.targets.len() as u64) as usize);
         if let (Some(client), Some((user, known))) = (machine, target) {
             let why = Why::Credentials { known: *known };
-            let fail = Act::Fail {
-                mechanism: self.mechanism,
-                user: Rc::clone(user),
-                why,
-            };
+            let fail = Act::Fail { mechanism: self.mechanism, user: Rc::clone(user), why };
             let script = Script {
                 host: self.host,
                 service: self.service,
                 client: Rc::clone(client),
                 tls: self.service != Service::Smtp,
                 acts: vec![fail],
-                end: if world.rng.chance(500) {
-                    End::Lost("AUTH")
-                } else {
-                    End::Quit
-                },
+                end: if world.rng.chance(500) { End::Lost("AUTH") } else { End::Quit },
                 patience: 0,
                 haste: false,
             };

@@ -27,9 +27,7 @@ pub(crate) enum Mood {
 /// One visit of some user after `delay`. Returns how many failures it means.
 pub(crate) fn visit(world: &mut World, mood: Mood, delay: Micros) -> u64 {
     let host = world.any_host();
-    let number = world
-        .people
-        .any_of(host, world.host_count(), &mut world.rng);
+    let number = world.people.any_of(host, world.host_count(), &mut world.rng);
     let on_the_road = world.rng.chance(250);
     let user = world.people.user(number);
     let (name, mechanism) = (Rc::clone(&user.name), user.mechanism);
@@ -44,15 +42,8 @@ pub(crate) fn visit(world: &mut World, mood: Mood, delay: Micros) -> u64 {
         patience: 3,
         haste: false,
     };
-    let login = Act::Login {
-        mechanism,
-        user: Rc::clone(&name),
-    };
-    let fail = Act::Fail {
-        mechanism,
-        user: name,
-        why: Why::Credentials { known: true },
-    };
+    let login = Act::Login { mechanism, user: Rc::clone(&name) };
+    let fail = Act::Fail { mechanism, user: name, why: Why::Credentials { known: true } };
     let mut later = delay;
     let mut failures = 0;
     match mood {
@@ -63,11 +54,7 @@ pub(crate) fn visit(world: &mut World, mood: Mood, delay: Micros) -> u64 {
                 script.acts = vec![fail; failures as usize];
             } else {
                 for _ in 0..failures {
-                    let attempt = Script {
-                        acts: vec![fail.clone()],
-                        patience: 0,
-                        ..script.clone()
-                    };
+                    let attempt = Script { acts: vec![fail.clone()], patience: 0, ..script.clone() };
                     Player::spawn(world, later, attempt);
                     later += world.rng.range(8 * SECOND, 50 * SECOND);
                 }
@@ -77,12 +64,7 @@ pub(crate) fn visit(world: &mut World, mood: Mood, delay: Micros) -> u64 {
             script.service = Service::Submission;
             failures = 1 + world.rng.skewed(0, 4);
             for _ in 0..failures {
-                let attempt = Script {
-                    acts: vec![Act::Refused],
-                    tls: false,
-                    patience: 0,
-                    ..script.clone()
-                };
+                let attempt = Script { acts: vec![Act::Refused], tls: false, patience: 0, ..script.clone() };
                 Player::spawn(world, later, attempt);
                 later += world.rng.range(5 * SECOND, 10 * MINUTE);
             }
