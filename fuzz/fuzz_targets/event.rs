@@ -3,12 +3,32 @@
 
 use maillog::{Record, Stamp, Tag};
 
-const TAGS: [&str; 16] = ["postfix/smtpd", "postfix", "postfix/smtp", "postfix/qmgr", "postfix/cleanup", "postfix/pickup", "postfix/bounce", "postfix/postscreen", "postfix/tlsproxy", "postfix/master", "postfix/postsuper", "postfix/anvil", "dovecot", "saslauthd", "sshd", "postfix/submission/smtpd"];
+const TAGS: [&str; 16] = [
+    "postfix/smtpd",
+    "postfix",
+    "postfix/smtp",
+    "postfix/qmgr",
+    "postfix/cleanup",
+    "postfix/pickup",
+    "postfix/bounce",
+    "postfix/postscreen",
+    "postfix/tlsproxy",
+    "postfix/master",
+    "postfix/postsuper",
+    "postfix/anvil",
+    "dovecot",
+    "saslauthd",
+    "sshd",
+    "postfix/submission/smtpd",
+];
 
 fn check(tag: &[u8], text: &[u8]) {
     let line = [tag, text].concat();
     let (tag, text) = line.split_at(tag.len());
-    fuzz::check_record(&Record { stamp: Stamp::Instant(0), host: b"", tag: Tag(tag), pid: Some(1), repeat: 1, text }, &line);
+    fuzz::check_record(
+        &Record { stamp: Stamp::Instant(0), host: b"", tag: Tag(tag), pid: Some(1), repeat: 1, text },
+        &line,
+    );
 }
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

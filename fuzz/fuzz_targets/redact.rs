@@ -5,7 +5,13 @@
 const SECRET: &str = "AGFsaWNlQGV4YW1wbGUudGVzdABTRUNSRVQtcGFzc3dvcmQ=";
 
 /// What Postfix writes before the text it quotes.
-const LEAKS: [&str; 5] = ["improper command pipelining after EHLO from h[192.0.2.1]: ", "improper command pipelining after EHLO from h[192.0.2.1]:43839: ", "improper command pipelining after AUTH from h[192.0.2.1]: ", "improper command pipelining after DATA content from unknown[unknown]: ", "warning: h[192.0.2.1]: request longer than 12288: "];
+const LEAKS: [&str; 5] = [
+    "improper command pipelining after EHLO from h[192.0.2.1]: ",
+    "improper command pipelining after EHLO from h[192.0.2.1]:43839: ",
+    "improper command pipelining after AUTH from h[192.0.2.1]: ",
+    "improper command pipelining after DATA content from unknown[unknown]: ",
+    "warning: h[192.0.2.1]: request longer than 12288: ",
+];
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     fuzz::both(data, fuzz::check_redact);
@@ -17,5 +23,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let shown = maillog::redact(&text);
     // Junk of the fuzzer's own may spell the secret; what counts is the planted one.
     let spelled = junk.windows(SECRET.len()).any(|w| w == SECRET.as_bytes());
-    assert!(spelled || !shown.windows(SECRET.len()).any(|w| w == SECRET.as_bytes()), "{}", String::from_utf8_lossy(&shown));
+    assert!(
+        spelled || !shown.windows(SECRET.len()).any(|w| w == SECRET.as_bytes()),
+        "{}",
+        String::from_utf8_lossy(&shown)
+    );
 });

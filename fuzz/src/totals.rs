@@ -79,7 +79,10 @@ impl Totals {
         assert!(self.failed <= self.failure_lines, "more failed attempts than failure lines: {self:?}");
         assert!(self.aborted <= self.aborted_lines, "more aborted attempts than lines: {self:?}");
         assert!(self.refusals <= self.policy_lines, "more refusals than policy lines: {self:?}");
-        assert!(self.accepted <= self.accepted_lines && self.messages <= self.accepted, "more messages than were accepted: {self:?}");
+        assert!(
+            self.accepted <= self.accepted_lines && self.messages <= self.accepted,
+            "more messages than were accepted: {self:?}"
+        );
     }
 }
 

@@ -40,6 +40,9 @@ impl Diagnosis {
     }
 }
 
+/// A cause and how sure it is.
+type Sure = (&'static Cause, f32);
+
 /// Accounts remembered for the rule about missing domains.
 const KNOWN_ACCOUNTS: usize = 200_000;
 /// Wordings whose cause is remembered.
@@ -48,7 +51,7 @@ const REMEMBERED_WORDS: usize = 4_096;
 /// Gives causes. Remembers who logged in, and the wordings it has looked up.
 #[derive(Default)]
 pub struct Diagnoser {
-    words: Map<(Place, Rc<[u8]>), Option<(&'static Cause, f32)>>,
+    words: Map<(Place, Rc<[u8]>), Option<Sure>>,
     /// Local parts of accounts that logged in as `name@domain`, and names that logged in without a domain.
     full_names: Map<u64, ()>,
     short_names: Map<u64, ()>,

@@ -208,9 +208,12 @@ fn quoted_end(rest: &[u8]) -> usize {
 static RELAY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b">, relay="));
 static STATUS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b", status="));
 
+/// Addresses, relay, timing, outcome.
+type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8], &'a [u8]);
+
 /// A delivery line in four: addresses, relay, timing, outcome.
 #[inline]
-fn fields(rest: &[u8]) -> Option<(&[u8], &[u8], &[u8], &[u8])> {
+fn fields(rest: &[u8]) -> Option<Parts<'_>> {
     let quoted = quoted_end(rest);
     let at = quoted + RELAY.find(rest.get(quoted..)?)?;
     let (addresses, rest) = split_around(rest, at, RELAY.needle().len())?;

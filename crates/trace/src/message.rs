@@ -180,12 +180,10 @@ impl Messages {
         let Some(fate) = fate(delivery.status) else { return };
         let key = self.key(host, delivery.queue_id.as_bytes());
         match self.files.get_mut(&key) {
-            None => {}
-            Some(File::Unclaimed(copy)) => {
-                if copy.recipients.len() < UNCLAIMED_RECIPIENTS {
-                    copy.recipients.push((delivery.to.into(), fate));
-                }
+            Some(File::Unclaimed(copy)) if copy.recipients.len() < UNCLAIMED_RECIPIENTS => {
+                copy.recipients.push((delivery.to.into(), fate));
             }
+            None | Some(File::Unclaimed(_)) => {}
             Some(File::Of(number)) => {
                 let number = *number;
                 let child = if fate == Fate::Sent { self.filter_copy(host, delivery) } else { None };

@@ -80,6 +80,7 @@ pub struct Tracer {
     names: Names,
     words: Names,
     sessions: Map<Key, Box<Session>>,
+    #[expect(clippy::vec_box, reason = "they come out of the table boxed, and go back so")]
     spare: Vec<Box<Session>>,
     window: Window,
     recent: Recent,

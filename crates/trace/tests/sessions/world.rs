@@ -321,13 +321,12 @@ impl<'a> Printer<'a> {
             (ok, tried) => format!(" auth={ok}/{tried}"),
         };
         match end {
-            End::Disconnect | End::LostInAuth | End::TimeoutInAuth => drop(self.line(
-                tag,
-                pid,
-                &format!("disconnect from {client} ehlo=1{auth} quit=1 commands=2/{}", 2 + tried),
-            )),
+            End::Disconnect | End::LostInAuth | End::TimeoutInAuth => {
+                let all = 2 + tried;
+                self.line(tag, pid, &format!("disconnect from {client} ehlo=1{auth} quit=1 commands=2/{all}"));
+            }
             End::WithoutCounters | End::LostWithoutCounters => {
-                drop(self.line(tag, pid, &format!("disconnect from {client}")))
+                self.line(tag, pid, &format!("disconnect from {client}"));
             }
             End::Killed => {
                 self.line(
