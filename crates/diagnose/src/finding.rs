@@ -197,8 +197,8 @@ fn of_client(users: &HashSet<IpAddr>, ip: IpAddr, client: &ClientTally) -> Optio
     let many_names = client.usernames() >= MANY_NAMES;
     match client_verdict(client) {
         Verdict::TakenOver => Some(takeover(ip, client)),
-        Verdict::Attack if many_names => Some(attack(ip, client, Kind::Spraying)),
-        Verdict::Attack => Some(attack(ip, client, Kind::Guessing)),
+        Verdict::Attack if many_names => Some(attack(users, ip, client, Kind::Spraying)),
+        Verdict::Attack => Some(attack(users, ip, client, Kind::Guessing)),
         Verdict::StaleClient => Some(stale(users, ip, client)),
         Verdict::Office if client.counts.auth_failed > 0 => Some(office(ip, client)),
         _ => None,
@@ -254,21 +254,43 @@ fn may_ban(ip: IpAddr) -> bool {
     }
 }
 
-fn attack(ip: IpAddr, client: &ClientTally, kind: Kind) -> Finding {
-    let names = plural(client.usernames() as u64, "name", "names");
-    let names = if client.usernames() == 0 { "names not logged".to_owned() } else { names };
+/// One or two names that are in use, tried no faster than a mail program retries: it may be a user's device, whatever the
+/// number of tries.
+fn may_be_a_user(users: &HashSet<IpAddr>, ip: IpAddr, client: &ClientTally) -> bool {
+    let minutes = ((client.last - client.first) / 60_000_000).max(1);
+    let per_minute = i64::try_from(client.counts.auth_failed).unwrap_or(i64::MAX) / minutes;
+    client.usernames() <= 2 && users.contains(&ip) && per_minute < TRIES_PER_MINUTE
+}
+
+/// A mail program with a wrong password tries a few times a minute at most.
+const TRIES_PER_MINUTE: i64 = 6;
+
+fn attack(users: &HashSet<IpAddr>, ip: IpAddr, client: &ClientTally, kind: Kind) -> Finding {
+    let names = match client.usernames() {
+        0 => "names not logged".to_owned(),
+        names => plural(names as u64, "name", "names"),
+    };
     let summary =
         format!("{ip} failed {} ({names}) and never got in", plural(client.counts.auth_failed, "time", "times"));
-    let ban = may_ban(ip);
-    let next = if ban {
-        owned(&["ban the address, or let fail2ban do it (jail postfix-sasl)"])
-    } else {
-        owned(&["find out who is behind this private address: a gateway hides the real client"])
+    let sure = client.usernames() >= MANY_NAMES || client.counts.auth_failed >= 2 * MANY_FAILURES;
+    let user = may_be_a_user(users, ip, client);
+    let confidence = match (user, sure) {
+        (true, _) => 0.6,
+        (false, true) => 0.95,
+        (false, false) => 0.8,
     };
-    let avoid = if ban { Vec::new() } else { owned(&["do not ban a private address: everybody behind it is cut off"]) };
-    let sure =
-        if client.usernames() >= MANY_NAMES || client.counts.auth_failed >= 2 * MANY_FAILURES { 0.95 } else { 0.8 };
-    Finding { ban, next, avoid, ..base(kind, ip, client, sure, summary) }
+    let (next, avoid) = match (user, may_ban(ip)) {
+        (true, _) => (
+            owned(&["ask the owner of the account whether a device of theirs has an old password"]),
+            owned(&["do not ban it before you know: the account is in use elsewhere"]),
+        ),
+        (false, true) => (owned(&["ban the address, or let fail2ban do it (jail postfix-sasl)"]), Vec::new()),
+        (false, false) => (
+            owned(&["find out who is behind this private address: a gateway hides the real client"]),
+            owned(&["do not ban a private address: everybody behind it is cut off"]),
+        ),
+    };
+    Finding { ban: !user && may_ban(ip), next, avoid, ..base(kind, ip, client, confidence, summary) }
 }
 
 fn stale(users: &HashSet<IpAddr>, ip: IpAddr, client: &ClientTally) -> Finding {

@@ -23,7 +23,7 @@ use crate::problem::Problem;
 use crate::reader::Broken;
 use crate::source::Sources;
 
-const BLOCK_BYTES: usize = 512 << 10;
+const BLOCK_BYTES: usize = 256 << 10;
 const BLOCKS: usize = 8;
 
 /// How to read.

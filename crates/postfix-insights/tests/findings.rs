@@ -1,0 +1,115 @@
+//! Who is advised to be banned, and who never is.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod common;
+
+use serde_json::Value;
+
+use crate::common::triage_lines;
+
+fn triage(lines: &[String]) -> Value {
+    triage_lines(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn stamp(second: u32) -> String {
+    format!("Jun 17 {:02}:{:02}:{:02} mail postfix/submission/smtpd[7]:", second / 3600, second / 60 % 60, second % 60)
+}
+
+fn failure(second: u32, ip: &str, name: &str) -> String {
+    format!(
+        "{} warning: unknown[{ip}]: SASL LOGIN authentication failed: (reason unavailable), sasl_username={name}",
+        stamp(second)
+    )
+}
+
+/// A connection and a message after a login: two lines.
+fn login(second: u32, ip: &str, name: &str) -> String {
+    let stamp = stamp(second);
+    format!(
+        "{stamp} connect from unknown[{ip}]\n{stamp} A{second:05X}: client=unknown[{ip}], sasl_method=PLAIN, sasl_username={name}"
+    )
+}
+
+fn kinds(answer: &Value, ip: &str) -> Vec<(String, bool)> {
+    let of_ip = |finding: &&Value| finding["clients"].as_array().unwrap().iter().any(|client| client == ip);
+    let kind = |finding: &Value| (finding["kind"].as_str().unwrap().to_owned(), finding["ban"].as_bool().unwrap());
+    answer["findings"].as_array().unwrap().iter().filter(of_ip).map(kind).collect()
+}
+
+#[test]
+fn a_guesser_is_banned_and_a_sprayer_too() {
+    let mut lines: Vec<String> = (0..30).map(|n| failure(n, "203.0.113.66", "root")).collect();
+    lines.extend((0..12).map(|n| failure(100 + n, "203.0.113.67", &format!("user{n}"))));
+    let answer = triage(&lines);
+    assert_eq!(kinds(&answer, "203.0.113.66"), [("guessing".to_owned(), true)]);
+    assert_eq!(kinds(&answer, "203.0.113.67"), [("spraying".to_owned(), true)]);
+}
+
+#[test]
+fn a_device_with_an_old_password_is_not() {
+    let mut lines = vec![login(10, "192.0.2.5", "alice@example.org")];
+    // Every five minutes to the second, and every few minutes as it likes.
+    lines.extend((0..40).map(|n| failure(300 * n + 20, "203.0.113.5", "alice@example.org")));
+    lines.extend((0..40).map(|n| failure(200 * n + 7 * (n * n % 11), "203.0.113.6", "alice@example.org")));
+    lines.sort();
+    let answer = triage(&lines);
+    for ip in ["203.0.113.5", "203.0.113.6"] {
+        assert!(kinds(&answer, ip).iter().all(|(_, ban)| !ban), "{ip}: {:?}", kinds(&answer, ip));
+    }
+    assert_eq!(kinds(&answer, "203.0.113.5")[0].0, "stale_client");
+}
+
+#[test]
+fn an_office_is_not() {
+    let mut lines: Vec<String> = (0..25).map(|n| failure(60 * n, "203.0.113.10", "carol")).collect();
+    lines.extend((0..6).map(|n| login(60 * n + 30, "203.0.113.10", &format!("user{n}"))));
+    lines.sort();
+    let answer = triage(&lines);
+    assert_eq!(kinds(&answer, "203.0.113.10"), [("shared_office".to_owned(), false)]);
+}
+
+#[test]
+fn a_backend_outage_accuses_nobody() {
+    let mut lines = Vec::new();
+    for n in 0..30u32 {
+        let (second, ip) = (10 * n, format!("203.0.113.{}", n % 9));
+        lines.push(format!("{} connect from unknown[{ip}]", stamp(second)));
+        lines.push(format!(
+            "{} warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused",
+            stamp(second)
+        ));
+        lines.push(format!("{} fatal: no SASL authentication mechanisms", stamp(second)));
+    }
+    let answer = triage(&lines);
+    assert_eq!((answer["sessions_killed"].as_u64(), answer["classes"]["auth_failed"].as_u64()), (Some(30), Some(0)));
+    let findings = answer["findings"].as_array().unwrap();
+    assert_eq!(
+        (findings.len(), findings[0]["kind"].as_str(), findings[0]["ban"].as_bool()),
+        (1, Some("backend_outage"), Some(false))
+    );
+    assert_eq!(findings[0]["clients"].as_array().unwrap().len(), 9);
+    assert!(!findings[0]["evidence"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_private_address_is_never_banned() {
+    let lines: Vec<String> = (0..12).map(|n| failure(n, "10.0.0.1", &format!("user{n}"))).collect();
+    assert!(kinds(&triage(&lines), "10.0.0.1").iter().all(|(_, ban)| !ban));
+}
+
+#[test]
+fn a_login_after_guessing_is_a_takeover() {
+    let mut lines: Vec<String> = (0..12).map(|n| failure(n, "203.0.113.66", &format!("user{n}"))).collect();
+    lines.push(login(20, "203.0.113.66", "user11"));
+    let answer = triage(&lines);
+    assert_eq!(kinds(&answer, "203.0.113.66"), [("account_takeover".to_owned(), false)]);
+    assert_eq!(
+        (
+            answer["recovered"][0]["failures"].as_u64(),
+            answer["recovered"][0]["failures_same_user"].as_u64(),
+            answer["recovered"][0]["messages"].as_array().map(Vec::len)
+        ),
+        (Some(12), Some(1), Some(1))
+    );
+}
