@@ -25,7 +25,7 @@ const MESSAGES_LISTED: usize = 1_000;
 const PROOFS_PER_ROW: usize = 3;
 const PROOFS: usize = 5_000;
 /// Lines remembered for a moment, in case one of them becomes evidence.
-const RECENT_LINES: usize = 4_096;
+const RECENT_LINES: usize = 2_048;
 /// Rows of refused clients at most.
 const REFUSED: usize = 20_000;
 /// Backend faults further apart than this are two incidents, in microseconds.
@@ -268,8 +268,9 @@ pub struct AccountTally {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    failed: u32,
-    ok: u32,
+    /// For the order of a list and for "ever": what is full stays full.
+    failed: u16,
+    ok: u16,
 }
 
 impl AccountTally {
@@ -296,8 +297,12 @@ impl AccountTally {
     /// Addresses that failed with it, most failures first.
     #[must_use]
     pub fn failing_clients(&self) -> Vec<(IpAddr, u32)> {
-        let mut failing: Vec<(IpAddr, u32)> =
-            self.clients.iter().filter(|(_, seen)| seen.failed > 0).map(|(ip, seen)| (*ip, seen.failed)).collect();
+        let mut failing: Vec<(IpAddr, u32)> = self
+            .clients
+            .iter()
+            .filter(|(_, seen)| seen.failed > 0)
+            .map(|(ip, seen)| (*ip, u32::from(seen.failed)))
+            .collect();
         failing.sort_unstable_by_key(|(ip, failed)| (std::cmp::Reverse(*failed), *ip));
         failing
     }
@@ -579,7 +584,7 @@ impl Tally {
         if let Some(ip) = attempt.at.client_ip
             && let Some(seen) = row(&mut account.clients, ip, PER_ROW)
         {
-            seen.failed = seen.failed.saturating_add(attempt.count);
+            seen.failed = seen.failed.saturating_add(u16::try_from(attempt.count).unwrap_or(u16::MAX));
         }
     }
 
@@ -727,7 +732,7 @@ impl Sink for Tally {
             if let Some(ip) = login.at.client_ip
                 && let Some(seen) = row(&mut account.clients, ip, PER_ROW)
             {
-                seen.ok = seen.ok.saturating_add(login.count);
+                seen.ok = seen.ok.saturating_add(u16::try_from(login.count).unwrap_or(u16::MAX));
             }
         } else {
             self.beyond += 1;

@@ -100,7 +100,8 @@ impl Tracer {
         Self {
             limits,
             names: Names::new(limits.names),
-            words: Names::new(limits.names),
+            // Challenges and library errors never come again: what does fits in a quarter.
+            words: Names::new(limits.names / 4),
             sessions: Map::default(),
             spare: Vec::new(),
             window: Window::default(),
