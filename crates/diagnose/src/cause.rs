@@ -91,6 +91,14 @@ pub struct Check {
     pub why: &'static str,
 }
 
+impl std::fmt::Display for Check {
+    /// `Dovecot: doveadm penalty (who is being delayed now?)`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.with.name(), self.command)?;
+        if self.why.is_empty() { Ok(()) } else { write!(f, " ({})", self.why) }
+    }
+}
+
 /// Where a check applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum With {

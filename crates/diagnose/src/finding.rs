@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::cause::{Cause, Check};
+use crate::cause::Cause;
 use crate::causes::by_id;
 use crate::tally::{AccountTally, ClientTally, Incident, Proof, RelayWhy, Tally};
 use crate::verdict::{MANY_CLIENTS, MANY_FAILURES, MANY_NAMES, Verdict, client_verdict};
@@ -117,11 +117,7 @@ pub fn findings(tally: &Tally) -> Vec<Finding> {
 
 /// The next steps of a cause, as lines of text.
 fn steps(cause: Option<&'static Cause>) -> Vec<Cow<'static, str>> {
-    let line = |check: &Check| {
-        let why = if check.why.is_empty() { String::new() } else { format!(" ({})", check.why) };
-        Cow::Owned(format!("{}: {}{why}", check.with.name(), check.command))
-    };
-    cause.map(|cause| cause.next.iter().map(line).collect()).unwrap_or_default()
+    cause.map(|cause| cause.next.iter().map(|check| Cow::Owned(check.to_string())).collect()).unwrap_or_default()
 }
 
 fn owned(lines: &[&'static str]) -> Vec<Cow<'static, str>> {

@@ -178,23 +178,8 @@ fn backend_words(event: &Event<'_>) -> Option<Diagnosis> {
 fn to_json(explained: &Explained, mask: Mask) -> Value {
     let mut value = json::entry(&explained.entry, mask);
     let d = &explained.diagnosis;
-    let next: Vec<String> = d
-        .cause
-        .map(|cause| {
-            cause
-                .next
-                .iter()
-                .map(|check| {
-                    format!(
-                        "{}: {}{}",
-                        check.with.name(),
-                        check.command,
-                        if check.why.is_empty() { String::new() } else { format!(" ({})", check.why) }
-                    )
-                })
-                .collect()
-        })
-        .unwrap_or_default();
+    let next: Vec<String> =
+        d.cause.map(|cause| cause.next.iter().map(ToString::to_string).collect()).unwrap_or_default();
     let why: Vec<&str> = d
         .cause
         .map(|cause| vec![cause.meaning, cause.evidence, d.note])

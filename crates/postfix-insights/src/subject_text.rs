@@ -49,8 +49,7 @@ fn checks(causes: impl Iterator<Item = (&'static Cause, u64)>) -> Vec<String> {
     let mut steps = Vec::new();
     for (cause, _) in causes {
         for check in cause.next {
-            let why = if check.why.is_empty() { String::new() } else { format!("  ({})", check.why) };
-            let step = format!("{}: {}{why}", check.with.name(), check.command);
+            let step = check.to_string();
             if !steps.contains(&step) {
                 steps.push(step);
             }
