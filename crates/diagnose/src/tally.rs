@@ -49,15 +49,13 @@ struct Passing {
     id: u64,
     source: usize,
     number: u64,
-    raw: Vec<u8>,
-    message_at: usize,
+    /// Secrets redacted.
+    line: Vec<u8>,
 }
 
 impl Passing {
     fn proof(&self) -> Proof {
-        let (envelope, message) = self.raw.split_at_checked(self.message_at).unwrap_or((&[], &self.raw));
-        let text = [envelope, &maillog::redact(message)].concat();
-        Proof { source: self.source, number: self.number, text: String::from_utf8_lossy(&text).into_owned() }
+        Proof { source: self.source, number: self.number, text: String::from_utf8_lossy(&self.line).into_owned() }
     }
 }
 
@@ -467,14 +465,14 @@ impl Tally {
     }
 
     /// Remembers a line for a moment, in case an outcome makes it evidence: its id (as the tracer gets it), where it
-    /// stands, its bytes, and where in them the message starts.
-    pub fn remember(&mut self, id: u64, source: usize, number: u64, raw: &[u8], message_at: usize) {
+    /// stands, its bytes, secrets redacted.
+    pub fn remember(&mut self, id: u64, source: usize, number: u64, line: &[u8]) {
         // The oldest one's buffer serves the newest.
         let oldest = if self.recent.len() >= RECENT_LINES { self.recent.pop_front() } else { None };
-        let mut buffer = oldest.map(|passing| passing.raw).unwrap_or_default();
+        let mut buffer = oldest.map(|passing| passing.line).unwrap_or_default();
         buffer.clear();
-        buffer.extend_from_slice(raw);
-        self.recent.push_back(Passing { id, source, number, raw: buffer, message_at });
+        buffer.extend_from_slice(line);
+        self.recent.push_back(Passing { id, source, number, line: buffer });
     }
 
     /// Counts a line by its class alone: deliveries and the like, which are no outcome of a session.

@@ -39,7 +39,7 @@ pub use level::{Level, level};
 pub use policy::Policy;
 pub use program::{Glance, Program, event, glance, may_matter, program};
 pub use queue_id::QueueId;
-pub use redact::{REDACTED, redact};
+pub use redact::{REDACTED, redact, redact_line};
 pub use sasl::{BackendTrouble, LoginName, SaslFailure};
 pub use saslauthd::{PamFailure, SaslauthdFailure};
 pub use smtpd::{Acceptance, Count, Counters, Limit, LimitKind, RawCounters, TlsEstablished};

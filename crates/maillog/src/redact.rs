@@ -27,6 +27,19 @@ pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// The same for a whole line whose message is `message`.
+///
+/// The message need not end the line (a folded repeat closes with a bracket), nor stand in it as it is (JSON escapes it):
+/// then the redacted message alone is what may be shown of a line that holds a secret.
+#[must_use]
+pub fn redact_line<'a>(line: &'a [u8], message: &[u8]) -> Cow<'a, [u8]> {
+    let Cow::Owned(clean) = redact(message) else { return Cow::Borrowed(line) };
+    match memchr::memmem::rfind(line, message).and_then(|at| crate::scan::split_around(line, at, message.len())) {
+        Some((before, after)) => Cow::Owned([before, &clean, after].concat()),
+        None => Cow::Owned(clean),
+    }
+}
+
 /// What a rule keeps before the secret, and behind it.
 type Kept<'a> = (&'a [u8], &'a [u8]);
 
@@ -149,6 +162,28 @@ fn given_password(text: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_wrapping_hides_a_secret() {
+        let message = b"improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNl\\r\\n";
+        let folded =
+            [b"Jun 17 10:25:14 m postfix/smtpd[7]: message repeated 2 times: [ ".as_slice(), message, b"]"].concat();
+        let json = [
+            b"{\"log\":\"".as_slice(),
+            &message
+                .to_vec()
+                .iter()
+                .flat_map(|b| if *b == b'\\' { vec![b'\\', b'\\'] } else { vec![*b] })
+                .collect::<Vec<u8>>(),
+            b"\"}",
+        ]
+        .concat();
+        for line in [folded, json] {
+            let shown = String::from_utf8_lossy(&redact_line(&line, message)).into_owned();
+            assert!(shown.contains("AUTH PLAIN[redacted]") && !shown.contains("AGFs"), "{shown}");
+        }
+        assert!(matches!(redact_line(b"x: y", b"y"), Cow::Borrowed(b"x: y")));
+    }
 
     #[test]
     fn secrets_go_and_the_rest_stays() {

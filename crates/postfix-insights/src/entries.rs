@@ -211,7 +211,7 @@ fn cell_of(value: &serde_json::Value) -> String {
 }
 
 /// The lines' own bytes with secrets redacted; escaped on a terminal.
-struct Raw<W: Write>(W, bool, Mask);
+struct Raw<W: Write>(W, bool);
 
 impl<W: Write> Printer for Raw<W> {
     fn print(&mut self, _entry: &Entry) -> io::Result<()> {
@@ -225,10 +225,9 @@ impl<W: Write> Printer for Raw<W> {
 
 impl<W: Write> Raw<W> {
     fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
-        let message_at = line.record.map_or(0, |record| line.raw.len().saturating_sub(record.text.len()));
-        let (envelope, message) = line.raw.split_at_checked(message_at).unwrap_or((&[], line.raw));
-        let bytes = [envelope, &maillog::redact(message)].concat();
-        if self.1 || self.2.0 {
+        let message = line.record.map_or(line.raw, |record| record.text);
+        let bytes = maillog::redact_line(line.raw, message);
+        if self.1 {
             self.0.write_all(escape(&String::from_utf8_lossy(&bytes)).as_bytes())?;
         } else {
             self.0.write_all(&bytes)?;
@@ -304,7 +303,8 @@ pub(crate) fn run(args: &Entries) -> anyhow::Result<Exit> {
         Format::Json => print(args, JsonArray(out, mask, false)),
         Format::Csv => print(args, Csv(csv::Writer::from_writer(out), mask, false)),
         Format::Table => print(args, Table(out, Screen::of_stdout(args.output.color), mask, false)),
-        Format::Raw => raw(args, Raw(out, terminal, mask)),
+        Format::Raw if mask.0 => anyhow::bail!("--mask: raw lines cannot be masked; use another --format"),
+        Format::Raw => raw(args, Raw(out, terminal)),
     }
 }
 

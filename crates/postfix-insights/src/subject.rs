@@ -77,8 +77,8 @@ pub(crate) struct Story {
     recent: VecDeque<Recent>,
 }
 
-/// A line that has just passed: id, source, number, bytes, and where in them the message starts.
-type Recent = (u64, usize, u64, Box<[u8]>, usize);
+/// A line that has just passed: id, source, number, and its bytes, secrets redacted.
+type Recent = (u64, usize, u64, Box<[u8]>);
 
 /// Lines remembered for a moment.
 const RECENT: usize = 4_096;
@@ -111,12 +111,8 @@ impl Story {
         if self.places.len() >= 8 * KEPT {
             self.places.pop_first();
         }
-        let Some((_, source, number, raw, message_at)) = self.recent.iter().rev().find(|(at, ..)| *at == id) else {
-            return;
-        };
-        let (envelope, message) = raw.split_at_checked(*message_at).unwrap_or((&[], raw));
-        let text = [envelope, &maillog::redact(message)].concat();
-        self.places.insert(id, (*source, *number, String::from_utf8_lossy(&text).into_owned()));
+        let Some((_, source, number, line)) = self.recent.iter().rev().find(|(at, ..)| *at == id) else { return };
+        self.places.insert(id, (*source, *number, String::from_utf8_lossy(line).into_owned()));
     }
 
     fn count(&mut self, diagnosis: &Diagnosis, count: u64) {
@@ -252,13 +248,8 @@ impl Reader for Story {
             if self.recent.len() >= RECENT {
                 self.recent.pop_front();
             }
-            self.recent.push_back((
-                line.seq,
-                line.source,
-                line.line,
-                line.raw.into(),
-                line.raw.len().saturating_sub(record.text.len()),
-            ));
+            let shown = maillog::redact_line(line.raw, record.text).into_owned().into_boxed_slice();
+            self.recent.push_back((line.seq, line.source, line.line, shown));
         }
     }
 

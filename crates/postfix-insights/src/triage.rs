@@ -53,13 +53,8 @@ impl Reader for Counter {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
         let (Some(event), Some(record)) = (event, line.record) else { return };
         if may_be_evidence(event) {
-            self.tally.remember(
-                line.seq,
-                line.source,
-                line.line,
-                line.raw,
-                line.raw.len().saturating_sub(record.text.len()),
-            );
+            let shown = maillog::redact_line(line.raw, record.text);
+            self.tally.remember(line.seq, line.source, line.line, &shown);
         }
         if holds_secret(event) {
             self.tally.secret(line.seq);
