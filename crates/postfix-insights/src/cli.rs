@@ -15,10 +15,11 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account), or a fault was found (doctor); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
-pub(crate) const COMMANDS: &[&str] = &["triage", "entries", "explain", "client", "account", "fields", "causes", "help"];
+pub(crate) const COMMANDS: &[&str] =
+    &["triage", "entries", "explain", "client", "account", "doctor", "fields", "causes", "checks", "help"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -32,10 +33,14 @@ pub(crate) enum Command {
     Client(Client),
     /// One login name's story: where from, failed, succeeded, sent.
     Account(Account),
+    /// This mail host's configuration and backends, looked at and never touched: what keeps logins from working?
+    Doctor(Doctor),
     /// The field table: what an entry can hold.
     Fields,
     /// The cause table: why logins fail, and what to check.
     Causes,
+    /// The table of the doctor's checks.
+    Checks,
 }
 
 /// Where lines come from, and which of them.
@@ -163,6 +168,50 @@ pub(crate) struct Account {
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// FILES are logs of this host: their causes of the last day (or --since) are held against the checks. Without any, the
+/// usual places are tried.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Machine-readable, as CONTRACT describes.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A client's address: is it banned or being delayed, may the account log in from there?
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) client: Option<std::net::IpAddr>,
+    /// A login name: is it known, in which form, and what keeps it out?
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+    /// Try one login on each service; the password is read from the terminal, or with --password-fd. Without this option no
+    /// login is ever tried.
+    #[arg(long, value_name = "USER")]
+    pub(crate) login: Option<String>,
+    /// Read the password for --login from this open file descriptor, one line.
+    #[arg(long, value_name = "N", requires = "login")]
+    pub(crate) password_fd: Option<u32>,
+    /// Connect to this host, and check its certificate for this name, instead of this machine's own addresses.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// Do not read logs.
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) no_log: bool,
+    /// Postfix' configuration folder, as for `postconf -c`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) postfix_config: Option<PathBuf>,
+    /// Dovecot's configuration file, as for `doveconf -c`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dovecot_config: Option<PathBuf>,
+    /// fail2ban's configuration folder, as for `fail2ban-client -c`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) fail2ban_config: Option<PathBuf>,
+    /// fail2ban's socket, as for `fail2ban-client -s`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fail2ban_socket: Option<PathBuf>,
 }
 
 /// Puts `triage` in front where the first word is no command but a file or an option.

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Ok,
     /// Answered, nothing matched.
     NoMatch,
+    /// Answered, and the doctor found a fault.
+    Fault,
     /// Wrong use.
     Usage,
     /// Nothing readable.
@@ -28,7 +30,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Ok => 0,
-            Exit::NoMatch => 1,
+            Exit::NoMatch | Exit::Fault => 1,
             Exit::Usage => 2,
             Exit::Unreadable => 3,
             Exit::Partly => 4,

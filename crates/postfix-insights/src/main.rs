@@ -1,6 +1,9 @@
 //! The program: commands, options, and wiring. Holds no logic that others need.
 
 mod cli;
+mod doctor;
+mod doctor_log;
+mod doctor_text;
 mod entries;
 mod exit;
 mod explain;
@@ -55,7 +58,9 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
+        Command::Checks => tables::checks(),
     }
 }

@@ -1,4 +1,4 @@
-//! `fields` and `causes`: the program's tables as pages of the manual.
+//! `fields`, `causes` and `checks`: the program's tables as pages of the manual.
 
 use std::fmt::Write as _;
 
@@ -17,6 +17,24 @@ pub(crate) fn fields() -> anyhow::Result<Exit> {
 pub(crate) fn causes() -> anyhow::Result<Exit> {
     print::text(&causes_page())?;
     Ok(Exit::Ok)
+}
+
+/// Prints the table of the doctor's checks in Markdown.
+pub(crate) fn checks() -> anyhow::Result<Exit> {
+    print::text(&checks_page())?;
+    Ok(Exit::Ok)
+}
+
+fn checks_page() -> String {
+    let mut page = String::from(
+        "# Checks\n\nWhat `postfix-insights doctor` looks at. A fault or a warning explains the causes named; a check that is ok rules them out for now.\n\n| check | looks whether | explains |\n|---|---|---|\n",
+    );
+    for kind in doctor::kinds() {
+        let causes = kind.causes.iter().map(|cause| format!("`{cause}`")).collect::<Vec<_>>().join(", ");
+        // Writing to a string cannot fail.
+        let _ = writeln!(page, "| `{}` | **{}.** {} | {causes} |", kind.id, kind.title, kind.meaning);
+    }
+    page
 }
 
 fn fields_page() -> String {
@@ -75,7 +93,7 @@ fn causes_page() -> String {
 #[cfg(test)]
 mod tests {
     /// The manual's pages are these tables: `postfix-insights fields > docs/reference/fields.md` renews the one,
-    /// `postfix-insights causes > docs/reference/causes.md` the other.
+    /// `postfix-insights causes > docs/reference/causes.md` and `postfix-insights checks > docs/reference/checks.md` the others.
     #[test]
     fn the_manual_has_the_tables() {
         let page = |name: &str| {
@@ -83,5 +101,6 @@ mod tests {
         };
         assert_eq!(page("fields"), super::fields_page());
         assert_eq!(page("causes"), super::causes_page());
+        assert_eq!(page("checks"), super::checks_page());
     }
 }
