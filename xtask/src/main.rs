@@ -23,6 +23,8 @@ enum Task {
     Test(test::Options),
     /// Play login scenarios against real Postfix, Dovecot and saslauthd and keep their logs.
     Lab(lab::Options),
+    /// Set up mail hosts wrongly, with real daemons, and check that `doctor` finds what is wrong and nothing else.
+    Doctor(lab::hosts::Options),
     /// Write a mail log of a busy server, and the truth about it.
     Generate(loggen::Options),
     /// Measure speed and memory beside other tools on the same file.
@@ -39,10 +41,19 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Lab(options) => lab::run(&options),
+        Task::Doctor(options) => doctor(options),
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Peers(options) => peers::run(&options),
         Task::Picture => picture::run(),
         Task::Fuzz(options) => fuzz::run(&options),
     }
+}
+
+/// Builds the program where none is named.
+fn doctor(mut options: lab::hosts::Options) -> anyhow::Result<()> {
+    if options.program.is_none() && !options.list && !options.inside {
+        options.program = Some(program::release()?);
+    }
+    lab::hosts::run(&options)
 }

@@ -3,7 +3,7 @@
 //! The first process inside is a shell that passes an interrupt on, and with whose end the kernel ends every
 //! process of the scenario, whatever it was. So no daemon outlives its scenario, also where a guard failed.
 
-use std::path::Path;
+use std::ffi::OsString;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -15,17 +15,14 @@ use crate::packages::NAMESPACES;
 /// What a scenario may take at most.
 const TIME_MAX: Duration = Duration::from_secs(150);
 
-/// Plays one scenario inside; its folder appears in `out`.
-pub(crate) fn play_inside(scenario: &str, out: &Path, work: Option<&Path>) -> Result<()> {
+/// Calls this program again inside, with these arguments.
+pub(crate) fn play_inside(arguments: &[OsString]) -> Result<()> {
     let program = std::env::current_exe().context("cannot find the running program")?;
     // Whatever way this program ends, the scenario ends with it.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare"]).args(NAMESPACES);
     command.args(["sh", "-c", "trap 'exit 130' INT TERM; \"$@\" & wait $!", "sh"]);
-    command.arg(program).args(["lab", "--inside", "--only", scenario, "--out"]).arg(out);
-    if let Some(work) = work {
-        command.arg("--work").arg(work);
-    }
+    command.arg(program).args(arguments);
     command.env("TZ", "UTC").env("LC_ALL", "C").env("RUST_BACKTRACE", "0");
     command.stdin(Stdio::null()).stderr(Stdio::piped());
     let child = Guard(command.spawn().context("cannot run setpriv")?);

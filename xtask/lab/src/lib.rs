@@ -10,6 +10,7 @@ mod client;
 mod command;
 mod daemons;
 mod foreign;
+pub mod hosts;
 mod isolation;
 mod login;
 mod machine;
@@ -118,7 +119,7 @@ pub fn play(options: &Options) -> Result<Vec<Recording>> {
 }
 
 /// Plays `jobs` scenarios at a time until none is left.
-fn play_all<T: Send>(chosen: &[Scenario], jobs: usize, play: impl Fn(&Scenario) -> T + Sync) -> Vec<T> {
+fn play_all<S: Sync, T: Send>(chosen: &[S], jobs: usize, play: impl Fn(&S) -> T + Sync) -> Vec<T> {
     let queue = Mutex::new(chosen.iter());
     let outcomes = Mutex::new(Vec::new());
     std::thread::scope(|threads| {
@@ -155,7 +156,11 @@ fn choose(only: &[String]) -> Result<Vec<Scenario>> {
 
 fn play_one(scenario: &Scenario, out: &Path, work: Option<&Path>) -> Result<Recording> {
     let start = Instant::now();
-    let outcome = isolation::play_inside(scenario.name, out, work);
+    let mut arguments: Vec<std::ffi::OsString> =
+        ["lab", "--inside", "--only", scenario.name, "--out"].map(Into::into).to_vec();
+    arguments.push(out.into());
+    arguments.extend(work.iter().flat_map(|work| ["--work".into(), work.into()]));
+    let outcome = isolation::play_inside(&arguments);
     let word = if outcome.is_ok() { "ok" } else { "FAILED" };
     println!("{:36} {word:6} {:5.1} s", scenario.name, start.elapsed().as_secs_f32());
     if let Err(error) = &outcome {

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use crate::command;
 
 /// What the lab runs, and what it needs to build its network.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 13] = [
     "postfix",
     "dovecot-core",
     "dovecot-imapd",
@@ -17,6 +17,7 @@ const PACKAGES: [&str; 12] = [
     "libpam-modules",
     "libpam-runtime",
     "rsyslog",
+    "fail2ban",
     "openssl",
     "iproute2",
     "hostname",

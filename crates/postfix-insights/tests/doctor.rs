@@ -1,0 +1,67 @@
+//! `doctor` from outside: the shape of its answer, its exit codes, and what it refuses. What it finds on hosts with real
+//! daemons is checked by `cargo xtask doctor`.
+
+mod common;
+
+use common::{code, errors, run, text};
+use serde_json::Value;
+
+/// Folders in which there is nothing to be found, whatever is installed.
+fn nowhere() -> (tempfile::TempDir, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let options = [
+        "doctor".to_owned(),
+        "--no-log".to_owned(),
+        format!("--postfix-config={}", place("postfix")),
+        format!("--dovecot-config={}", place("dovecot.conf")),
+        format!("--fail2ban-config={}", place("fail2ban")),
+        format!("--fail2ban-socket={}", place("socket")),
+    ];
+    (folder, options.to_vec())
+}
+
+#[test]
+fn every_check_is_whole_and_the_exit_code_tells_the_worst() {
+    let (_folder, mut args) = nowhere();
+    args.extend(["--json", "--account", "alice", "--client", "192.0.2.1"].map(str::to_owned));
+    let output = run(&args);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checks = answer["checks"].as_array().unwrap();
+    assert!(!checks.is_empty());
+    for check in checks {
+        for key in ["id", "status", "summary", "seen", "command", "meaning", "title"] {
+            assert!(check[key].is_string(), "{key}: {check}");
+        }
+        assert!(check["next"].is_array() && check["summary"] != "", "{check}");
+        assert_eq!(check["next"].as_array().unwrap().len(), check["steps"].as_array().unwrap().len());
+    }
+    let is = |status: &str| checks.iter().any(|check| check["status"] == status);
+    let expected = match (is("fault"), is("ok") || is("warn")) {
+        (true, _) => 1,
+        (false, true) => 0,
+        (false, false) => 3,
+    };
+    assert_eq!(code(&output), expected, "{answer}");
+    assert!(answer["log"].is_null());
+}
+
+#[test]
+fn the_page_fits_and_hides_what_is_to_be_hidden() {
+    let (_folder, mut args) = nowhere();
+    args.extend(["--mask", "--account", "somebody@example.org", "--client", "192.0.2.177"].map(str::to_owned));
+    let page = text(&run(&args));
+    assert!(page.starts_with("DOCTOR  ") && !page.contains('\u{1b}'));
+    assert!(!page.contains("somebody") && !page.contains("192.0.2.177"), "{page}");
+}
+
+#[test]
+fn a_password_comes_from_a_descriptor_that_is_there() {
+    let (_folder, mut args) = nowhere();
+    assert_eq!(code(&run(args.iter().map(String::as_str).chain(["--password-fd", "0"]))), 2);
+    args.extend(["--login", "alice", "--password-fd", "977"].map(str::to_owned));
+    let output = run(&args);
+    assert_eq!(code(&output), 2);
+    assert!(errors(&output).contains("--password-fd 977"), "{}", errors(&output));
+    assert_eq!(code(&run(["doctor", "--client", "not-an-address"])), 2);
+}
