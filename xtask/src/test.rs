@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
-use crate::{fuzz, peers};
+use crate::{fuzz, peers, program};
 
 /// What to leave out.
 #[derive(clap::Args)]
@@ -40,6 +40,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         score.skip("the lab (--no-lab)");
     } else {
         lab_logs(&mut score)?;
+        doctor(&mut score);
     }
     if options.no_fuzz {
         score.skip("fuzzing (--no-fuzz)");
@@ -67,6 +68,16 @@ fn lab_logs(score: &mut Score) -> anyhow::Result<()> {
     };
     println!("{} scenarios played afresh", played.len());
     score.cargo_test(&["--package", "postfix-insights", "--test", "corpus"], Some(folder))
+}
+
+/// Sets hosts up wrongly and has the doctor look at them.
+fn doctor(score: &mut Score) {
+    if let Err(missing) = lab::available() {
+        score.skip(&format!("the doctor's hosts: {missing}"));
+        return;
+    }
+    let result = program::release().and_then(|program| lab::hosts::run(&lab::hosts::Options::with(program)));
+    score.part("the doctor's hosts", result);
 }
 
 impl Score {

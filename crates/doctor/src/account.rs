@@ -124,7 +124,8 @@ fn userdb_check(look: &Look<'_>, found: &Found) -> Check {
 
 /// Asks for other forms of an unknown name.
 fn form(look: &Look<'_>, config: &Block, domains: &std::collections::BTreeSet<String>, name: &str) -> Check {
-    let forms = other_forms(domains, name);
+    let mut forms = other_forms(domains, name);
+    forms.extend(forms_in_files(config, name).into_iter().filter(|form| !forms.contains(form)).collect::<Vec<_>>());
     let is_known = |form: &&String| {
         lookup(look.host, &["auth", "lookup"], form, look.request.client) == Found::Known
             || lines_of(config, form, false).next().is_some()
@@ -152,6 +153,16 @@ fn other_forms(domains: &std::collections::BTreeSet<String>, name: &str) -> Vec<
         Some(_) => Vec::new(),
         None => domains.iter().take(FORMS_MAX).map(|domain| format!("{name}@{domain}")).collect(),
     }
+}
+
+/// Names in the password files that are this one with a domain.
+fn forms_in_files(config: &Block, name: &str) -> Vec<String> {
+    let ordinary = |passdb: &&Block| driver(passdb) == "passwd-file" && passdb.get("deny") != "yes";
+    let files = config.all("passdb").filter(ordinary).map(password_file);
+    let texts: Vec<String> = files.filter_map(|file| read_file(Path::new(file)).ok()).collect();
+    let names = texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.split(':').next());
+    let with_domain = |full: &&str| full.split_once('@').is_some_and(|(local, _)| local.eq_ignore_ascii_case(name));
+    names.filter(with_domain).take(FORMS_MAX).map(str::to_owned).collect()
 }
 
 /// The lines of a name in the password files of ordinary or of deny databases, split at colons.
@@ -323,6 +334,8 @@ mod tests {
         let of = |name| restrictions(&config, name, "203.0.113.9".parse().ok()).first().map(|check| check.status);
         assert_eq!(of("Alice@example.org"), Some(Fault));
         assert_eq!((of("bob@example.org"), of("alice")), (None, None));
+        assert_eq!(forms_in_files(&config, "ALICE"), ["alice@example.org"]);
+        assert!(forms_in_files(&config, "alice@example.org").is_empty());
         let deny = parse(&format!("passdb {{\ndriver = passwd-file\ndeny = yes\nargs = {}\n}}", users.display()));
         assert_eq!(restrictions(&deny, "bob@example.org", None).first().map(|check| check.status), Some(Fault));
         let all: String =

@@ -41,6 +41,11 @@ impl Block {
         self.all("service").find(|block| block.name == name)
     }
 
+    /// Whether a listener is switched off by its mode, in octal.
+    pub(crate) fn is_off(&self) -> bool {
+        u32::from_str_radix(self.get("mode"), 8) == Ok(0)
+    }
+
     /// `$name` replaced by the setting it names, once.
     pub(crate) fn expanded<'a>(&'a self, value: &'a str) -> &'a str {
         match value.strip_prefix("$SET:").or_else(|| value.strip_prefix('$')) {
@@ -157,6 +162,9 @@ default_internal_user = dovecot
         assert_eq!(listeners, ["/var/spool/postfix/private/auth", "odd name"]);
         let owner = auth.all("unix_listener").next().unwrap().get("user");
         assert_eq!(config.expanded(owner), "dovecot");
+        let off: Vec<bool> =
+            ["mode = 0", "mode = 0000", "mode = 0600", "mode =", ""].map(|text| parse(text).is_off()).into();
+        assert_eq!(off, [true, true, false, false, false]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn check(look: &Look<'_>, config: &Block) -> Check {
         .into_iter()
         .flat_map(|anvil| anvil.all("unix_listener"))
         .find(|block| block.name == "anvil-auth-penalty");
-    if listener.is_some_and(|block| matches!(block.get("mode"), "0" | "0000" | "00")) {
+    if listener.is_some_and(Block::is_off) {
         return Check::ok(&PENALTY, "the penalty is off").command(command);
     }
     let check = match look.host.run("doveadm", &look.host.dovecot_arguments(&["penalty"])) {

@@ -157,12 +157,11 @@ pub(crate) fn reachable(address: &Address, look: &Look<'_>) -> std::io::Result<(
 /// A listener of `service auth` that clients may use.
 fn listeners(config: &Block) -> Vec<(PathBuf, bool)> {
     let Some(auth) = config.service("auth") else { return Vec::new() };
-    let open = |block: &&Block| !matches!(block.get("mode"), "0" | "0000");
     let place = |block: &Block| {
         let path = block.first(&["path"]).unwrap_or(&block.name);
         (base_dir(config).join(path), is_inner(&block.name, block.get("type")))
     };
-    auth.all("unix_listener").filter(open).map(place).collect()
+    auth.all("unix_listener").filter(|block| !block.is_off()).map(place).collect()
 }
 
 /// Dovecot tells the kinds apart by the last part of the name; 2.4 has a setting for it.
@@ -181,9 +180,7 @@ fn listener(
 ) -> Check {
     let command = look.host.dovecot_words("doveconf", "service/auth");
     let Address::Unix(path) = address else {
-        return Check::ok(&LISTENER, format!("asked over the network at {address}"))
-            .about(address.to_string())
-            .command(command);
+        return over_network(config, address).about(address.to_string()).command(command);
     };
     let all = listeners(config);
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -214,6 +211,24 @@ fn listener(
         .fix(advice(instance, &for_clients)),
     };
     check.about(address.to_string()).seen(format!("listeners for clients: {}", for_clients.join(", "))).command(command)
+}
+
+/// A port of this host that Dovecot does not listen on; of other hosts nothing is known.
+fn over_network(config: &Block, address: &Address) -> Check {
+    let text = address.to_string();
+    let (host, port) = text.strip_prefix("inet:").and_then(|text| text.rsplit_once(':')).unwrap_or_default();
+    let local = host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let auth = config.service("auth").into_iter().flat_map(|auth| auth.all("inet_listener"));
+    let ports: Vec<&str> = auth.map(|block| block.get("port")).filter(|port| !matches!(*port, "" | "0")).collect();
+    if local && !ports.contains(&port) {
+        let own = if ports.is_empty() { "no port".to_owned() } else { format!("port {}", ports.join(", ")) };
+        return Check::fault(&LISTENER, format!("Postfix asks at {text}, Dovecot's auth service listens on {own}"))
+            .fix(format!(
+                "service auth {{ inet_listener {{ address = 127.0.0.1  port = {port} }} }}, then: doveadm reload"
+            ));
+    }
+    Check::ok(&LISTENER, format!("asked over the network at {text}"))
 }
 
 fn add(instance: &Instance) -> String {
@@ -336,5 +351,14 @@ mod tests {
             listeners(&config).into_iter().map(|(path, inner)| (path.display().to_string(), inner)).collect();
         assert_eq!(found, [("/run/dovecot/auth-userdb".to_owned(), true), ("/q/private/auth".to_owned(), false)]);
         assert!(listeners(&parse("")).is_empty());
+        let network = parse("service auth {\ninet_listener {\nport = 10001\n}\n}\n");
+        let check = |address: &str, expected| {
+            assert_eq!(over_network(&network, &Address::Inet(address.to_owned())).status, expected, "{address}");
+        };
+        check("127.0.0.1:10001", crate::Status::Ok);
+        check("localhost:10002", crate::Status::Fault);
+        check("[::1]:10002", crate::Status::Fault);
+        check("dovecot.example.org:10002", crate::Status::Ok);
+        check("nonsense", crate::Status::Ok);
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn check(look: &Look<'_>) -> Vec<Check> {
         Check::ok(&F2B_RUNNING, "its server answers")
     } else if rustix::process::geteuid().is_root() {
         Check::warn(&F2B_RUNNING, "fail2ban is installed and does not run: it bans nobody")
+            .seen(complaint(look))
             .fix("systemctl enable --now fail2ban")
     } else {
         Check::unknown(&F2B_RUNNING, "its server does not answer this user").look("run this as root")
@@ -56,6 +57,16 @@ fn client(look: &Look<'_>, rest: &[&str]) -> Option<String> {
     arguments.extend(rest.iter().map(Into::into));
     let answer = look.host.run("fail2ban-client", &arguments).ok()?;
     answer.succeeded().then_some(answer.output)
+}
+
+/// What fail2ban says of its own configuration.
+fn complaint(look: &Look<'_>) -> String {
+    let config = look.host.fail2ban_config.display().to_string();
+    match look.host.run("fail2ban-client", &["-c", &config, "-t"]) {
+        Ok(answer) if answer.succeeded() => "its configuration is fine".to_owned(),
+        Ok(answer) => format!("its configuration is refused: {}", answer.last_complaint()),
+        Err(why) => why.to_string(),
+    }
 }
 
 /// A command line for people.
@@ -93,13 +104,14 @@ fn enabled(jails: &[Jail], mail: &[&Jail]) -> Check {
 }
 
 fn log(look: &Look<'_>, jail: &Jail) -> Check {
-    let check = if !jail.journal.is_empty() {
+    // The configuration names a match of the journal also for jails that read files.
+    let check = if !jail.files.is_empty() {
+        files(jail)
+    } else if !jail.journal.is_empty() {
         journal(look, jail)
-    } else if jail.files.is_empty() {
+    } else {
         Check::fault(&F2B_LOG, format!("{} reads no log at all", jail.name))
             .fix("set logpath (or backend = systemd) for it, then: fail2ban-client reload")
-    } else {
-        files(jail)
     };
     check.about(&jail.name).command(words(look, &format!("status {}", jail.name)))
 }

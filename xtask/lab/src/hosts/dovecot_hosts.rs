@@ -39,6 +39,13 @@ pub(super) const CASES: &[Case] = &[
     ),
     broken("no_listener", "Dovecot has no listener for Postfix.", no_listener, &["dovecot.listener"], "no listener"),
     broken(
+        "wrong_port",
+        "Postfix asks over the network at a port on which Dovecot does not listen.",
+        wrong_port,
+        &["dovecot.listener"],
+        "port 10001",
+    ),
+    broken(
         "socket_of_root",
         "The socket belongs to root alone.",
         socket_of_root,
@@ -189,6 +196,14 @@ fn no_listener(host: &mut Host) -> Result<()> {
     host.dovecot("mode = 0660\n", "mode = 0\n")?;
     let _ = fs::remove_file(auth_socket());
     Ok(())
+}
+
+fn wrong_port(host: &mut Host) -> Result<()> {
+    host.dovecot(
+        "service auth {",
+        "service auth {\n  inet_listener {\n    address = 127.0.0.1\n    port = 10001\n  }",
+    )?;
+    host.main(&["smtpd_sasl_path=inet:127.0.0.1:10002"])
 }
 
 fn socket_of_root(host: &mut Host) -> Result<()> {

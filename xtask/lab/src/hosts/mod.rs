@@ -3,6 +3,7 @@
 //! Each is a machine of its own with real daemons ([`crate::machine`]), changed with the admin's own commands ([`host`]). The
 //! program looks at it, and must name what is wrong, and call nothing else a fault.
 
+mod answer;
 mod cyrus_hosts;
 mod dovecot_hosts;
 mod fail2ban;
@@ -11,13 +12,11 @@ mod host;
 mod postfix_hosts;
 mod tls_hosts;
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 
 use crate::machine::Setup;
 use crate::{isolation, packages};
@@ -180,52 +179,7 @@ fn inside(options: &Options) -> Result<()> {
     if options.show {
         println!("{}", serde_json::to_string_pretty(&answer)?);
     }
-    compare(case, code, &answer)
-}
-
-fn compare(case: &Case, code: i32, answer: &Value) -> Result<()> {
-    let checks = answer.get("checks").and_then(Value::as_array).context("no checks in the answer")?;
-    let text = |check: &Value, key: &str| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let with = |status: &str| checks.iter().filter(move |check| text(check, "status") == status);
-    let told = |status: &str| {
-        with(status)
-            .map(|check| format!("{}: {}", text(check, "id"), text(check, "summary")))
-            .collect::<Vec<_>>()
-            .join("\n  ")
-    };
-    let faults: BTreeSet<String> = with("fault").map(|check| text(check, "id")).collect();
-    let expected: BTreeSet<String> = case.faults.iter().map(ToString::to_string).collect();
-    ensure!(
-        faults == expected,
-        "faults should be {expected:?}; they are\n  {}\nwarnings\n  {}",
-        told("fault"),
-        told("warn")
-    );
-    let warnings: BTreeSet<String> = with("warn").map(|check| text(check, "id")).collect();
-    for id in case.warnings {
-        ensure!(warnings.contains(*id), "no warning {id}; the warnings are\n  {}", told("warn"));
-    }
-    let named = |check: &&Value| {
-        case.faults.contains(&text(check, "id").as_str()) || case.warnings.contains(&text(check, "id").as_str())
-    };
-    let says = checks.iter().filter(named).any(|check| text(check, "summary").contains(case.says));
-    ensure!(
-        says || case.says.is_empty(),
-        "nobody says {:?}; faults\n  {}\nwarnings\n  {}",
-        case.says,
-        told("fault"),
-        told("warn")
-    );
-    let code_expected = i32::from(!case.faults.is_empty());
-    ensure!(code == code_expected, "exit code {code} instead of {code_expected}");
-    let Some((cause, verdict)) = case.logged else { return Ok(()) };
-    let rows = answer.pointer("/log/causes").and_then(Value::as_array).context("no causes of the log")?;
-    let row = rows
-        .iter()
-        .find(|row| text(row, "cause") == cause)
-        .with_context(|| format!("the log shows no {cause}: {rows:?}"))?;
-    ensure!(text(row, "says") == verdict, "{cause} should be {verdict}: {row}");
-    Ok(())
+    answer::compare(case, code, &answer)
 }
 
 /// The lab's folder for a file, as text.

@@ -39,6 +39,13 @@ pub(super) const CASES: &[Case] = &[
         &["postfix.mechanism_filter"],
         "hides all",
     ),
+    broken(
+        "filter_of_nothing",
+        "smtpd_sasl_mechanism_filter is empty, which lets nothing through.",
+        filter_of_nothing,
+        &["postfix.mechanism_filter"],
+        "hides all",
+    ),
     weak(
         "filter_hides",
         "smtpd_sasl_mechanism_filter hides LOGIN, which still works.",
@@ -117,6 +124,10 @@ fn inner_socket(host: &mut Host) -> Result<()> {
 
 fn filter_empty(host: &mut Host) -> Result<()> {
     host.main(&["smtpd_sasl_mechanism_filter=gssapi"])
+}
+
+fn filter_of_nothing(host: &mut Host) -> Result<()> {
+    host.main(&["smtpd_sasl_mechanism_filter="])
 }
 
 fn filter_hides(host: &mut Host) -> Result<()> {
