@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn command_lines_of_saslauthd() {
         let check = |line: &str, expected: Option<&str>| assert_eq!(folder_of(line).as_deref(), expected, "{line:?}");
-        check("/usr/sbin/saslauthd\0-a\0pam\0-m\0/run/x\0-n\05\0", Some("/run/x"));
+        check("/usr/sbin/saslauthd\0-a\0pam\0-m\0/run/x\0-c\0", Some("/run/x"));
         check("saslauthd\0-m/run/y\0", Some("/run/y"));
         check("saslauthd\0-a\0pam\0", Some("/var/run/saslauthd"));
         check("vi\0saslauthd\0-m\0x\0", None);

@@ -3,27 +3,29 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{code, errors, run, text};
 use serde_json::Value;
 
 /// Folders in which there is nothing to be found, whatever is installed.
-fn nowhere() -> (tempfile::TempDir, Vec<String>) {
-    let folder = tempfile::tempdir().unwrap();
-    let place = |name: &str| folder.path().join(name).display().to_string();
-    let options = [
+fn nowhere(folder: &Path) -> Vec<String> {
+    let place = |name: &str| folder.join(name).display().to_string();
+    [
         "doctor".to_owned(),
         "--no-log".to_owned(),
         format!("--postfix-config={}", place("postfix")),
         format!("--dovecot-config={}", place("dovecot.conf")),
         format!("--fail2ban-config={}", place("fail2ban")),
         format!("--fail2ban-socket={}", place("socket")),
-    ];
-    (folder, options.to_vec())
+    ]
+    .to_vec()
 }
 
 #[test]
 fn every_check_is_whole_and_the_exit_code_tells_the_worst() {
-    let (_folder, mut args) = nowhere();
+    let folder = tempfile::tempdir().unwrap();
+    let mut args = nowhere(folder.path());
     args.extend(["--json", "--account", "alice", "--client", "192.0.2.1"].map(str::to_owned));
     let output = run(&args);
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -48,7 +50,8 @@ fn every_check_is_whole_and_the_exit_code_tells_the_worst() {
 
 #[test]
 fn the_page_fits_and_hides_what_is_to_be_hidden() {
-    let (_folder, mut args) = nowhere();
+    let folder = tempfile::tempdir().unwrap();
+    let mut args = nowhere(folder.path());
     args.extend(["--mask", "--account", "somebody@example.org", "--client", "192.0.2.177"].map(str::to_owned));
     let page = text(&run(&args));
     assert!(page.starts_with("DOCTOR  ") && !page.contains('\u{1b}'));
@@ -57,7 +60,8 @@ fn the_page_fits_and_hides_what_is_to_be_hidden() {
 
 #[test]
 fn a_password_comes_from_a_descriptor_that_is_there() {
-    let (_folder, mut args) = nowhere();
+    let folder = tempfile::tempdir().unwrap();
+    let mut args = nowhere(folder.path());
     assert_eq!(code(&run(args.iter().map(String::as_str).chain(["--password-fd", "0"]))), 2);
     args.extend(["--login", "alice", "--password-fd", "977"].map(str::to_owned));
     let output = run(&args);

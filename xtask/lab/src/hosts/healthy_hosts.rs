@@ -12,7 +12,13 @@ use crate::service::{SUBMISSION, SUBMISSIONS};
 
 pub(super) const CASES: &[Case] = &[
     weak("healthy_dovecot", "587 and 465, Dovecot, certificate of an authority: nothing wrong.", as_it_is, &[], ""),
-    weak("healthy_chroot", "The same, both services chrooted, with a known account asked about.", chrooted, &[], ""),
+    weak(
+        "healthy_chroot",
+        "The same under the stock names, both services chrooted, with a known account asked about.",
+        chrooted,
+        &[],
+        "",
+    ),
     weak("healthy_cyrus", "The same with Cyrus SASL and saslauthd.", ask_cyrus, &[], "").on(with_saslauthd),
     weak("healthy_fail2ban", "The same with fail2ban, and failed logins in the log.", with_fail2ban, &[], "")
         .logged("cred.password_mismatch", "open"),
@@ -20,6 +26,8 @@ pub(super) const CASES: &[Case] = &[
 
 fn chrooted(host: &mut Host) -> Result<()> {
     host.postconf(&["-F", "587/inet/chroot=y", "465/inet/chroot=y"])?;
+    // As the stock master.cf calls them.
+    host.postconf(&["-F", "25/inet/service=smtp", "587/inet/service=submission", "465/inet/service=submissions"])?;
     host.reload()?;
     host.with(&["--account", &address("alice"), "--client", "203.0.113.20"]);
     Ok(())
