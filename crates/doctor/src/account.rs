@@ -57,7 +57,7 @@ pub(crate) fn check(look: &Look<'_>, instances: &[Instance], dovecot: Option<&Bl
 
 fn with_dovecot(look: &Look<'_>, instances: &[Instance], config: &Block, name: &str) -> Vec<Check> {
     let client = look.request.client;
-    let passdb = lookup(look.host, &["auth", "lookup"], name, client);
+    let passdb = lookup_password(look.host, name, client);
     let mut limits = restrictions(config, name, client);
     // Dovecot calls a name unknown that may not log in from where the question comes.
     let in_file = lines_of(config, name, false).next().is_some();
@@ -74,6 +74,14 @@ fn with_dovecot(look: &Look<'_>, instances: &[Instance], config: &Block, name: &
     }
     checks.extend(limits.into_iter().map(|check| check.command(look.host.dovecot_words("doveconf", "passdb"))));
     checks
+}
+
+/// Asks the password database. PAM and its like tell nothing without a password: then the user database must do.
+fn lookup_password(host: &Host, name: &str, client: Option<IpAddr>) -> Found {
+    match lookup(host, &["auth", "lookup"], name, client) {
+        Found::Trouble(why) if why.contains("support credentials lookups") => lookup(host, &["user"], name, None),
+        found => found,
+    }
 }
 
 fn lookup(host: &Host, command: &[&str], name: &str, client: Option<IpAddr>) -> Found {
@@ -96,15 +104,14 @@ fn lookup(host: &Host, command: &[&str], name: &str, client: Option<IpAddr>) -> 
 
 fn passdb_check(look: &Look<'_>, found: &Found, in_file: bool) -> Check {
     let check = match found {
-        Found::Known => Check::ok(&ACCOUNT_PASSDB, "known to the password database"),
+        Found::Known => Check::ok(&ACCOUNT_PASSDB, "the account is known"),
         Found::Unknown if in_file => {
             Check::ok(&ACCOUNT_PASSDB, "in the password file, though not allowed to log in from here")
         }
-        Found::Unknown => Check::fault(
-            &ACCOUNT_PASSDB,
-            "unknown to the password database: its logins are refused whatever the password",
-        )
-        .look("is the name spelled as the account is?"),
+        Found::Unknown => {
+            Check::fault(&ACCOUNT_PASSDB, "the account is unknown: its logins are refused whatever the password")
+                .look("is the name spelled as the account is?")
+        }
         Found::Trouble(why) => Check::unknown(&ACCOUNT_PASSDB, format!("the password database did not answer: {why}"))
             .look("run this as root, with Dovecot running"),
     };
@@ -127,7 +134,7 @@ fn form(look: &Look<'_>, config: &Block, domains: &std::collections::BTreeSet<St
     let mut forms = other_forms(domains, name);
     forms.extend(forms_in_files(config, name).into_iter().filter(|form| !forms.contains(form)).collect::<Vec<_>>());
     let is_known = |form: &&String| {
-        lookup(look.host, &["auth", "lookup"], form, look.request.client) == Found::Known
+        lookup_password(look.host, form, look.request.client) == Found::Known
             || lines_of(config, form, false).next().is_some()
     };
     let check = match forms.iter().find(is_known) {

@@ -91,6 +91,9 @@ pub fn examine(host: &Host, request: &Request) -> Report {
         own.iter_mut().for_each(|check| check.instance.clone_from(&instance.name));
         checks.extend(own);
     }
+    if let (Some(name), true) = (&request.connect_to, instances.is_empty()) {
+        checks.extend(wire::check(&look, &Instance::assumed(name)));
+    }
     if let Some(config) = &dovecot {
         checks.extend(dovecot::check(&look, config, connections(&instances)));
     }

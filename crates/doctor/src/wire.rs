@@ -190,6 +190,10 @@ fn greeting(probe: &Probe, address: &SocketAddr) -> Check {
                 Check::fault(&WIRE_GREETING, format!("{address} greets, and after EHLO {broken}"))
                     .look("the mail log at this second says why smtpd died")
             }
+            Some(Ok(ehlo)) if ehlo.code != 250 => Check::warn(
+                &WIRE_GREETING,
+                format!("{address} refuses our EHLO, so nothing more can be seen: {}", ehlo.text()),
+            ),
             _ => Check::ok(&WIRE_GREETING, reply.text()),
         },
         Some(Ok(reply)) => Check::warn(&WIRE_GREETING, format!("{address} turns us away: {}", reply.text())),
@@ -220,6 +224,7 @@ fn auth(instance: &Instance, service: &Service, probe: &Probe) -> Option<Check> 
     let check = match &probe.after {
         Some(Err(broken)) => Check::fault(&WIRE_AUTH, format!("after TLS, {broken}"))
             .look("the mail log at this second says why smtpd died"),
+        Some(Ok(reply)) if reply.code != 250 => return None, // wire.greeting tells
         Some(Ok(reply)) => match reply.mechanisms() {
             Some(names) => of_mechanisms(&names),
             None => Check::fault(&WIRE_AUTH, "AUTH is not offered, not even after TLS"),
@@ -227,7 +232,7 @@ fn auth(instance: &Instance, service: &Service, probe: &Probe) -> Option<Check> 
         // No TLS: whether it should be there, other checks say.
         None => match &early {
             Some(names) => of_mechanisms(names),
-            None if matches!(probe.before, Some(Ok(_))) => Check::fault(&WIRE_AUTH, "AUTH is not offered"),
+            None if was_greeted(&probe.before) => Check::fault(&WIRE_AUTH, "AUTH is not offered"),
             None => return None,
         },
     };
@@ -240,6 +245,11 @@ fn auth(instance: &Instance, service: &Service, probe: &Probe) -> Option<Check> 
         check
     };
     Some(check.seen(format!("before TLS: {}", early.map_or_else(|| "no AUTH".to_owned(), |names| names.join(" ")))))
+}
+
+/// Whether EHLO was answered with the list of what is offered.
+fn was_greeted(ehlo: &Option<Result<Reply, Broken>>) -> bool {
+    matches!(ehlo, Some(Ok(reply)) if reply.code == 250)
 }
 
 fn of_mechanisms(names: &[String]) -> Check {
@@ -256,12 +266,16 @@ fn certificate(look: &Look<'_>, instance: &Instance, service: &Service, probe: &
     let leaf = Certificate::of_der(shown.chain.first()?)?;
     let names = leaf.names.join(", ");
     let file = instance.value(service, "smtpd_tls_cert_file");
-    let on_disk = if file.is_empty() {
+    // Another host's files are not here.
+    let on_disk = if file.is_empty() || look.request.connect_to.is_some() {
         None
     } else {
         read_file(&instance.config.join(file)).ok().and_then(|pem| first_of_pem(&pem))
     };
-    let name = look.request.connect_to.as_deref().filter(|name| name.parse::<std::net::IpAddr>().is_err());
+    // Servers deliver whatever the name; a number or `localhost` is no name that a user has in the settings.
+    let is_name = |name: &&str| name.parse::<std::net::IpAddr>().is_err() && !name.eq_ignore_ascii_case("localhost");
+    let takes_logins = instance.is_on(service, "smtpd_sasl_auth_enable");
+    let name = look.request.connect_to.as_deref().filter(is_name).filter(|_| takes_logins);
     let check = if leaf.not_after <= jiff::Timestamp::now().as_second() {
         Check::fault(&WIRE_CERTIFICATE, format!("clients are shown a certificate that expired on {}", leaf.end()))
             .fix("renew it, then: postfix reload")

@@ -64,7 +64,11 @@ fn complaint(look: &Look<'_>) -> String {
     let config = look.host.fail2ban_config.display().to_string();
     match look.host.run("fail2ban-client", &["-c", &config, "-t"]) {
         Ok(answer) if answer.succeeded() => "its configuration is fine".to_owned(),
-        Ok(answer) => format!("its configuration is refused: {}", answer.last_complaint()),
+        Ok(answer) => {
+            let all = answer.complaint + &answer.output;
+            let first = all.lines().find_map(|line| line.split_once("ERROR")).map_or("", |(_, why)| why.trim());
+            format!("its configuration is refused: {first}")
+        }
         Err(why) => why.to_string(),
     }
 }
@@ -142,6 +146,10 @@ fn files(jail: &Jail) -> Check {
     let ages = with_mail.iter().filter_map(|file| std::fs::metadata(file).ok()?.modified().ok()?.elapsed().ok());
     let check = if unreadable {
         Check::unknown(&F2B_LOG, format!("{seen} cannot be read by this user, or is not there"))
+    } else if with_mail.is_empty() && jail.name.contains("dovecot") {
+        // Dovecot may have had nothing to say for a while; Postfix has just been spoken to.
+        Check::warn(&F2B_LOG, format!("{} may be blind: no line of Dovecot in {seen}", jail.name))
+            .look("where does Dovecot log? doveadm log find")
     } else if with_mail.is_empty() {
         Check::fault(&F2B_LOG, format!("{} is blind: no line of a mail server in {seen}", jail.name))
             .look("where does Postfix log? postconf maillog_file; the syslog daemon's configuration; journalctl -u 'postfix*'")

@@ -56,6 +56,17 @@ pub(crate) enum Unreadable {
 }
 
 impl Instance {
+    /// What is expected of a mail host of which nothing but the name is known.
+    pub(crate) fn assumed(host: &str) -> Self {
+        let master = "smtp inet n - n - - smtpd\nsubmission inet n - n - - smtpd\nsubmissions inet n - n - - smtpd\n";
+        let own = "submission/inet/smtpd_sasl_auth_enable = yes\nsubmission/inet/smtpd_tls_security_level = may\n\
+                   submissions/inet/smtpd_sasl_auth_enable = yes\nsubmissions/inet/smtpd_tls_wrappermode = yes\n";
+        let mut services = services(master, false, &ports(""));
+        own_values(&mut services, own);
+        let main = Values::from([("myhostname".to_owned(), host.to_owned())]);
+        Self { name: host.to_owned(), config: PathBuf::new(), main, services }
+    }
+
     /// A parameter of `main.cf` or its default; empty if there is none of that name.
     pub(crate) fn main(&self, name: &str) -> &str {
         self.main.get(name).map_or("", String::as_str)
