@@ -15,10 +15,11 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account, trace); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
-pub(crate) const COMMANDS: &[&str] = &["triage", "entries", "explain", "client", "account", "fields", "causes", "help"];
+pub(crate) const COMMANDS: &[&str] =
+    &["triage", "entries", "explain", "client", "account", "trace", "fields", "causes", "help"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Client(Client),
     /// One login name's story: where from, failed, succeeded, sent.
     Account(Account),
+    /// One message's whole story: where from, to whom, what became of it, and the lines that prove it.
+    Trace(Trace),
     /// The field table: what an entry can hold.
     Fields,
     /// The cause table: why logins fail, and what to check.
@@ -39,7 +42,7 @@ pub(crate) enum Command {
 }
 
 /// Where lines come from, and which of them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
     /// Log files: plain, gzip, xz, bzip2 or zstd; `-` for standard input; a folder or pattern for all of them. Without
     /// any, the usual places are tried.
@@ -160,6 +163,26 @@ pub(crate) struct Account {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A queue id, or a Message-ID with or without its angle brackets. Leave it out with --from or --to.
+    #[arg(value_name = "ID", required_unless_present_any = ["from", "to"])]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// All messages of this envelope sender (with --since and --until: that were under way then).
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+    /// All messages to this recipient, also before aliases.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: Option<String>,
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,6 +10,9 @@ mod print;
 mod ranking;
 mod reading;
 mod screen;
+mod story;
+mod story_json;
+mod story_text;
 mod subject;
 mod subject_text;
 mod tables;
@@ -55,6 +58,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
+        Command::Trace(args) => story::run(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
     }
