@@ -1,6 +1,6 @@
 //! The story of a message as a person would tell it, and the lines that prove it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trace::{End, Fate, FromClient, LinkKind, Message, Origin, Recipient, Story, Try};
 
@@ -145,13 +145,13 @@ impl Page<'_> {
             let line = if self.verbose { line } else { cut(&line, room) };
             out += &format!("  {} {line}\n", self.screen.ink(Ink::Dim, &place));
         }
-        let known: usize = told.story.messages().iter().map(|message| message.lines().len()).sum();
+        let known: BTreeSet<u64> = told.story.messages().iter().flat_map(|message| message.lines()).copied().collect();
         if told.lines.len() > most {
             out += &format!(
                 "  … and {} (-v shows all)\n",
                 plural((told.lines.len() - most) as u64, "more line", "more lines")
             );
-        } else if known > told.lines.len() {
+        } else if known.len() > told.lines.len() {
             out += "  … and lines too far back to show: name a file instead of standard input\n";
         }
         out
@@ -298,9 +298,7 @@ fn attempted(story: &Story, recipient: &Recipient<'_>, run: &Run<'_>) -> (String
     let attempt = &run.last;
     let alias = recipient.orig_to.map_or(String::new(), |orig_to| format!(" (for {})", text(orig_to)));
     let to = format!("{}{alias}", text(attempt.to));
-    let after = attempt
-        .delay
-        .map_or(String::new(), |seconds| format!(" {} after it came in", duration((seconds * 1e6) as i64)));
+    let after = attempt.delay.map_or(String::new(), |seconds| format!(" after {}", after(seconds)));
     let (relay, response) = (text(attempt.relay), text(attempt.response));
     let via = if attempt.relay == b"none" { String::new() } else { format!(" via {relay}") };
     match attempt.fate {
@@ -329,6 +327,11 @@ fn attempted(story: &Story, recipient: &Recipient<'_>, run: &Run<'_>) -> (String
         Fate::Bounced => (format!("{to}: refused for good{via}{after}: {response}"), Ink::Bad),
         Fate::Expired => (format!("{to}: expired{via}{after}: {response}"), Ink::Bad),
     }
+}
+
+/// Seconds since a message came in.
+fn after(seconds: f64) -> String {
+    if seconds < 10.0 { format!("{seconds} s") } else { duration((seconds * 1e6) as i64) }
 }
 
 fn ended(message: &Message) -> (&'static str, Ink) {

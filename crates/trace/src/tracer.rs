@@ -46,7 +46,7 @@ pub struct Limits {
     pub sessions: usize,
     /// Queue files under way. Beyond it, the oldest is told with the fate it has so far.
     pub messages: usize,
-    /// Bytes that queue files under way take, about. Beyond it, the same.
+    /// Bytes that queue files under way take, about. Beyond it, the same; one alone may take some more (8 MiB of texts).
     pub message_bytes: usize,
     /// Different host names, tags, mechanisms and reasons remembered by number. Beyond it, further hosts and tags
     /// share one number.

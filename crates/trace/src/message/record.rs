@@ -303,8 +303,9 @@ pub struct Try<'a> {
 
 /// Above so many recipients they are looked up through an index.
 const SEARCHED: usize = 16;
-/// Bytes kept of one text of a line.
+/// Bytes kept of one text of a line, and of all texts of a message. What is beyond reads as empty.
 const TEXT: usize = 2_048;
+const TEXTS: usize = 8 << 20;
 
 impl Message {
     /// Recipients kept of one message at most.
@@ -476,6 +477,7 @@ impl Message {
 
     fn keep(&mut self, text: &[u8]) -> Span {
         let text = text.get(..TEXT).unwrap_or(text);
+        let text = if self.text.len() + text.len() > TEXTS { b"" } else { text };
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let start = place(self.text.len());
         self.text.extend_from_slice(text);

@@ -320,8 +320,11 @@ impl Messages {
     /// The file that a line which starts a life is about: a new one, unless one without a start has just been seen.
     fn begun(&mut self, place: Place<'_>, id: QueueId<'_>, line: u64, time: i64) -> u32 {
         if let Some(slot) = self.find(place.host, id.as_bytes()) {
+            // Written by another process: it may stand just before the line that says where it came from.
             let young = self.files.get(slot as usize).is_some_and(|file| {
-                file.message.origin == Origin::Unknown && time - file.message.first <= GRACE && !file.unclaimed
+                let untouched = file.message.activations == 0 && file.message.recipients().len() == 0;
+                let recent = time - file.message.first <= GRACE;
+                file.state == State::Open && file.message.origin == Origin::Unknown && untouched && recent
             });
             if young {
                 self.touch(slot, line, time);
@@ -395,17 +398,18 @@ impl Messages {
         self.over(handle);
     }
 
+    /// Gives up the oldest until the bounds hold, but not the one just seen unless it is alone.
     fn make_room(&mut self, except: u32) {
-        while self.live > self.bounds.messages.max(1) || self.bytes > self.bounds.bytes {
+        let (mut live, mut bytes) = (self.live, self.bytes);
+        while live > self.bounds.messages.max(1) || bytes > self.bounds.bytes {
             let Some(handle) = self.by_age.pop_front() else { return };
-            let Some(file) = self.files.get_mut(handle.slot as usize) else { continue };
-            if file.message.number != handle.number || file.state == State::Free {
-                continue;
-            }
+            let Some(file) = self.file(handle) else { continue };
             if handle.slot == except && self.by_age.is_empty() {
                 self.by_age.push_back(handle);
                 return;
             }
+            live -= 1;
+            bytes = bytes.saturating_sub(file.message.bytes());
             self.give_up(handle);
         }
     }
@@ -518,9 +522,15 @@ impl Messages {
             _ => End::Removed,
         };
         file.state = State::Closing;
-        if !file.unclaimed {
-            let handle = Handle { slot, number: file.message.number };
+        let handle = Handle { slot, number: file.message.number };
+        if file.unclaimed {
+            return;
+        }
+        // Where only logins are followed, the queue id may soon be in use again unseen.
+        if self.follow.is_all() || file.message.parent.is_some() {
             self.close(now, handle);
+        } else {
+            self.over(handle);
         }
     }
 
@@ -553,7 +563,10 @@ impl Messages {
         };
         let (above, below) = (from.message.number, to.message.number);
         let full = from.message.children.len() >= LEGS || self.legs(parent) + self.legs(child) > LEGS;
-        if parent == child || to.message.parent.is_some() || full || from.unclaimed || self.comes_from(parent, below) {
+        // All files of a story descend from one that has no parent: if the child is that one, it would descend from itself.
+        let around = from.message.parent.is_some_and(|link| link.message == below)
+            || (from.story.is_some() && from.story == to.story);
+        if parent == child || to.message.parent.is_some() || full || from.unclaimed || around {
             return false;
         }
         let joins = self.follow.joins_all()
@@ -573,25 +586,6 @@ impl Messages {
             self.join(parent, child);
         }
         true
-    }
-
-    /// Whether a file descends from the one with this number.
-    fn comes_from(&self, slot: u32, number: u64) -> bool {
-        let mut above = self.files.get(slot as usize).and_then(|file| file.message.parent);
-        let members = |story: u64| self.stories.get(&story).map(|joined| joined.members.as_slice());
-        let story = self.files.get(slot as usize).and_then(|file| file.story).and_then(members).unwrap_or_default();
-        for _ in 0..=story.len() {
-            let Some(link) = above else { return false };
-            if link.message == number {
-                return true;
-            }
-            above = story
-                .iter()
-                .filter_map(|slot| self.files.get(*slot as usize))
-                .find(|file| file.message.number == link.message)
-                .and_then(|file| file.message.parent);
-        }
-        false
     }
 
     fn legs(&self, slot: u32) -> usize {
