@@ -140,6 +140,8 @@ fields! {
     daemon: Text, "the program";
     pid: Int, "the process id";
     queue_id ("qid"): Text, "the queue id; absent for NOQUEUE";
+    orig_queue_id: Text, "what the message was called before: a content filter's way back in, or `postsuper -r`";
+    next_queue_id: Text, "what the message is called from here on (`queued as`, `forwarded as`), or the notice about it";
     level: Text, "`info`, `warning`, `error`, `fatal` or `panic`";
     repeat: Int, "how often the line occurred, where syslog folded it; absent means once";
     class: Text, "what the line is counted as";
@@ -162,9 +164,11 @@ fields! {
     helo: Text, "what the client calls itself", hostile;
     proto: Text, "`SMTP` or `ESMTP`";
     sasl_sender: Text, "AUTH= of MAIL FROM", hostile, personal;
+    uid: Int, "the local user who handed in the message";
     relay_host: Text, "the next hop's name";
     relay_ip: Text, "the next hop's address";
     relay_port: Int, "the next hop's port";
+    conn_use: Int, "how many deliveries the connection has served, from the second on";
     delay: Real, "seconds from arrival to the end of this delivery attempt";
     delays: Reals, "seconds before the queue manager, in it, for connection set-up, for transmission";
     status: Text, "`sent`, `deferred`, `bounced`, `expired`, …";
@@ -175,6 +179,7 @@ fields! {
     tls_version: Text, "the TLS version";
     tls_cipher: Text, "the TLS cipher";
     tls_level: Text, "`Anonymous`, `Untrusted`, `Trusted` or `Verified`: of the other side's certificate";
+    tls_policy: Text, "of a delivery: TLS policy and what came of it, as Postfix 3.11 logs it (`may`, `dane/!requiretls:nocertmatch`)";
     auth_ok: Int, "logins that succeeded in the session";
     auth_tried: Int, "AUTH commands of the session";
     attempts: Int, "on a `disconnect` line of class `auth_refused`: how many silent refusals it stands for";
