@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::level::{Level, level};
 use crate::policy::policy;
 use crate::queue_id::{QueueId, prefix};
-use crate::scan::{number, rsplit_once, split_byte, split_once, unbracket, whole_u32};
+use crate::scan::{number, rsplit_once, split_byte, split_once, whole_u32};
 use crate::service::common;
 
 /// `uid=N from=<S>[ orig_id=OLD]`: a local user's message enters the queue, or one that was sent back to the start.
@@ -115,7 +115,9 @@ pub(crate) fn is_message_id(text: &[u8]) -> bool {
 pub(crate) fn cleanup(text: &[u8]) -> Option<Event<'_>> {
     let Some((id, rest)) = owned(text) else { return note(text) };
     if let Some(value) = rest.strip_prefix(b"message-id=").or_else(|| rest.strip_prefix(b"resent-message-id=")) {
-        return Some(Event::MessageId(id, unbracket(value)));
+        // A line cut at Postfix's 2000 bytes lacks the second bracket.
+        let cut = value.strip_prefix(b"<").unwrap_or(value);
+        return Some(Event::MessageId(id, cut.strip_suffix(b">").unwrap_or(cut)));
     }
     // Postfix 3.10 on: `removed (canceled)`, `removed (discarded)`.
     if rest == b"removed" || rest.starts_with(b"removed (") {

@@ -380,4 +380,177 @@ mod tests {
         let e = entry("Jun 17 10:25:14 mail what[7]: is this");
         assert_eq!((e.event.as_deref(), e.class, e.level), (Some("other_program"), None, None));
     }
+
+    /// Who wrote a line, its message, and the fields that must come out of it as `name=value`, all others absent but those every
+    /// line has.
+    #[track_caller]
+    fn check(tag: &str, message: &str, expected: &[&str]) {
+        const COMMON: [&str; 7] = ["host", "tag", "instance", "daemon", "pid", "level", "text"];
+        let e = entry(&format!("Jun 17 10:25:14 mail {tag}[7]: {message}"));
+        let shown = |value: crate::Value<'_>| match value {
+            crate::Value::Text(text) => text.to_owned(),
+            crate::Value::Int(number) | crate::Value::Time(number) => number.to_string(),
+            crate::Value::Real(number) => number.to_string(),
+            crate::Value::Reals(numbers) => format!("{numbers:?}"),
+            crate::Value::Flag(flag) => flag.to_string(),
+        };
+        let found: Vec<String> = crate::FIELDS
+            .iter()
+            .filter(|field| !COMMON.contains(&field.name))
+            .filter_map(|field| Some(format!("{}={}", field.name, shown((field.get)(&e)?))))
+            .collect();
+        assert_eq!(found, expected, "{message}");
+    }
+
+    #[test]
+    fn fields_of_deliveries_and_remote_servers() {
+        check(
+            "postfix/smtp",
+            "0F5383D12: host mx.example[192.0.2.1] said: 450 4.7.1 <u@x>: Greylisted (in reply to RCPT TO command)",
+            &[
+                "queue_id=0F5383D12",
+                "event=remote_reply",
+                "code=450",
+                "dsn=4.7.1",
+                "relay_host=mx.example",
+                "relay_ip=192.0.2.1",
+                "response=450 4.7.1 <u@x>: Greylisted (in reply to RCPT TO command)",
+            ],
+        );
+        check(
+            "postfix/smtp",
+            "connect to mx.example[2001:db8::1]:25: Network is unreachable",
+            &[
+                "event=connect_failed",
+                "reason=Network is unreachable",
+                "relay_host=mx.example",
+                "relay_ip=2001:db8::1",
+                "relay_port=25",
+            ],
+        );
+        check(
+            "postfix/smtp",
+            "Trusted TLS connection established to mx.example[192.0.2.1]:25: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)",
+            &[
+                "event=tls_established",
+                "relay_host=mx.example",
+                "relay_ip=192.0.2.1",
+                "relay_port=25",
+                "tls_version=TLSv1.3",
+                "tls_cipher=TLS_AES_256_GCM_SHA384",
+                "tls_level=Trusted",
+            ],
+        );
+        check(
+            "postfix/smtp",
+            "0F5383D12: to=<u@x>, relay=mx.example[192.0.2.1]:25, conn_use=2, delay=3.6, delays=1/0/2/0.6, tls=may?, dsn=2.1.5, status=sent (250 Ok: queued as 153053D)",
+            &[
+                "queue_id=0F5383D12",
+                "next_queue_id=153053D",
+                "class=sent",
+                "event=delivery",
+                "dsn=2.1.5",
+                "to=u@x",
+                "relay_host=mx.example",
+                "relay_ip=192.0.2.1",
+                "relay_port=25",
+                "conn_use=2",
+                "delay=3.6",
+                "delays=[1.0, 0.0, 2.0, 0.6]",
+                "status=sent",
+                "response=250 Ok: queued as 153053D",
+                "tls_policy=may?",
+            ],
+        );
+    }
+
+    #[test]
+    fn fields_of_the_queue() {
+        check(
+            "postfix/pickup",
+            "0F5383D12: uid=33 from=<www> orig_id=1CF582025C",
+            &["queue_id=0F5383D12", "orig_queue_id=1CF582025C", "event=pickup", "from=www", "uid=33"],
+        );
+        check(
+            "postfix/qmgr",
+            "0F5383D12: from=<a@x>, status=force-expired, returned to sender",
+            &["queue_id=0F5383D12", "event=expired", "from=a@x", "status=force-expired"],
+        );
+        check("postfix/postsuper", "0F5383D12: released from hold", &["queue_id=0F5383D12", "event=released"]);
+        check(
+            "postfix/bounce",
+            "0F5383D12: sender delay notification: ADD2F8052",
+            &["queue_id=0F5383D12", "next_queue_id=ADD2F8052", "event=notification", "reason=sender delay"],
+        );
+        check(
+            "postfix/cleanup",
+            "warning: 0F5383D12: message rejected: hopcount exceeded",
+            &["queue_id=0F5383D12", "event=queue_warning", "reason=message rejected: hopcount exceeded"],
+        );
+        check(
+            "postfix/cleanup",
+            "0F5383D12: hold: header Subject: x from h.example[192.0.2.1]; from=<a@x> to=<b@y> proto=ESMTP helo=<h>: look at it",
+            &[
+                "queue_id=0F5383D12",
+                "event=content_check",
+                "client_host=h.example",
+                "client_ip=192.0.2.1",
+                "from=a@x",
+                "to=b@y",
+                "helo=h",
+                "proto=ESMTP",
+                "status=hold",
+                "response=look at it",
+            ],
+        );
+    }
+
+    #[test]
+    fn fields_of_screeners_and_neighbours() {
+        check(
+            "postfix/postscreen",
+            "COMMAND TIME LIMIT from [192.0.2.1]:4711 after AUTH",
+            &["event=postscreen", "client_ip=192.0.2.1", "client_port=4711", "stage=AUTH", "status=COMMAND TIME LIMIT"],
+        );
+        check(
+            "postfix/dnsblog",
+            "addr 192.0.2.1 listed by domain list.example as 127.0.0.2",
+            &["event=dns_listed", "client_ip=192.0.2.1", "reason=list.example", "response=127.0.0.2"],
+        );
+        check(
+            "postfix/anvil",
+            "statistics: max connection rate 5/60s for (submission:192.0.2.1) at Jun 17 10:25:14",
+            &["service=submission", "event=anvil_peak", "client_ip=192.0.2.1", "reason=connection rate 5/60s"],
+        );
+        check(
+            "amavis",
+            "(1-2) Passed CLEAN {RelayedInbound}, [192.0.2.1]:4711 <a@x> -> <b@y>, Queue-ID: 0F5383D12, Message-ID: <m@x>, mail_id: abc, Hits: -0.1, size: 1234, queued_as: 1CF582025C, 512 ms",
+            &[
+                "queue_id=0F5383D12",
+                "next_queue_id=1CF582025C",
+                "event=filter_verdict",
+                "client_ip=192.0.2.1",
+                "from=a@x",
+                "to=b@y",
+                "status=Passed CLEAN",
+                "message_id=m@x",
+            ],
+        );
+        check(
+            "opendkim",
+            "0F5383D12: DKIM verification successful",
+            &["queue_id=0F5383D12", "event=signature_verdict", "reason=DKIM verification successful"],
+        );
+        check(
+            "dovecot",
+            "lmtp(a@x)<123><s>: sieve: msgid=<m@y>: stored mail into mailbox 'Junk'",
+            &[
+                "service=lmtp",
+                "event=dovecot_delivery",
+                "to=a@x",
+                "response=stored mail into mailbox 'Junk'",
+                "message_id=m@y",
+            ],
+        );
+    }
 }

@@ -136,7 +136,7 @@ fields! {
     host: Text, "the mail host as logged";
     tag: Text, "the program tag as logged, e.g. `postfix-out/submission/smtpd`";
     instance: Text, "the tag up to the first slash";
-    service: Text, "the tag between instance and program; `imap` or `pop3` for Dovecot's own logins";
+    service: Text, "the tag between instance and program; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted";
     daemon: Text, "the program";
     pid: Int, "the process id";
     queue_id ("qid"): Text, "the queue id; absent for NOQUEUE";
@@ -154,7 +154,7 @@ fields! {
     mechanism ("mech"): Text, "the SASL mechanism as the client spelled it", hostile;
     username ("user"): Text, "the login name", hostile, personal;
     username_origin: Text, "`logged`, or `joined` from another program's line";
-    reason: Text, "the backend's words, verbatim", hostile;
+    reason: Text, "why or what, verbatim: a backend's words, an error, a warning, the DNS list", hostile;
     stage: Text, "the SMTP command a reject, loss or timeout belongs to";
     code: Int, "the SMTP reply code";
     dsn: Text, "the enhanced status code";
@@ -171,7 +171,7 @@ fields! {
     conn_use: Int, "how many deliveries the connection has served, from the second on";
     delay: Real, "seconds from arrival to the end of this delivery attempt";
     delays: Reals, "seconds before the queue manager, in it, for connection set-up, for transmission";
-    status: Text, "`sent`, `deferred`, `bounced`, `expired`, …";
+    status: Text, "of a delivery: `sent`, `deferred`, `bounced`, `expired`, …; of a decision, a check or a screening: what it was";
     response: Text, "the words of a reply or of a delivery's outcome", hostile;
     message_id: Text, "the Message-ID", hostile;
     size: Int, "message size in bytes";
