@@ -32,8 +32,31 @@ pub struct ContentCheck<'a> {
     pub reply: Option<&'a [u8]>,
 }
 
+impl ContentCheck<'_> {
+    /// Without what a delivery agent would not have logged: for a line whose program is not known.
+    pub(crate) fn of_any_program(self) -> Self {
+        Self { client: None, from: None, to: None, proto: None, helo: None, reply: None, ..self }
+    }
+}
+
 /// Parses `ACTION: header CONTENT from <client>; from=<S> to=<R> proto=P helo=<H>: TEXT`.
 pub(crate) fn content_check<'a>(queue_id: Option<QueueId<'a>>, text: &'a [u8]) -> Option<ContentCheck<'a>> {
+    let (check, content) = action_and_part(queue_id, text)?;
+    Some(match origin(content) {
+        Some((client, tail)) => with_tail(ContentCheck { client, ..check }, tail),
+        None => check,
+    })
+}
+
+/// Parses a delivery agent's `ACTION: header CONTENT: TEXT`, which names nobody: whatever looks like it is the sender's.
+///
+/// Source: Postfix `src/smtp/smtp_proto.c` (`smtp_hbc_logger`).
+pub(crate) fn delivery_check<'a>(queue_id: Option<QueueId<'a>>, text: &'a [u8]) -> Option<ContentCheck<'a>> {
+    action_and_part(queue_id, text).map(|(check, _)| check)
+}
+
+/// `ACTION: header `, and what follows.
+fn action_and_part<'a>(queue_id: Option<QueueId<'a>>, text: &'a [u8]) -> Option<(ContentCheck<'a>, &'a [u8])> {
     let (action, rest) = split_once(text, b": ")?;
     let action = action.strip_prefix(b"milter-").unwrap_or(action);
     let action = action.strip_prefix(b"header-").or_else(|| action.strip_prefix(b"body-")).unwrap_or(action);
@@ -44,11 +67,7 @@ pub(crate) fn content_check<'a>(queue_id: Option<QueueId<'a>>, text: &'a [u8]) -
         );
     let (part, content) = word(rest);
     let part_known = matches!(part, b"header" | b"body" | b"mime-error" | b"content") && part.len() < rest.len();
-    let check = ContentCheck { queue_id, action, part, ..ContentCheck::default() };
-    (known && part_known).then(|| match origin(content) {
-        Some((client, tail)) => with_tail(ContentCheck { client, ..check }, tail),
-        None => check,
-    })
+    (known && part_known).then(|| (ContentCheck { queue_id, action, part, ..ContentCheck::default() }, content))
 }
 
 /// How much of a content Postfix logs (200 bytes), its own words about a MIME error, and a client.
@@ -185,6 +204,14 @@ mod tests {
             "192.0.2.1",
             none,
         );
+    }
+
+    #[test]
+    fn delivery_agents_name_nobody() {
+        let text =
+            b"replace: header Subject: x from evil[198.51.100.7]; from=<a> to=<b> proto=ESMTP helo=<h>: Subject: y";
+        let found = delivery_check(None, text).unwrap();
+        assert_eq!(found, ContentCheck { action: b"replace", part: b"header", ..ContentCheck::default() });
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use crate::client::{Client, whole_client};
+use crate::content::delivery_check;
 use crate::event::Event;
 use crate::level::{Level, level};
 use crate::queue_id::{QueueId, prefix};
@@ -175,16 +176,11 @@ fn queued<'a>(queue_id: QueueId<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
     if let Some(found) = remote(Some(queue_id), rest) {
         return Some(Event::Remote(found));
     }
-    let known = [
-        "passing <",
-        "status=deferred (bounce failed)",
-        "breaking line ",
-        "message-id=",
-        "replacing ",
-        "mail for ",
-        "DSN",
-        "TLSRPT",
-    ];
+    if let Some(found) = delivery_check(Some(queue_id), rest) {
+        return Some(Event::ContentCheck(found));
+    }
+    let known =
+        ["passing <", "status=deferred (", "breaking line ", "message-id=", "replacing ", "mail for ", "DSN", "TLSRPT"];
     known.iter().any(|words| rest.starts_with(words.as_bytes())).then_some(Event::QueueNote(queue_id, rest))
 }
 
@@ -225,7 +221,13 @@ fn unqueued(text: &[u8]) -> Option<Event<'_>> {
     if text.starts_with(b"SASL authentication failed") {
         return Some(Event::RelayhostSaslFailed(None, text));
     }
-    let known = ["initializing the client-side TLS", "disabling TLS support", "delivery ", "SSL_connect:"];
+    let known = [
+        "initializing the client-side TLS",
+        "discarding EHLO keywords: ",
+        "disabling TLS support",
+        "delivery ",
+        "SSL_connect:",
+    ];
     if known.iter().any(|words| text.starts_with(words.as_bytes())) { Some(Event::Other("note")) } else { common(text) }
 }
 
@@ -359,6 +361,9 @@ mod tests {
             ("0F5383D12: enabling PIX workarounds: disable_esmtp for h[192.0.2.1]:25", "remote_note"),
             ("0F5383D12: passing <u@x> to transport=local", "queue_note"),
             ("0F5383D12: status=deferred (bounce failed)", "queue_note"),
+            ("0F5383D12: status=deferred (trace failed)", "queue_note"),
+            ("0F5383D12: replace: header Subject: x: Subject: y", "content_check"),
+            ("discarding EHLO keywords: CHUNKING", "note"),
             ("warning: 0F5383D12: defer service failure", "queue_warning"),
             ("warning: TLS library problem: error:14082174:SSL routines:dh key too small:", "tls_library"),
             ("warning: numeric domain name in resource data of MX record for x.example: 192.0.2.1", "warning"),

@@ -208,6 +208,7 @@ fn by_content(text: &[u8]) -> Option<Event<'_>> {
     let mut second_best = None;
     for parse in grammars {
         match parse(text) {
+            Some(Event::ContentCheck(found)) => return Some(Event::ContentCheck(found.of_any_program())),
             Some(event) if !vague(&event) => return Some(event),
             found => second_best = second_best.or(found),
         }

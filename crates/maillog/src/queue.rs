@@ -153,9 +153,17 @@ pub(crate) fn bounce(text: &[u8]) -> Option<Event<'_>> {
     if let Some((what, new)) = split_once(rest, b" notification: ") {
         return Some(Event::Notification(id, what, QueueId::new(new)?));
     }
-    // Postfix 3.11 on: `sender notification failed to <A>: why`.
-    let failed = rest.starts_with(b"sender notification failed") || rest.starts_with(b"postmaster notification failed");
-    (failed || rest.starts_with(b"status=")).then_some(Event::QueueNote(id, rest))
+    let starts = [
+        // Postfix 3.11 on, with the address it was for.
+        "sender notification failed",
+        "postmaster notification failed",
+        "postmaster notice failed while ",
+        "undeliverable postmaster notification discarded",
+        "not sending trace/success notification ",
+        "no trace file -- ",
+        "status=",
+    ];
+    starts.iter().any(|words| rest.starts_with(words.as_bytes())).then_some(Event::QueueNote(id, rest))
 }
 
 /// `postsuper`: one line for each queue file, and totals.
@@ -174,13 +182,20 @@ pub(crate) fn postsuper(text: &[u8]) -> Option<Event<'_>> {
 
 /// `Deleted: N messages` and its kin.
 fn postsuper_note(text: &[u8]) -> Option<Event<'_>> {
-    let totals =
-        ["Deleted", "Requeued", "Placed on hold", "Released from hold", "Expired", "Renamed to match inode number"];
+    let totals = [
+        "Deleted",
+        "Requeued",
+        "Placed on hold",
+        "Released from hold",
+        "Expired",
+        "Force-expired",
+        "Renamed to match inode number",
+    ];
     let total = split_once(text, b": ").filter(|(_, rest)| number(rest).is_some());
     if total.is_some_and(|(what, _)| totals.iter().any(|known| what == known.as_bytes())) {
         return Some(Event::Other("postsuper"));
     }
-    let renamed = text.starts_with(b"renamed file ") || text.starts_with(b"scanning ");
+    let renamed = text.starts_with(b"renamed file ") || text.starts_with(b"removed file ");
     if renamed { Some(Event::Other("postsuper")) } else { note(text) }
 }
 
@@ -247,6 +262,8 @@ mod tests {
         }
         check(bounce, "0F5383D12: sender non-delivery notification: what?", "unknown");
         check(bounce, "0F5383D12: sender notification failed to <a@x>: no room", "queue_note");
+        check(bounce, "0F5383D12: postmaster notice failed while bouncing to a@x", "queue_note");
+        check(bounce, "0F5383D12: undeliverable postmaster notification discarded", "queue_note");
         check(postsuper, "0F5383D12: removed", "removed");
         check(postsuper, "0F5383D12: placed on hold", "held");
         check(postsuper, "0F5383D12: released from hold", "released");
@@ -254,6 +271,8 @@ mod tests {
         check(postsuper, "0F5383D12: expired", "marked_expired");
         check(postsuper, "0F5383D12: lost", "unknown");
         check(postsuper, "Deleted: 1 message", "postsuper");
+        check(postsuper, "Force-expired: 3 messages", "postsuper");
+        check(postsuper, "removed file maildrop/x", "postsuper");
         check(postsuper, "Lost: 1 message", "unknown");
     }
 

@@ -114,10 +114,12 @@ fn broken(text: &[u8]) -> Option<Parts<'_>> {
 
 /// Handshakes that failed and certificates that did not fit.
 fn tls(text: &[u8]) -> Option<Parts<'_>> {
-    let starts: [&[u8]; 4] = [
+    let starts: [&[u8]; 6] = [
         b"SSL_connect error to ",
         b"certificate verification failed for ",
         b"server certificate verification failed for ",
+        b"client certificate verification failed for ",
+        b"CA certificate verification failed for ",
         b"certificate peer name verification failed for ",
     ];
     let rest = starts.iter().find_map(|start| text.strip_prefix(*start))?;
@@ -128,7 +130,13 @@ fn tls(text: &[u8]) -> Option<Parts<'_>> {
 
 /// `TLS is required, but was not offered by host H[A]` and its kin, which are reasons for a delivery as well.
 fn required(text: &[u8]) -> Option<Parts<'_>> {
-    let starts = ["TLS is required, but ", "Cannot start TLS: ", "Server certificate not ", "server certificate "];
+    let starts = [
+        "TLS is required, but ",
+        "SMTPUTF8 is required, but ",
+        "Cannot start TLS: ",
+        "Server certificate not ",
+        "server certificate ",
+    ];
     let known = starts.iter().any(|start| text.starts_with(start.as_bytes()));
     let server = split_once(text, b"host ").and_then(|(_, rest)| peer(rest)).map(|(server, _)| server);
     known.then_some((RemoteKind::Tls, server, text))

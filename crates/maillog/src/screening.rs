@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::level::{Level, level};
 use crate::policy::policy;
 use crate::queue_id::prefix;
-use crate::scan::{rsplit_once, split_once, word};
+use crate::scan::{contains, rsplit_once, split_once, word};
 use crate::service::common;
 use crate::smtpd::tls_event;
 
@@ -100,7 +100,9 @@ fn stage(after: &[u8]) -> Option<&[u8]> {
 
 fn postscreen_note(text: &[u8]) -> Option<Event<'_>> {
     let starts = ["entering STRESS mode", "leaving STRESS mode", "cache ", "close database ", "whitelisting "];
-    let known = level(text).0 != Level::Info || starts.iter().any(|words| text.starts_with(words.as_bytes()));
+    let keywords = text.starts_with(b"[") && contains(text, b": discarding EHLO keywords: ");
+    let known =
+        level(text).0 != Level::Info || keywords || starts.iter().any(|words| text.starts_with(words.as_bytes()));
     if known { Some(Event::Other("postscreen_note")) } else { common(text) }
 }
 
@@ -199,6 +201,7 @@ mod tests {
                 "cache btree:/var/lib/postfix/postscreen_cache full cleanup: retained=2 dropped=7 entries",
                 "postscreen_note",
             ),
+            ("[192.0.2.1]:4711: discarding EHLO keywords: CHUNKING", "postscreen_note"),
             ("what is this", "unknown"),
             ("PASSED [192.0.2.1]:4711", "unknown"),
             ("PASS NEW 192.0.2.1", "unknown"),

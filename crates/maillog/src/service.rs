@@ -31,7 +31,8 @@ pub(crate) fn common(text: &[u8]) -> Option<Event<'_>> {
     ];
     let known = starts.iter().any(|words| text.starts_with(words.as_bytes()))
         || contains(text, b" has changed -- restarting")
-        || contains(text, b" has changed -- finishing up");
+        || contains(text, b" has changed - finishing in the background")
+        || contains(text, b": using backwards-compatible default setting ");
     known.then_some(Event::Other("note"))
 }
 
@@ -93,6 +94,7 @@ fn helper_note(text: &[u8]) -> bool {
         "To set up ",
         // tlsmgr, tlsproxy
         "initializing ",
+        "exiting to reopen external entropy source ",
         "SSL_accept:",
         // postalias, postmap, nbdb_reindexd, postlogd
         "successfully executed ",
@@ -132,6 +134,7 @@ mod tests {
         check(helper, "fatal: alice(1000): queue file write error", "fatal");
         check(helper, "table hash:/etc/postfix/transport(0,lock|fold_fix) has changed -- restarting", "note");
         check(helper, "what is this", "unknown");
+        check(master, "/etc/postfix/master.cf: line 17: using backwards-compatible default setting chroot=y", "note");
         check(
             common,
             "warning: database /etc/postfix/virtual.db is older than source file /etc/postfix/virtual",

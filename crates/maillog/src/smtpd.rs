@@ -352,6 +352,20 @@ fn harmless_warning(text: &[u8]) -> Option<Event<'_>> {
         "premature end-of-input",
         "psc_",
         "valid_hostname: ",
+        "don't know ",
+        "ignoring non-empty ",
+        "support for restriction ",
+        "relay_clientcerts: ",
+        "received garbage from proxy ",
+        "bad IPv",
+        "bad TCP ",
+        "bad ETRN ",
+        "NOQUEUE: ",
+        "remove before-queue filter speed-adjust log ",
+        "using backwards-compatible default setting ",
+        "unable to connect to the ",
+        "Both ",
+        "mapping DSN status ",
     ])
     .then_some(Event::Other("warning"))
 }
@@ -452,6 +466,9 @@ fn plain(text: &[u8]) -> Option<Event<'_>> {
             "auto_clnt_",
             "generic_checks: ",
             "certificate verification ",
+            "mapping DSN status ",
+            "relay_clientcerts: ",
+            "Relaying allowed for certified client: ",
         ];
         let listed = known.iter().any(|words| text.starts_with(words.as_bytes()))
             || contains(text, b" has changed -- restarting")

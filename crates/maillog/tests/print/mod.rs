@@ -312,6 +312,7 @@ pub(crate) const QUOTING: &[(&str, &str)] = &[
     ("postfix/pickup", "0F5383D12: uid=0 from=<{text}>"),
     ("postfix/smtp", "0F5383D12: host mx.example[198.51.100.1] said: 554 {text} (in reply to DATA command)"),
     ("postfix/smtp", "0F5383D12: host mx.example[198.51.100.1] refused to talk to me: 554 {text}"),
+    ("postfix/smtp", "0F5383D12: warning: header Subject: {text}: words"),
     ("postfix/smtp", "0F5383D12: passing <{text}> to transport=local"),
     ("postfix/smtpd", "warning: Illegal address syntax from {client} in RCPT command: <{text}>"),
     (
