@@ -97,10 +97,20 @@ fn nothing(by: Examiner, result: &[u8]) -> Examination<'_> {
 fn amavis(text: &[u8]) -> Option<Examination<'_>> {
     let (_, rest) = split_once(text.strip_prefix(b"(")?, b") ")?;
     let decided = rest.starts_with(b"Passed ") || rest.starts_with(b"Blocked ");
-    let (head, tail) = split_once(rest, b" <").filter(|_| decided)?;
+    let (head, _) = split_once(rest, b" <").filter(|_| decided)?;
     let result = head.get(..head.iter().position(|b| matches!(b, b'{' | b',' | b'('))?)?.trim_ascii_end();
-    let found = Examination { client: first_client(head), ..nothing(Examiner::ContentFilter, result) };
-    Some(amavis_envelope(found, rest.get(rest.len() - tail.len() - 1..)?))
+    let found = Examination { next_queue_id: queued_as(rest), ..nothing(Examiner::ContentFilter, result) };
+    // The names of banned attachments stand before all else, and may look like it.
+    if result.ends_with(b" BANNED") {
+        return Some(found);
+    }
+    Some(amavis_envelope(Examination { client: first_client(head), ..found }, rest.get(head.len() + 1..)?))
+}
+
+/// What follows the Message-ID is amavis's own, so this is the one behind the last `mail_id`.
+fn queued_as(text: &[u8]) -> Option<QueueId<'_>> {
+    let (_, own) = rsplit_once(text, b", mail_id: ")?;
+    QueueId::new(alphanumeric(split_once(own, b", queued_as: ")?.1))
 }
 
 /// The first `[A]` or `[A]:P` behind the category, before all text of the sender's.
@@ -109,12 +119,8 @@ fn first_client(head: &[u8]) -> Option<Client<'_>> {
     client(head.get(at + 1..)?).map(|(client, _)| client).filter(|client| client.ip().is_some())
 }
 
-/// `<S> -> <R>,<R>, …`. What follows the Message-ID is amavis's own, so `queued_as` is the one behind the last `mail_id`.
+/// `<S> -> <R>,<R>[, quarantine: …][, Queue-ID: Q][, Message-ID: <M>]…`.
 fn amavis_envelope<'a>(found: Examination<'a>, text: &'a [u8]) -> Examination<'a> {
-    let next_queue_id = rsplit_once(text, b", mail_id: ")
-        .and_then(|(_, own)| split_once(own, b", queued_as: "))
-        .and_then(|(_, id)| QueueId::new(alphanumeric(id)));
-    let found = Examination { next_queue_id, ..found };
     let Some((from, rest)) = address(text) else { return found };
     let found = Examination { from: Some(from), ..found };
     let Some((to, rest)) = rest.strip_prefix(b" -> ").and_then(address) else { return found };
@@ -188,8 +194,8 @@ fn spf(text: &[u8]) -> Option<Examination<'_>> {
     if !matches!(result, b"Pass" | b"Fail" | b"Softfail" | b"Neutral" | b"None" | b"Temperror" | b"Permerror") {
         return None;
     }
-    // Behind it comes what the client said; before it only how we looked.
-    let ip = split_once(rest, b"client-ip=").map(|(_, ip)| ip)?;
+    // Behind it comes what the client said, and before it perhaps a piece of a broken SPF record.
+    let ip = only(rest, b"client-ip=")?;
     let client = Client::bare(ip.get(..ip.iter().position(|b| matches!(b, b';' | b' ' | b','))?)?)?;
     Some(Examination { client: Some(client), ..nothing(Examiner::Spf, result) })
 }
@@ -262,6 +268,8 @@ mod tests {
         );
         let text = "(1-2) Blocked SPAM {RejectedInbound}, [192.0.2.1]:4711 <a@x> -> <b@y>, Message-ID: <m, Queue-ID: BAD0000001, queued_as: BAD0000002>, mail_id: abc, Hits: 9, size: 1, 5 ms";
         assert_eq!(shown(&read("amavis", text))[..2], ["-", "-"]);
+        let text = "(1-2) Blocked BANNED (.exe,x [198.51.100.7] <v@w> -> <v@w>, Queue-ID: BAD0000001, .exe) {RejectedInbound}, [192.0.2.1]:4711 <a@x> -> <b@y>, Queue-ID: 0F5383D12, mail_id: abc, size: 1, 5 ms";
+        assert_eq!(shown(&read("amavis", text)), ["-", "-", "-", "-", "Blocked BANNED", "-", "-"]);
     }
 
     #[test]
@@ -290,7 +298,7 @@ mod tests {
 
     #[test]
     fn policies() {
-        let text = "prepend Received-SPF: Pass (mailfrom) identity=mailfrom; client-ip=192.0.2.1; helo=client-ip=198.51.100.7; envelope-from=a@x; receiver=b@y";
+        let text = "prepend Received-SPF: Pass (mailfrom) identity=mailfrom; client-ip=192.0.2.1; helo=h; envelope-from=a@x; receiver=b@y";
         assert_eq!(shown(&read("policyd-spf", text)), ["-", "-", "-", "192.0.2.1", "Pass", "-", "-"]);
         let text = "Softfail; identity=mailfrom; client-ip=2001:db8::1; helo=h; envelope-from=a@x; receiver=b@y";
         assert_eq!(shown(&read("policyd-spf", text)), ["-", "-", "-", "2001:db8::1", "Softfail", "-", "-"]);
@@ -310,6 +318,11 @@ mod tests {
             ("opendkim", "0F5383D1"),
             ("policyd-spf", "550 5.7.23 Message rejected due to: SPF fail - not authorized. client-ip=198.51.100.7;"),
             ("policyd-spf", "Pass; identity=helo"),
+            ("policyd-spf", "Pass; identity=helo; client-ip=192.0.2.1; helo=client-ip=198.51.100.7; receiver=b@y"),
+            (
+                "policyd-spf",
+                "Permerror (what is client-ip=198.51.100.7;) identity=mailfrom; client-ip=192.0.2.1; helo=h",
+            ),
             ("postgrey", "cleaning up old logs..."),
             ("postgrey", "action=pass, reason=x, client_address=nobody, sender=a, recipient=b"),
             ("sshd", "0F5383D12: words"),

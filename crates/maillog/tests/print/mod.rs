@@ -328,7 +328,12 @@ pub(crate) const QUOTING: &[(&str, &str)] = &[
         "rspamd",
         "<a1>; task; rspamd_task_write_log: id: <{text}>, qid: <0F5383D12>, ip: {ip}, user: {text}, from: <{text}>, (default: F (no action): [0.1/15.0] [SUBJ{{text};}]), len: 1",
     ),
+    (
+        "amavis",
+        "(1-2) Blocked BANNED (.exe,{text}) {RejectedInbound}, [{ip}]:4711 [{ip}] <a@x> -> <b@y>, Queue-ID: 0F5383D12, mail_id: abc, Hits: -, size: 1, 5 ms",
+    ),
     ("opendkim", "0F5383D12: key retrieval failed (s={text}, d={text})"),
+    ("policyd-spf", "Permerror (unknown mechanism: {text}) identity=mailfrom; client-ip={ip}; helo=h; receiver=b"),
     ("policyd-spf", "Softfail; identity=mailfrom; client-ip={ip}; helo={text}; envelope-from={text}; receiver={text}"),
     ("postgrey", "action=greylist, reason=new, client_name=h, client_address={ip}, sender={text}, recipient={text}"),
     ("dovecot", "lmtp(a@x)<1><s>: msgid=<{text}>: saved mail to INBOX"),
@@ -401,6 +406,11 @@ pub(crate) const LINKING: &[(&str, &str, &[&str])] = &[
         "amavis",
         "(1-2) Blocked SPAM {DiscardedInbound}, [192.0.2.1]:4711 <{address}> -> <{address}>, Message-ID: <{id}>, mail_id: abc, Hits: 9, size: 1, 5 ms",
         &[],
+    ),
+    (
+        "amavis",
+        "(1-2) Blocked BANNED (.exe,{id}) {RejectedInbound}, [192.0.2.1]:4711 <{address}> -> <{address}>, Queue-ID: 0F5383D12, Message-ID: <{id}>, mail_id: abc, Hits: -, size: 1, 5 ms",
+        &["0F5383D12"],
     ),
     (
         "rspamd",
