@@ -148,7 +148,12 @@ fn counters(text: &[u8]) -> Counters {
     for (at, byte) in text.iter().enumerate() {
         match byte {
             b' ' => start = at + 1,
-            b'=' => counters.add(text.get(start..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
+            b'=' => {
+                let key = text.get(start..at).unwrap_or_default();
+                if let Some(counter) = counters.named(key) {
+                    counter.add(text.get(at + 1..).unwrap_or_default());
+                }
+            }
             _ => {}
         }
     }
@@ -156,22 +161,29 @@ fn counters(text: &[u8]) -> Counters {
 }
 
 impl Counters {
-    /// Takes in `key=ok[/tried]`.
+    /// The counter of a command; `None` for those that tell nothing here.
     #[inline]
-    fn add(&mut self, key: &[u8], value: &[u8]) {
-        let counter = match key {
-            b"auth" => &mut self.auth,
-            b"starttls" => &mut self.starttls,
-            b"mail" => &mut self.mail,
-            b"rcpt" => &mut self.rcpt,
-            b"helo" | b"ehlo" => &mut self.hello,
-            b"commands" => &mut self.commands,
-            _ => return,
-        };
-        // Only HELO and EHLO share one.
-        if let Some(count) = count(value) {
-            *counter =
-                Count { ok: counter.ok.saturating_add(count.ok), tried: counter.tried.saturating_add(count.tried) };
+    fn named(&mut self, key: &[u8]) -> Option<&mut Count> {
+        // The first byte tells nearly all of them apart.
+        match key.first()? {
+            b'a' if key == b"auth" => Some(&mut self.auth),
+            b's' if key == b"starttls" => Some(&mut self.starttls),
+            b'm' if key == b"mail" => Some(&mut self.mail),
+            b'r' if key == b"rcpt" => Some(&mut self.rcpt),
+            b'h' | b'e' if matches!(key, b"helo" | b"ehlo") => Some(&mut self.hello),
+            b'c' if key == b"commands" => Some(&mut self.commands),
+            _ => None,
+        }
+    }
+}
+
+impl Count {
+    /// Takes in `ok[/tried]`. Only HELO and EHLO share a counter.
+    #[inline]
+    fn add(&mut self, value: &[u8]) {
+        if let Some(more) = count(value) {
+            self.ok = self.ok.saturating_add(more.ok);
+            self.tried = self.tried.saturating_add(more.tried);
         }
     }
 }
