@@ -181,18 +181,20 @@ impl Tracer {
     /// Takes the next line. Output: the session it belongs to, if it belongs to one.
     pub fn line(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         self.tick(line.time, sink);
+        if self.messages.follow().notes(&line.event) {
+            self.queue_line(line, sink);
+        }
         match line.event {
             Event::Removed(_)
             | Event::Delivery(_)
             | Event::Expired(..)
             | Event::MessageId(..)
             | Event::Active(..)
-            | Event::Pickup(..)
-            | Event::ContentCheck(Some(_), _)
+            | Event::Queue(..)
+            | Event::Pickup(_)
             | Event::Notification(..) => {
                 self.queue_line(line, sink);
-                // `smtpd` checks content, too, in its session.
-                if matches!(line.event, Event::ContentCheck(..)) { self.session(&line.record) } else { None }
+                None
             }
             Event::Accepted(acceptance) if !Self::wants(&line.event) && self.messages.follow().is_all() => {
                 self.accepted_from_stranger(line, &acceptance, sink);

@@ -46,9 +46,25 @@ impl Follow {
             }
             Event::MessageId(..)
             | Event::Active(..)
-            | Event::Pickup(..)
-            | Event::ContentCheck(Some(_), _)
+            | Event::Pickup(_)
+            | Event::Queue(..)
             | Event::Notification(..) => self.is_all(),
+            _ => self.notes(event),
+        }
+    }
+
+    /// Whether it is an event of another kind that says something about a message besides: it is put on hold, or there is
+    /// trouble with it.
+    #[inline]
+    pub(crate) fn notes(self, event: &Event<'_>) -> bool {
+        match event {
+            Event::ContentCheck(check) => self.is_all() && check.queue_id.is_some(),
+            Event::Policy(Some(_), _) => self.is_all(),
+            Event::QueueWarning(..)
+            | Event::QueueNote(..)
+            | Event::Remote(_)
+            | Event::Gone { queue_id: Some(_), .. }
+            | Event::RelayhostSaslFailed(Some(_), _) => self.keeps_detail(),
             _ => false,
         }
     }

@@ -78,7 +78,7 @@ pub enum Origin {
     /// A local user, through `sendmail`.
     Local {
         /// The user's number.
-        uid: Option<u32>,
+        uid: u32,
     },
     /// A notice that Postfix wrote about another message: `sender non-delivery`, `sender delay`, ….
     Notice {
@@ -163,6 +163,8 @@ pub enum End {
     Expired,
     /// An admin deleted it (`postsuper -d`).
     Deleted,
+    /// An admin put it in the queue again (`postsuper -r`), under another queue id.
+    Requeued,
     /// Given up before it was in the queue: the client broke off, or `cleanup` discarded or refused it.
     Canceled,
     /// Its end is not in the log: its queue id is in use again.
@@ -181,6 +183,7 @@ impl End {
             Self::Removed => "removed",
             Self::Expired => "expired",
             Self::Deleted => "deleted",
+            Self::Requeued => "requeued",
             Self::Canceled => "canceled",
             Self::Missing => "end_missing",
             Self::GivenUp => "given_up",

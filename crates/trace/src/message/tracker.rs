@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::hash::BuildHasher as _;
 
 use foldhash::HashMapExt as _;
-use maillog::{Acceptance, Delivery, Event, Program, QueueId, program};
+use maillog::{Acceptance, Delivery, Event, Pickup, Program, QueueAction, QueueId, program};
 
 use crate::Map;
 use crate::attempt::Where;
@@ -63,6 +63,8 @@ pub(super) struct File {
     story: Option<u64>,
     /// The queue manager has said that it gives up.
     expired: bool,
+    /// It has been on hold: it is in the queue, even if the queue manager has not had it.
+    held: bool,
     /// `Logins` only: it came from this host itself, and belongs to no followed message so far.
     unclaimed: bool,
     /// Until when a message made from it is waited for, after its own end.
@@ -259,7 +261,7 @@ impl Messages {
                     self.removed(slot, line);
                 }
             }
-            Event::Expired(id, sender) => {
+            Event::Expired(id, sender, _) => {
                 if let Some(slot) = at(self, id)
                     && let Some(file) = self.files.get_mut(slot as usize)
                 {
@@ -271,27 +273,73 @@ impl Messages {
             _ if !self.follow.is_all() => {}
             Event::MessageId(id, message_id) => self.message_id(place, id, message_id, line),
             Event::Active(id, sender, size, nrcpt) => self.activated(place, id, (sender, size, nrcpt), line),
-            Event::Pickup(id, sender) => {
-                let slot = self.begun(place, id, line.id, line.time);
-                if let Some(file) = self.files.get_mut(slot as usize) {
-                    file.message.origin = Origin::Local { uid: None };
-                    file.message.set_sender(sender);
-                }
-                self.came_in(slot);
-                self.make_room(slot);
-            }
-            Event::ContentCheck(Some(id), b"hold" | b"HOLD") => {
+            Event::Pickup(pickup) => self.picked_up(place, &pickup, line),
+            Event::Queue(id, action) => {
                 if let Some(slot) = at(self, id) {
-                    self.change(slot, |message| message.end = End::Held);
+                    self.acted_on(slot, action, line.time);
                 }
             }
-            Event::ContentCheck(Some(id), _) => drop(at(self, id)),
             Event::Notification(id, what, new) => {
                 let (Some(parent), Some(child)) = (at(self, id), at(self, new)) else { return };
                 self.made_from(parent, child, LinkKind::Notice, Origin::Notice { what: what.into() });
             }
-            _ => {}
+            event => self.noted(place, &event, line),
         }
+    }
+
+    /// A line that says something besides. It begins no message: it may be about one that was never there.
+    fn noted(&mut self, place: Place<'_>, event: &Event<'_>, line: &Line<'_>) {
+        let (id, action, sender): (_, &[u8], _) = match event {
+            Event::ContentCheck(check) => (check.queue_id, check.action, check.from),
+            Event::Policy(id, policy) => (*id, policy.action, policy.from),
+            Event::QueueWarning(id, _) | Event::QueueNote(id, _) => (Some(*id), b"", None),
+            Event::Remote(remote) => (remote.queue_id, b"", None),
+            Event::Gone { queue_id, .. } => (*queue_id, b"", None),
+            Event::RelayhostSaslFailed(id, _) => (*id, b"", None),
+            _ => (None, b"", None),
+        };
+        let Some(slot) = id.and_then(|id| self.find(place.host, id.as_bytes())) else { return };
+        self.touch(slot, line.id, line.time);
+        if let Some(sender) = sender {
+            self.change(slot, |message| message.set_sender(sender));
+        }
+        if matches!(action, b"hold" | b"milter-hold") {
+            self.acted_on(slot, QueueAction::Held, line.time);
+        }
+    }
+
+    /// `postsuper` and others did something to a queue file.
+    fn acted_on(&mut self, slot: u32, action: QueueAction, time: i64) {
+        let now = self.now;
+        let Some(file) = self.files.get_mut(slot as usize).filter(|file| file.state == State::Open) else { return };
+        match action {
+            QueueAction::Held => (file.message.end, file.held) = (End::Held, true),
+            QueueAction::Released if file.message.end == End::Held => file.message.end = End::InQueue,
+            QueueAction::Requeued => {
+                file.message.end = End::Requeued;
+                file.message.ended = Some(time);
+                file.state = State::Closing;
+                let handle = Handle { slot, number: file.message.number };
+                self.close(now, handle);
+            }
+            QueueAction::Released | QueueAction::MarkedExpired | QueueAction::Skipped => {}
+        }
+    }
+
+    fn picked_up(&mut self, place: Place<'_>, pickup: &Pickup<'_>, line: &Line<'_>) {
+        let before = pickup.orig_queue_id.and_then(|id| self.find(place.host, id.as_bytes()));
+        let slot = self.begun(place, pickup.queue_id, line.id, line.time);
+        if let Some(file) = self.files.get_mut(slot as usize) {
+            let again = pickup.orig_queue_id.is_some();
+            file.message.origin = if again { Origin::Requeue } else { Origin::Local { uid: pickup.uid } };
+            file.message.set_sender(pickup.from);
+        }
+        if let Some(before) = before.filter(|before| *before != slot) {
+            self.acted_on(before, QueueAction::Requeued, line.time);
+            self.link(before, slot, LinkKind::Requeue);
+        }
+        self.came_in(slot);
+        self.make_room(slot);
     }
 
     /// The log is over: everything is told as it is.
@@ -368,7 +416,8 @@ impl Messages {
         file.message.host = place.names.string(place.host);
         file.message.tag = place.names.string(place.tag);
         (file.key, file.host, file.state) = (key, place.host, State::Open);
-        (file.story, file.expired, file.unclaimed, file.awaits) = (None, false, false, i64::MIN);
+        (file.story, file.expired, file.held) = (None, false, false);
+        (file.unclaimed, file.awaits) = (false, i64::MIN);
         self.bytes += file.message.bytes();
         self.live += 1;
         self.keys.insert(key, slot);
@@ -771,6 +820,7 @@ impl File {
             state: State::Free,
             story: None,
             expired: false,
+            held: false,
             unclaimed: false,
             awaits: i64::MIN,
         }
@@ -783,6 +833,7 @@ impl File {
 
     /// The client broke off before the queue manager had it.
     fn never_queued(&self) -> bool {
-        self.message.activations == 0 && self.message.recipients().len() == 0 && self.message.origin != Origin::Unknown
+        let untouched = self.message.activations == 0 && self.message.recipients().len() == 0;
+        untouched && !self.held && self.message.origin != Origin::Unknown
     }
 }

@@ -166,6 +166,29 @@ fn a_filter_before_the_queue() {
     }
 }
 
+/// `postsuper -r` puts a message back to the start, under another queue id.
+#[test]
+fn put_in_the_queue_again() {
+    let told = told(
+        STORIES,
+        1_000,
+        &[
+            ("/smtpd", "AAAAA1: client=h[192.0.2.1]"),
+            ("/cleanup", "AAAAA1: message-id=<m@a>"),
+            ("/smtp", "AAAAA1: to=<x@b>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (no)"),
+            ("/postsuper", "AAAAA1: requeued"),
+            ("/pickup", "AAAAA2: uid=107 from=<s@a> orig_id=AAAAA1"),
+            ("/cleanup", "AAAAA2: message-id=<m@a>"),
+            ("/smtp", &format!("AAAAA2: to=<x@b>, {SENT} (250 ok)")),
+            ("/qmgr", "AAAAA2: removed"),
+        ],
+    );
+    let [story] = told.stories.as_slice() else { panic!("{} stories", told.stories.len()) };
+    assert_eq!(fates(story), [("x@b".to_owned(), Fate::Sent)]);
+    assert!(story.is_finished() && story.first().unwrap().end.name() == "requeued");
+    assert_eq!(story.first().unwrap().children[0].kind, LinkKind::Requeue);
+}
+
 #[test]
 fn ends() {
     let check = |rows: &[(&str, &str)], expected: &str| {
@@ -183,6 +206,9 @@ fn ends() {
     check(&[accepted, ("/cleanup", "AAAAA1: removed (canceled)")], "canceled");
     check(&[accepted, active], "in_queue");
     check(&[accepted, held], "held");
+    check(&[accepted, active, ("/postsuper", "AAAAA1: placed on hold")], "held");
+    check(&[accepted, held, ("/postsuper", "AAAAA1: released from hold")], "in_queue");
+    check(&[accepted, active, ("/postsuper", "AAAAA1: requeued")], "requeued");
     check(&[accepted, held, active], "in_queue");
     check(&[accepted, active, ("/postsuper", "AAAAA1: removed")], "deleted");
     check(&[accepted, active, ("/qmgr", "AAAAA1: removed")], "removed");
