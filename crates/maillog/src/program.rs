@@ -55,9 +55,8 @@ impl Program {
 #[must_use]
 #[inline]
 pub fn program(tag: Tag<'_>) -> Program {
-    // Half of all lines.
-    if tag.0.ends_with(b"/smtpd") {
-        return Program::Smtpd;
+    if let Some(program) = commonest(tag) {
+        return program;
     }
     match tag.daemon() {
         b"smtpd" | b"qmqpd" => Program::Smtpd,
@@ -82,6 +81,42 @@ pub fn program(tag: Tag<'_>) -> Program {
         name if name.starts_with(b"dovecot:") => Program::Dovecot,
         name if neighbour::is_neighbour(name) => Program::Neighbour,
         _ => Program::Other,
+    }
+}
+
+/// The programs that write nearly all lines, by the last eight bytes of the tag at once: every line is asked, some of them twice.
+#[inline]
+fn commonest(tag: Tag<'_>) -> Option<Program> {
+    const ENDS: [(End, Program); 8] = [
+        (End::new(b"/smtpd"), Program::Smtpd),
+        (End::new(b"/qmgr"), Program::Qmgr),
+        (End::new(b"/cleanup"), Program::Cleanup),
+        (End::new(b"/smtp"), Program::DeliveryAgent),
+        (End::new(b"/lmtp"), Program::DeliveryAgent),
+        (End::new(b"/local"), Program::DeliveryAgent),
+        (End::new(b"/virtual"), Program::DeliveryAgent),
+        (End::new(b"/pipe"), Program::DeliveryAgent),
+    ];
+    let last = u64::from_be_bytes(*tag.0.last_chunk()?);
+    ENDS.iter().find(|(end, _)| last & end.mask == end.bytes).map(|(_, program)| *program)
+}
+
+/// The end of a tag as a number: its bytes, and which of eight they are.
+struct End {
+    bytes: u64,
+    mask: u64,
+}
+
+impl End {
+    #[expect(clippy::indexing_slicing, reason = "evaluated when compiled: a wrong index does not compile")]
+    const fn new(text: &[u8]) -> Self {
+        let (mut bytes, mut mask, mut at) = (0, 0, 0);
+        while at < text.len() {
+            bytes = bytes << 8 | text[at] as u64;
+            mask = mask << 8 | 0xff;
+            at += 1;
+        }
+        Self { bytes, mask }
     }
 }
 
@@ -294,6 +329,17 @@ mod tests {
         check("Jun 17 10:25:14 mail amavis[1]: (1) Passed CLEAN", other);
         check("Jun 17 10:25:14 mail rsyslogd: imuxsock lost 42 messages from pid 7 due to rate-limiting", None);
         check("Jun 17 10:25:14 mail postfix/smtpd[1]: warning: x", None);
+    }
+
+    #[test]
+    fn commonest_programs_are_what_their_names_say() {
+        for name in ["smtpd", "qmgr", "cleanup", "smtp", "lmtp", "local", "virtual", "pipe"] {
+            for prefix in ["postfix/", "/", "postfix-out/submission/", "x/y"] {
+                let tag = format!("{prefix}{name}");
+                let whole = tag.strip_prefix("x/y").map_or(program(Tag(name.as_bytes())), |_| Program::Other);
+                assert_eq!(program(Tag(tag.as_bytes())), whole, "{tag}");
+            }
+        }
     }
 
     #[test]
