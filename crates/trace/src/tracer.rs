@@ -703,6 +703,7 @@ impl Tracer {
                 username: Some(username.into()),
             })));
         }
+        session.before_queue = session.before_queue.saturating_add(u32::from(acceptance.queue_id.is_none()));
         let queue_id = acceptance.queue_id.map(|id| id.as_bytes().into());
         self.push(Held::Accepted { at: Box::new(at.clone()), username: username.into(), queue_id });
         self.messages.accepted(Arrival {
@@ -716,7 +717,9 @@ impl Tracer {
     fn proxied(&mut self, key: Key, session: &mut Session, line: &Line<'_>, reply: &[u8]) {
         let Some(id) = maillog::queued_as(reply) else { return };
         let at = self.place(key, session, line.id, line.time);
-        self.messages.proxied(key.host, id, at, session.username.as_deref());
+        let username = session.username.as_deref().filter(|_| session.before_queue > 0);
+        session.before_queue = session.before_queue.saturating_sub(1);
+        self.messages.proxied(key.host, id, at, username);
     }
 
     fn refusal(&mut self, key: Key, session: &mut Session, line: &Line<'_>, policy: &Policy<'_>) -> Refusal {

@@ -5,7 +5,10 @@
 //! message only together with its host, and only until then.
 
 mod delay;
+mod ends;
+mod files;
 mod links;
+mod parts;
 mod record;
 mod story;
 mod tracker;
@@ -14,7 +17,8 @@ use std::rc::Rc;
 
 use maillog::Event;
 
-pub use record::{End, Fate, FromClient, Link, LinkKind, Message, Origin, Recipient, Try};
+pub use parts::{End, Fate, FromClient, Link, LinkKind, Origin, Recipient, Try};
+pub use record::Message;
 pub use story::Story;
 pub(crate) use tracker::{Arrival, Bounds, Messages, Place};
 

@@ -6,7 +6,8 @@ use foldhash::HashMapExt as _;
 
 use crate::Map;
 use crate::attempt::Where;
-use crate::message::record::{Fate, FromClient, LinkKind, Message};
+use crate::message::parts::{Fate, FromClient, LinkKind};
+use crate::message::record::Message;
 
 /// One mail with all its queue files, in the order in which they were first seen.
 #[derive(Clone, Debug)]
