@@ -21,6 +21,8 @@ pub(crate) enum Origin {
     Notification,
     /// Another Postfix of ours relayed it.
     Hop,
+    /// `postsuper -r` put it through the queue again.
+    Requeued,
 }
 
 /// How the log leaves a queue file.
@@ -31,6 +33,8 @@ pub(crate) enum End {
     Removed,
     /// `postsuper -d` deleted it.
     Deleted,
+    /// `postsuper -r` made another file of it.
+    Requeued,
     /// It is on hold.
     Held,
     /// It waits for another try.
@@ -179,7 +183,9 @@ pub(crate) struct Messages {
     pub(crate) expired: u32,
     /// Taken, and deleted by `postsuper`.
     pub(crate) deleted: u32,
-    /// Taken, and neither removed nor deleted; also on hold.
+    /// Taken, and made another file by `postsuper`.
+    pub(crate) requeued: u32,
+    /// Taken, and none of these; also on hold.
     pub(crate) in_queue: u32,
     /// Files that were put on hold and never taken.
     pub(crate) never_active: u32,
@@ -222,6 +228,7 @@ impl Messages {
         match file.end {
             End::Removed => self.removed += 1,
             End::Deleted => self.deleted += 1,
+            End::Requeued => self.requeued += 1,
             End::Held | End::Queued => self.in_queue += 1,
         }
         self.expired += u32::from(file.has_expired());
@@ -255,7 +262,8 @@ mod tests {
             file("E").to("b@x", Status::Deferred, 1).end(End::Deleted),
         ];
         let report = Report::of(&files, 2);
-        let messages = Messages { received: 4, removed: 2, expired: 1, deleted: 1, in_queue: 1, never_active: 1 };
+        let messages =
+            Messages { received: 4, removed: 2, expired: 1, deleted: 1, requeued: 0, in_queue: 1, never_active: 1 };
         assert_eq!(report.messages, messages);
         assert_eq!(report.recipients, ByStatus { sent: 1, deferred: 2, bounced: 1, expired: 1 });
         assert_eq!(report.deliveries, ByStatus { sent: 1, deferred: 2 + 4 + 2 + 1, bounced: 1, expired: 0 });
