@@ -181,14 +181,14 @@ pub(crate) struct Messages {
     pub(crate) removed: u32,
     /// Of those, too old.
     pub(crate) expired: u32,
-    /// Taken, and deleted by `postsuper`.
+    /// Deleted by `postsuper`, taken before or not.
     pub(crate) deleted: u32,
-    /// Taken, and made another file by `postsuper`.
+    /// Made another file by `postsuper`.
     pub(crate) requeued: u32,
-    /// Taken, and none of these; also on hold.
+    /// Still there, taken or not.
     pub(crate) in_queue: u32,
-    /// Files that were put on hold and never taken.
-    pub(crate) never_active: u32,
+    /// Of these, on hold.
+    pub(crate) held: u32,
 }
 
 /// Counts by status.
@@ -220,16 +220,16 @@ impl Report {
 
 impl Messages {
     fn add(&mut self, file: &QueueFile) {
-        if !file.active {
-            self.never_active += 1;
-            return;
-        }
-        self.received += 1;
+        self.received += u32::from(file.active);
         match file.end {
             End::Removed => self.removed += 1,
             End::Deleted => self.deleted += 1,
             End::Requeued => self.requeued += 1,
-            End::Held | End::Queued => self.in_queue += 1,
+            End::Queued => self.in_queue += 1,
+            End::Held => {
+                self.in_queue += 1;
+                self.held += 1;
+            }
         }
         self.expired += u32::from(file.has_expired());
     }
@@ -262,8 +262,7 @@ mod tests {
             file("E").to("b@x", Status::Deferred, 1).end(End::Deleted),
         ];
         let report = Report::of(&files, 2);
-        let messages =
-            Messages { received: 4, removed: 2, expired: 1, deleted: 1, requeued: 0, in_queue: 1, never_active: 1 };
+        let messages = Messages { received: 4, removed: 2, expired: 1, deleted: 1, requeued: 0, in_queue: 2, held: 1 };
         assert_eq!(report.messages, messages);
         assert_eq!(report.recipients, ByStatus { sent: 1, deferred: 2, bounced: 1, expired: 1 });
         assert_eq!(report.deliveries, ByStatus { sent: 1, deferred: 2 + 4 + 2 + 1, bounced: 1, expired: 0 });

@@ -31,7 +31,7 @@ pub struct Report {
     /// Messages that a local alias made.
     pub forwarded: u64,
     /// Messages that a header check put on hold.
-    pub held: u64,
+    pub put_on_hold: u64,
     /// Envelope senders of received messages, most frequent first; the empty sender is among them.
     pub senders: Vec<Ranked>,
     /// Recipients of delivery lines with the status `sent`.
@@ -55,12 +55,12 @@ pub struct Messages {
     pub removed: u64,
     /// Of those, too old.
     pub expired: u64,
-    /// Became active, and were deleted by an admin.
+    /// Deleted by an admin, active before or not.
     pub deleted: u64,
-    /// Became active, and are neither removed nor deleted.
+    /// Still there in the end; also those that are on hold and were never active.
     pub in_queue: u64,
-    /// On hold from the start, and never active; deleted or not.
-    pub never_active: u64,
+    /// Of these, on hold.
+    pub held: u64,
 }
 
 /// A name and how often it came.
@@ -97,6 +97,7 @@ pub(crate) enum Leaving {
     Removed,
     Deleted,
     InQueue,
+    Held,
 }
 
 /// Keeps a report's books.
@@ -137,8 +138,8 @@ impl Books {
         self.report.messages.expired += 1;
     }
 
-    pub(crate) fn held(&mut self) {
-        self.report.held += 1;
+    pub(crate) fn put_on_hold(&mut self) {
+        self.report.put_on_hold += 1;
     }
 
     pub(crate) fn notification(&mut self) {
@@ -173,13 +174,16 @@ impl Books {
     }
 
     /// Nothing more will be said of a message; with the last status of each recipient that was tried.
-    pub(crate) fn leave(&mut self, how: Leaving, active: bool, last: impl Iterator<Item = &'static str>) {
+    pub(crate) fn leave(&mut self, how: Leaving, last: impl Iterator<Item = &'static str>) {
         let messages = &mut self.report.messages;
         match how {
-            _ if !active => messages.never_active += 1,
             Leaving::Removed => {}
             Leaving::Deleted => messages.deleted += 1,
             Leaving::InQueue => messages.in_queue += 1,
+            Leaving::Held => {
+                messages.in_queue += 1;
+                messages.held += 1;
+            }
         }
         for status in last {
             *self.recipients.entry(status).or_default() += 1;

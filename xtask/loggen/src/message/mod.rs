@@ -88,7 +88,7 @@ impl Message {
             }
             Some(Header::Hold(text, hold)) => {
                 check(&text);
-                world.ledger.books().held();
+                world.ledger.books().put_on_hold();
                 return self.hold(world, hold);
             }
             None => {}
@@ -102,7 +102,7 @@ impl Message {
                 self.stage = Stage::Held(hold);
                 Next::In(after)
             }
-            _ => self.leave(world, Leaving::InQueue),
+            _ => self.leave(world, Leaving::Held),
         }
     }
 
@@ -251,7 +251,7 @@ impl Message {
     /// Nothing more will be said of it.
     fn leave(&self, world: &mut World, how: Leaving) -> Next {
         let last = self.letter.recipients.iter().filter_map(|recipient| recipient.last);
-        world.ledger.leave(how, self.tries > 0, last);
+        world.ledger.leave(how, last);
         Next::Done
     }
 }
