@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::log::Micros;
 use crate::truth::Counts;
 
+/// The relay of hand-overs to the content filter.
+pub(crate) const FILTER: &str = "127.0.0.1[127.0.0.1]:10024";
+
 /// So many names of a kind are listed.
 const RANKED: usize = 20;
 
@@ -32,13 +35,16 @@ pub struct Report {
     pub forwarded: u64,
     /// Messages that a header check put on hold.
     pub put_on_hold: u64,
-    /// Envelope senders of received messages, most frequent first; the empty sender is among them.
+    /// Envelope senders of received messages, most frequent first; the empty sender is among them. Copies that a content
+    /// filter hands back or an alias makes are not counted again.
     pub senders: Vec<Ranked>,
-    /// Recipients of delivery lines with the status `sent`.
+    /// Recipients of delivery lines with the status `sent`, without those of hand-overs to the content filter.
     pub receivers: Vec<Ranked>,
     /// Relays of delivery lines with the status `sent`, without address and port.
     pub relays: Vec<Ranked>,
-    /// By recipient domain.
+    /// Delivery lines of hand-overs to the content filter.
+    pub to_filter: u64,
+    /// By recipient domain, without hand-overs to the content filter.
     pub destinations: BTreeMap<String, Destination>,
     /// TLS lines of clients' connections, by version.
     pub tls_in: Counts,
@@ -123,10 +129,14 @@ struct Delays {
 
 impl Books {
     /// A message became active for the first time.
-    pub(crate) fn queued(&mut self, at: Micros, sender: &str, size: u64) {
+    pub(crate) fn queued(&mut self, at: Micros, size: u64) {
         self.report.messages.received += 1;
         self.report.bytes += size;
         *self.hours.entry(at / crate::log::HOUR).or_default() += 1;
+    }
+
+    /// Who sent it; not for a copy that a content filter handed back or an alias made.
+    pub(crate) fn sender(&mut self, sender: &str) {
         tick(&mut self.senders, sender);
     }
 
@@ -160,6 +170,13 @@ impl Books {
 
     /// A delivery line. The delay is in hundredths of a second, as shown.
     pub(crate) fn delivery(&mut self, status: &'static str, to: &str, relay: &str, delay: u64) {
+        if status == "sent" {
+            tick(&mut self.relays, relay.split('[').next().unwrap_or(relay));
+        }
+        if relay == FILTER {
+            self.report.to_filter += 1;
+            return;
+        }
         let (_, domain) = to.rsplit_once('@').unwrap_or_default();
         if !self.destinations.contains_key(domain) {
             self.destinations.insert(domain.to_owned(), Delays::default());
@@ -169,7 +186,6 @@ impl Books {
         }
         if status == "sent" {
             tick(&mut self.receivers, to);
-            tick(&mut self.relays, relay.split('[').next().unwrap_or(relay));
         }
     }
 

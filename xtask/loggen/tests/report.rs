@@ -62,6 +62,8 @@ struct File {
     deleted: bool,
     expired: bool,
     held: bool,
+    /// A content filter handed it back, or an alias made it.
+    copy: bool,
     /// Recipients that were tried, and their last status.
     last: BTreeMap<String, String>,
 }
@@ -108,6 +110,7 @@ impl Recount {
             "smtp" | "lmtp" | "virtual" | "local" | "pipe" | "discard" if text.starts_with("to=<") => {
                 self.delivery(host, id, text);
             }
+            "smtpd" if text.starts_with("client=localhost[127.0.0.1]") => self.file(host, id).copy = true,
             _ => {}
         }
     }
@@ -132,8 +135,11 @@ impl Recount {
                 return;
             }
             let (sender, rest) = text.strip_prefix("from=<").and_then(|t| t.split_once(">, size=")).expect("a sender");
+            let copy = file.copy;
             self.report.bytes += rest.split(',').next().and_then(|size| size.parse::<u64>().ok()).expect("a size");
-            add(&mut self.senders, sender);
+            if !copy {
+                add(&mut self.senders, sender);
+            }
             add(&mut self.report.received_by_hour, &stamp[..13]);
         }
     }
@@ -163,9 +169,19 @@ impl Recount {
             let (seconds, fraction) = delay.split_once('.').unwrap_or((&delay, "0"));
             (seconds.parse::<u64>().expect("seconds"), format!("{fraction:0<3}").parse::<u64>().expect("a fraction"))
         };
-        self.report.forwarded += u64::from(text.contains("(forwarded as "));
+        if let Some((_, next)) = text.split_once("(forwarded as ") {
+            self.report.forwarded += 1;
+            self.file(host, next.trim_end_matches(')')).copy = true;
+        }
         add(&mut self.report.deliveries, &status);
         self.file(host, id).last.insert(to.clone(), status.clone());
+        if status == "sent" {
+            add(&mut self.relays, relay.split('[').next().expect("a name"));
+        }
+        if relay.ends_with(":10024") {
+            self.report.to_filter += 1;
+            return;
+        }
         let domain = to.rsplit_once('@').expect("a domain").1.to_owned();
         let destination = self.report.destinations.entry(domain.clone()).or_default();
         match status.as_str() {
@@ -173,7 +189,6 @@ impl Recount {
                 destination.sent += 1;
                 self.delays.entry(domain).or_default().push(seconds * 1000 + fraction);
                 add(&mut self.receivers, &to);
-                add(&mut self.relays, relay.split('[').next().expect("a name"));
             }
             "deferred" => destination.deferred += 1,
             "bounced" => destination.bounced += 1,
