@@ -172,7 +172,7 @@ pub(crate) struct Report {
     pub(crate) rejects: u32,
 }
 
-/// Queue files by what became of them.
+/// Queue files by what became of them: `received` is the sum of `removed`, `deleted`, `requeued` and `in_queue`.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Messages {
     /// Taken by the queue manager.
@@ -181,14 +181,23 @@ pub(crate) struct Messages {
     pub(crate) removed: u32,
     /// Of those, too old.
     pub(crate) expired: u32,
-    /// Deleted by `postsuper`, taken before or not.
+    /// Taken, and deleted by `postsuper`.
     pub(crate) deleted: u32,
-    /// Made another file by `postsuper`.
+    /// Taken, and made another file by `postsuper`.
+    #[serde(skip_serializing_if = "is_none")]
     pub(crate) requeued: u32,
-    /// Still there, taken or not.
+    /// Taken, and still there.
     pub(crate) in_queue: u32,
-    /// Of these, on hold.
+    /// On hold in the end, taken or not.
     pub(crate) held: u32,
+    /// Never taken: on hold from the start, then perhaps deleted.
+    pub(crate) never_active: u32,
+}
+
+/// Whether there is nothing to tell.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Counts by status.
@@ -220,16 +229,17 @@ impl Report {
 
 impl Messages {
     fn add(&mut self, file: &QueueFile) {
-        self.received += u32::from(file.active);
+        self.held += u32::from(file.end == End::Held);
+        if !file.active {
+            self.never_active += 1;
+            return;
+        }
+        self.received += 1;
         match file.end {
             End::Removed => self.removed += 1,
             End::Deleted => self.deleted += 1,
             End::Requeued => self.requeued += 1,
-            End::Queued => self.in_queue += 1,
-            End::Held => {
-                self.in_queue += 1;
-                self.held += 1;
-            }
+            End::Held | End::Queued => self.in_queue += 1,
         }
         self.expired += u32::from(file.has_expired());
     }
@@ -262,7 +272,16 @@ mod tests {
             file("E").to("b@x", Status::Deferred, 1).end(End::Deleted),
         ];
         let report = Report::of(&files, 2);
-        let messages = Messages { received: 4, removed: 2, expired: 1, deleted: 1, requeued: 0, in_queue: 2, held: 1 };
+        let messages = Messages {
+            received: 4,
+            removed: 2,
+            expired: 1,
+            deleted: 1,
+            in_queue: 1,
+            held: 1,
+            never_active: 1,
+            ..Messages::default()
+        };
         assert_eq!(report.messages, messages);
         assert_eq!(report.recipients, ByStatus { sent: 1, deferred: 2, bounced: 1, expired: 1 });
         assert_eq!(report.deliveries, ByStatus { sent: 1, deferred: 2 + 4 + 2 + 1, bounced: 1, expired: 0 });

@@ -61,12 +61,14 @@ pub struct Messages {
     pub removed: u64,
     /// Of those, too old.
     pub expired: u64,
-    /// Deleted by an admin, active before or not.
+    /// Became active, and were deleted by an admin.
     pub deleted: u64,
-    /// Still there in the end; also those that are on hold and were never active.
+    /// Became active, and are neither removed nor deleted.
     pub in_queue: u64,
-    /// Of these, on hold.
+    /// On hold in the end.
     pub held: u64,
+    /// On hold from the start and never active; deleted or not.
+    pub never_active: u64,
 }
 
 /// A name and how often it came.
@@ -190,16 +192,14 @@ impl Books {
     }
 
     /// Nothing more will be said of a message; with the last status of each recipient that was tried.
-    pub(crate) fn leave(&mut self, how: Leaving, last: impl Iterator<Item = &'static str>) {
+    pub(crate) fn leave(&mut self, how: Leaving, active: bool, last: impl Iterator<Item = &'static str>) {
         let messages = &mut self.report.messages;
+        messages.held += u64::from(how == Leaving::Held);
         match how {
+            _ if !active => messages.never_active += 1,
             Leaving::Removed => {}
             Leaving::Deleted => messages.deleted += 1,
-            Leaving::InQueue => messages.in_queue += 1,
-            Leaving::Held => {
-                messages.in_queue += 1;
-                messages.held += 1;
-            }
+            Leaving::InQueue | Leaving::Held => messages.in_queue += 1,
         }
         for status in last {
             *self.recipients.entry(status).or_default() += 1;

@@ -270,8 +270,8 @@ impl Ledger {
     }
 
     /// Nothing more will be said of a message; with the last status of each recipient that was tried.
-    pub(crate) fn leave(&mut self, how: Leaving, last: impl Iterator<Item = &'static str>) {
-        self.books.leave(how, last);
+    pub(crate) fn leave(&mut self, how: Leaving, active: bool, last: impl Iterator<Item = &'static str>) {
+        self.books.leave(how, active, last);
     }
 
     /// What only a report counts.

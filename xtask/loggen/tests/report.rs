@@ -210,9 +210,10 @@ impl Recount {
             messages.received += count(file.active);
             messages.removed += count(file.active && file.gone && !file.deleted);
             messages.expired += count(file.expired);
-            messages.deleted += count(file.deleted);
-            messages.in_queue += count(!file.gone);
-            messages.held += count(!file.gone && !file.active);
+            messages.deleted += count(file.active && file.deleted);
+            messages.in_queue += count(file.active && !file.gone);
+            messages.never_active += count(!file.active && file.held);
+            messages.held += count(!file.active && !file.gone);
             assert!(file.active || file.held, "{} {} was never active", file.host, file.id);
             for status in file.last.values() {
                 let status = if file.expired && status == "deferred" { "expired" } else { status };

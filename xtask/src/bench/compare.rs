@@ -113,8 +113,14 @@ impl Comparison {
     /// What is no part of the contract's core: compared where it is given.
     fn report_details(&mut self, truth: &Report, answer: &Value) {
         let messages = &answer["messages"];
-        let Messages { deleted, held, .. } = truth.messages;
-        let given = [("deleted", deleted), ("held", held), ("bytes", truth.bytes), ("notices", truth.notifications)];
+        let Messages { deleted, held, never_active, .. } = truth.messages;
+        let given = [
+            ("deleted", deleted),
+            ("held", held),
+            ("never_active", never_active),
+            ("bytes", truth.bytes),
+            ("notices", truth.notifications),
+        ];
         for (what, wanted) in given.into_iter().filter(|(what, _)| messages.get(what).is_some()) {
             self.number("messages", what, wanted, number(at(messages, what)));
         }

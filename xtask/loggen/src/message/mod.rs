@@ -255,7 +255,7 @@ impl Message {
     /// Nothing more will be said of it.
     fn leave(&self, world: &mut World, how: Leaving) -> Next {
         let last = self.letter.recipients.iter().filter_map(|recipient| recipient.last);
-        world.ledger.leave(how, last);
+        world.ledger.leave(how, self.tries > 0, last);
         Next::Done
     }
 }
