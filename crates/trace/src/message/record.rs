@@ -138,26 +138,26 @@ impl Message {
         }
     }
 
-    /// Starts over for another message, keeping the buffers.
-    pub(super) fn restart(&mut self, number: u64, queue_id: &[u8], line: u64, time: i64) {
-        let mut old = std::mem::replace(self, Self::new());
-        old.text.clear();
-        old.recipients.clear();
-        old.children.clear();
-        old.tries.clear();
-        old.lines.clear();
-        self.text = old.text;
-        self.recipients = old.recipients;
-        self.children = old.children;
-        self.tries = old.tries;
-        self.lines = old.lines;
-        self.number = number;
+    /// Starts over for another message of this host and tag, keeping the buffers.
+    pub(super) fn restart(&mut self, number: u64, (host, tag): (Rc<[u8]>, Rc<[u8]>), queue_id: &[u8]) {
+        self.text.clear();
+        self.recipients.clear();
+        self.children.clear();
+        self.tries.clear();
+        self.lines.clear();
+        (self.number, self.host, self.tag) = (number, host, tag);
+        (self.origin, self.parent, self.end) = (Origin::Unknown, None, End::InQueue);
+        (self.size, self.nrcpt, self.activations, self.recipients_beyond) = (None, None, 0, 0);
+        (self.delivered, self.ended) = (None, None);
+        (self.sender, self.message_id, self.index) = (None, None, None);
         // Enough for the ids and addresses of most, at once.
         self.text.reserve(TEXTS_OF_MOST);
         self.queue_id = self.keep(queue_id);
-        self.first_line = line;
-        self.first = time;
-        self.last = time;
+    }
+
+    /// Its first line.
+    pub(super) fn begin(&mut self, line: u64, time: i64) {
+        (self.first_line, self.first, self.last) = (line, time, time);
     }
 
     /// The queue id as logged.
