@@ -7,7 +7,10 @@ mod cause;
 mod causes;
 mod class;
 mod diagnosis;
+mod dsn;
 mod finding;
+mod reason;
+mod reasons;
 mod tally;
 mod verdict;
 
@@ -15,7 +18,9 @@ pub use cause::{Cause, Check, Pattern, Place, Signature, With};
 pub use causes::{all, by_id, of_words};
 pub use class::Class;
 pub use diagnosis::{Diagnoser, Diagnosis, line, refusal};
+pub use dsn::{Decoded, Registered, StatusCode, registered};
 pub use finding::{Finding, Kind, findings};
+pub use reason::{Reason, Side, reasons};
 pub use tally::{
     AccountTally, ClientTally, Counts, Incident, Proof, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline,
 };

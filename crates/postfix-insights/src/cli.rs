@@ -18,7 +18,8 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
-pub(crate) const COMMANDS: &[&str] = &["triage", "entries", "explain", "client", "account", "fields", "causes", "help"];
+pub(crate) const COMMANDS: &[&str] =
+    &["triage", "entries", "explain", "client", "account", "report", "fields", "causes", "reasons", "help"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Fields,
     /// The cause table: why logins fail, and what to check.
     Causes,
+    /// The reason table: why mail is deferred, returned or refused, what status codes mean, and what to do.
+    Reasons,
 }
 
 /// Where lines come from, and which of them.

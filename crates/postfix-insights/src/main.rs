@@ -57,5 +57,6 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Account(args) => subject::account(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
+        Command::Reasons => tables::reasons(),
     }
 }
