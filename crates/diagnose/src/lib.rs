@@ -9,6 +9,7 @@ mod class;
 mod diagnosis;
 mod dsn;
 mod finding;
+mod flow;
 mod reason;
 mod reasons;
 mod tally;
@@ -20,6 +21,10 @@ pub use class::Class;
 pub use diagnosis::{Diagnoser, Diagnosis, line, refusal};
 pub use dsn::{Decoded, Registered, StatusCode, registered};
 pub use finding::{Finding, Kind, findings};
+pub use flow::{
+    Attempts, Count, Delays, Destination, Few, Flow, FlowOptions, Messages, ReasonRow, Recipients, RejectRow, SLOT,
+    Sender, Series, Stage, Table, TlsShare, Totals, Trouble, Weigh, shape,
+};
 pub use reason::{Reason, Side, reasons};
 pub use tally::{
     AccountTally, ClientTally, Counts, Incident, Proof, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline,

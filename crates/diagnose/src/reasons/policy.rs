@@ -207,9 +207,9 @@ pub(super) static EXACT: &[Reason] = &[
 /// What says no and not why: only if nothing more exact fits.
 pub(super) static GENERAL: &[Reason] = &[
     Reason {
-        id: "not_logged_in",
-        title: "Refused for want of a login or a permission",
-        meaning: "A rule of the server lets only its own users, or known clients, through.",
+        id: "access_denied",
+        title: "Refused for want of a permission",
+        meaning: "A rule of the server lets only its own users, or known clients, through, or knows this one as unwanted.",
         side: Side::Ours,
         words: &[
             "client host rejected: access denied",
