@@ -1,7 +1,7 @@
 //! A tracer's outcomes as sums.
 
 use maillog::Event;
-use trace::{Attempt, AttemptKind, Limits, Line, Login, Message, Refusal, Sink, Tracer, Where};
+use trace::{Attempt, AttemptKind, Limits, Line, Login, Refusal, Sink, Story, Tracer, Where};
 
 /// What a tracer told, and what it was told.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Sink for Totals {
         self.accepted += 1;
     }
 
-    fn message(&mut self, _: &Message) {
+    fn story(&mut self, _: &Story) {
         self.messages += 1;
     }
 }

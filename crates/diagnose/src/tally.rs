@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use foldhash::HashMapExt as _;
-use trace::{Attempt, AttemptKind, Fate, Login, Map, Message, Refusal, Sink, Where};
+use trace::{Attempt, AttemptKind, Fate, Login, Map, Refusal, Sink, Story, Where};
 
 use crate::class::Class;
 use crate::diagnosis::{Diagnoser, Diagnosis};
@@ -21,6 +21,9 @@ const ACCOUNTS: usize = 100_000;
 const PER_ROW: usize = 20_000;
 /// Messages listed per recovered login at most; all are counted.
 const MESSAGES_LISTED: usize = 1_000;
+/// Messages of these whose recipients are listed, and recipients of each, at most.
+const WITH_RECIPIENTS: usize = 20;
+const RECIPIENTS_LISTED: usize = 10;
 /// Evidence lines kept per client, and in all.
 const PROOFS_PER_ROW: usize = 3;
 const PROOFS: usize = 5_000;
@@ -344,6 +347,8 @@ pub struct SentMessage {
     pub bounced: usize,
     /// Returned after the last try.
     pub expired: usize,
+    /// The first recipients with their fates.
+    pub to: Box<[(Box<[u8]>, Fate)]>,
 }
 
 /// Which of the guide's three cases a relay refusal is.
@@ -778,21 +783,31 @@ impl Sink for Tally {
         }
     }
 
-    fn message(&mut self, message: &Message) {
-        let sent = SentMessage {
-            time: message.at.time,
-            queue_id: message.queue_id.clone(),
-            recipients: message.recipients(),
-            sent: message.count(Fate::Sent) + message.count(Fate::Filtered),
-            deferred: message.count(Fate::Deferred),
-            bounced: message.count(Fate::Bounced),
-            expired: message.count(Fate::Expired),
-        };
-        if let Some(row) = self.recovered_row(&message.at, message.username.as_deref()) {
-            row.messages_total += 1;
-            if row.messages.len() < MESSAGES_LISTED {
-                row.messages.push(sent);
-            }
+    fn story(&mut self, story: &Story) {
+        let Some(at) = story.at() else { return };
+        let Some(row) = self.recovered_row(at, story.username()) else { return };
+        row.messages_total += 1;
+        if row.messages.len() < MESSAGES_LISTED {
+            let listed = if row.messages.len() < WITH_RECIPIENTS { RECIPIENTS_LISTED } else { 0 };
+            row.messages.push(SentMessage::of(story, at.time, listed));
+        }
+    }
+}
+
+impl SentMessage {
+    /// A mail's fates; of its recipients at most so many are listed.
+    fn of(story: &Story, time: i64, listed: usize) -> Self {
+        let fates = story.fates();
+        let count = |wanted: &[Fate]| fates.iter().filter(|(_, fate)| wanted.contains(fate)).count();
+        Self {
+            time,
+            queue_id: story.queue_id().into(),
+            recipients: fates.len(),
+            sent: count(&[Fate::Sent, Fate::HandedOn]),
+            deferred: count(&[Fate::Deferred]),
+            bounced: count(&[Fate::Bounced]),
+            expired: count(&[Fate::Expired]),
+            to: fates.iter().take(listed).map(|(to, fate)| (Box::from(*to), *fate)).collect(),
         }
     }
 }

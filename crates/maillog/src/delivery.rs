@@ -76,6 +76,13 @@ impl<'a> Delivery<'a> {
         QueueId::new(id.get(..end)?)
     }
 
+    /// The queue id of the mail that `local` made of the message for an alias or `.forward` file: `forwarded as NEXT`
+    /// (Postfix `src/local/forward.c`).
+    #[must_use]
+    pub fn forwarded_as(&self) -> Option<QueueId<'a>> {
+        QueueId::new(self.response.strip_prefix(b"forwarded as ")?)
+    }
+
     /// Whether the attempt failed because our own login at the next hop was refused.
     #[must_use]
     pub fn relayhost_login_failed(&self) -> bool {

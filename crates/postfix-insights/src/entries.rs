@@ -10,7 +10,7 @@ use diagnose::{Diagnoser, Diagnosis};
 use input::Line;
 use maillog::Event;
 use query::{Entry, FIELDS};
-use trace::{Attempt, AttemptKind, Login, Message, NameOrigin, Refusal, SessionId, Sink, Where};
+use trace::{Attempt, AttemptKind, Login, NameOrigin, Refusal, SessionId, Sink, Story, Where};
 
 use crate::cli::{Entries, Format};
 use crate::exit::Exit;
@@ -105,7 +105,7 @@ impl<W: Printer> Sink for Waiting<W> {
 
     fn message_accepted(&mut self, _at: &Where, _username: &[u8], _queue_id: Option<&[u8]>) {}
 
-    fn message(&mut self, _message: &Message) {}
+    fn story(&mut self, _story: &Story) {}
 }
 
 impl<W: Printer> Reader for Waiting<W> {
@@ -275,7 +275,7 @@ impl<W: Write> Sink for RawReader<W> {
     fn login(&mut self, _login: &Login) {}
     fn refusal(&mut self, _refusal: &Refusal) {}
     fn message_accepted(&mut self, _at: &Where, _username: &[u8], _queue_id: Option<&[u8]>) {}
-    fn message(&mut self, _message: &Message) {}
+    fn story(&mut self, _story: &Story) {}
 }
 
 impl<W: Write> Reader for RawReader<W> {

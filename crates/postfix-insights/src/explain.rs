@@ -7,7 +7,7 @@ use diagnose::{Diagnoser, Diagnosis};
 use maillog::{Event, Program, Record, Stamp, Tag, WallTime};
 use query::{Entry, FIELDS};
 use serde_json::{Value, json};
-use trace::{Attempt, Limits, Login, Message, Refusal, Sink, Tracer, Where};
+use trace::{Attempt, Limits, Login, Refusal, Sink, Story, Tracer, Where};
 
 use crate::cli::Explain;
 use crate::exit::Exit;
@@ -129,7 +129,7 @@ impl Sink for Only {
 
     fn message_accepted(&mut self, _at: &Where, _username: &[u8], _queue_id: Option<&[u8]>) {}
 
-    fn message(&mut self, _message: &Message) {}
+    fn story(&mut self, _story: &Story) {}
 }
 
 fn explain_record(record: &Record<'_>, guessed: bool) -> Explained {

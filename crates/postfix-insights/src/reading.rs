@@ -10,7 +10,7 @@ use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maillog::{Client, Event, Glance, QueueId, Record};
-use trace::{Limits, SessionId, Sink, Tracer};
+use trace::{Follow, Limits, SessionId, Sink, Tracer};
 
 use crate::cli::{Input, Output};
 use crate::times;
@@ -59,6 +59,10 @@ pub(crate) trait Reader: Sink {
     /// nothing happened do not come at all.
     const TAKES_NOTES: bool = false;
 
+    /// Which messages it wants. With others than those of logins every line about a queue file is read, and
+    /// [`Reader::TAKES_NOTES`] must be off.
+    const FOLLOW: Follow = Follow::Logins;
+
     /// Deliveries of a class that came in no other way. Told once, at the end.
     fn noted(&mut self, _class: Class, _count: u64) {}
 }
@@ -95,7 +99,7 @@ impl Reading {
         // Lines that were taken for understood before they were read.
         let mut misjudged = 0;
         let mut deliveries = [0; Class::ALL.len()];
-        let mut tracer = Tracer::new(Limits::default());
+        let mut tracer = Tracer::following(R::FOLLOW, Limits::default());
         let (since, until) = (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX));
         let names: Vec<String> = sources.list().iter().map(|source| source.name().to_owned()).collect();
         let bar = self.bar.then(progress_bar);
@@ -134,7 +138,11 @@ impl Reading {
             }
         };
         // What is left out for its time must not be left to be judged when it is read.
-        let worth = if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() { noted_worth } else { worth };
+        let worth = match R::FOLLOW {
+            Follow::Logins if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() => noted_worth,
+            Follow::Logins => worth,
+            _ => worth_with_messages,
+        };
         let mut coverage = input::feed_with_progress(sources, &self.options, worth, sink, progress)?;
         tracer.finish(reader);
         for (class, count) in Class::ALL.iter().zip(deliveries).filter(|(_, count)| *count > 0) {
@@ -175,6 +183,17 @@ fn worth(record: &Record<'_>) -> Worth {
         Some(Glance::Other) => Worth::Skip,
         Some(_) => Worth::Keep,
         None => worth_by_event(record),
+    }
+}
+
+/// The same for whoever follows all messages: every line about a queue file is wanted.
+fn worth_with_messages(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) if QueueId::of_text(record.text).is_none() => Worth::Skip,
+        Some(_) => Worth::Keep,
+        None if QueueId::of_text(record.text).is_none() => worth_by_event(record),
+        None if maillog::event(record).is_some() => Worth::Keep,
+        None => Worth::Unknown,
     }
 }
 
