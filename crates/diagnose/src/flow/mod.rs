@@ -14,7 +14,7 @@ mod totals;
 use std::collections::BTreeMap;
 
 use maillog::{Delivery, Event, Level, Program, Record};
-use trace::{Attempt, Login, Refusal};
+use trace::{Attempt, End, Fate, LinkKind, Login, Message, Origin, Refusal};
 
 pub use delays::Delays;
 pub use rows::{Attempts, Destination, Few, ReasonRow, RejectRow, Sender, Stage, Trouble, Weigh};
@@ -359,6 +359,65 @@ impl Flow {
         }
     }
 
+    /// Takes a queue file at its end, or at the end of the log. It belongs to the period in which it was first seen.
+    pub fn message(&mut self, message: &Message) {
+        let received = message.activations > 0;
+        if received {
+            self.count(message.first, Count::Received, 1);
+            self.count(message.first, Count::Bytes, message.size.unwrap_or_default());
+        }
+        if !self.asked(message.first) {
+            return;
+        }
+        self.end(message.end);
+        if received {
+            self.received(message);
+        }
+        for recipient in message.recipients() {
+            let fate = recipient.fate;
+            add_fate(&mut self.recipients.last, fate);
+            if recipient.deferrals > 0 {
+                add_fate(&mut self.recipients.deferred_then, fate);
+            }
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        let m = &mut self.messages;
+        match end {
+            End::Removed | End::Expired => m.removed += 1,
+            End::InQueue => m.in_queue += 1,
+            End::Held => {
+                m.in_queue += 1;
+                m.held += 1;
+            }
+            End::Deleted => m.deleted += 1,
+            End::Canceled => m.canceled += 1,
+            End::Missing | End::GivenUp => m.end_missing += 1,
+        }
+    }
+
+    fn received(&mut self, message: &Message) {
+        let (m, size) = (&mut self.messages, message.size.unwrap_or_default());
+        m.received += 1;
+        m.bytes += size;
+        let notice = matches!(message.origin, Origin::Notice { .. });
+        let again = message.parent.is_some_and(|parent| parent.kind != LinkKind::Notice);
+        m.notices += u64::from(notice);
+        m.reinjected += u64::from(again);
+        m.local += u64::from(matches!(message.origin, Origin::Local { .. }));
+        m.logged_in += u64::from(message.username().is_some());
+        m.start_missing += u64::from(message.start_missing());
+        if again {
+            return;
+        }
+        let Some(sender) = message.sender() else { return };
+        let sender = sender.to_ascii_lowercase();
+        let row = Sender { messages: 1, bytes: size, recipients: message.nrcpt.unwrap_or_default().into() };
+        self.senders.row(&sender).merge(&row);
+        self.sender_domains.row(domain(&sender)).merge(&row);
+    }
+
     /// Takes a decision of a rule about a command.
     pub fn refusal(&mut self, refusal: &Refusal) {
         use trace::Sink as _;
@@ -376,6 +435,16 @@ impl Flow {
         let row = self.rejects.entry(why).or_insert_with(|| RejectRow::new(&refusal.reply));
         row.count += u64::from(refusal.count);
         row.stages.add(Stage::of(&refusal.stage), refusal.count.into());
+    }
+}
+
+/// Counts the last word about a recipient. Handed on to another queue file of ours is sent: that file tells the rest.
+fn add_fate(attempts: &mut Attempts, fate: Fate) {
+    match fate {
+        Fate::Sent | Fate::HandedOn => attempts.sent += 1,
+        Fate::Deferred => attempts.deferred += 1,
+        Fate::Bounced => attempts.bounced += 1,
+        Fate::Expired => attempts.expired += 1,
     }
 }
 
