@@ -14,6 +14,7 @@ mod reason;
 mod reasons;
 mod tally;
 mod verdict;
+mod wordings;
 
 pub use cause::{Cause, Check, Pattern, Place, Signature, With};
 pub use causes::{all, by_id, of_words};

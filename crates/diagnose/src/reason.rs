@@ -67,12 +67,12 @@ pub fn reasons() -> impl Iterator<Item = &'static Reason> {
 const READ: usize = 2_000;
 
 /// All wordings, with the place of each one's reason in the table.
-struct Wordings {
+struct AllWords {
     automaton: Option<AhoCorasick>,
     reasons: Vec<(usize, &'static Reason)>,
 }
 
-static WORDINGS: LazyLock<Wordings> = LazyLock::new(|| {
+static WORDINGS: LazyLock<AllWords> = LazyLock::new(|| {
     let rows =
         || all().enumerate().flat_map(|(rank, reason)| reason.words.iter().map(move |words| (rank, reason, words)));
     let automaton = AhoCorasick::builder()
@@ -80,7 +80,7 @@ static WORDINGS: LazyLock<Wordings> = LazyLock::new(|| {
         .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(rows().map(|(_, _, words)| words))
         .ok();
-    Wordings { automaton, reasons: rows().map(|(rank, reason, _)| (rank, reason)).collect() }
+    AllWords { automaton, reasons: rows().map(|(rank, reason, _)| (rank, reason)).collect() }
 });
 
 impl Reason {

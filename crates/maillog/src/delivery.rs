@@ -70,10 +70,7 @@ impl<'a> Delivery<'a> {
     /// The queue id the next hop gave the message: `… queued as NEXT`.
     #[must_use]
     pub fn queued_as(&self) -> Option<QueueId<'a>> {
-        let at = memchr::memmem::rfind(self.response, b"queued as ")?;
-        let id = self.response.get(at + 10..)?;
-        let end = id.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(id.len());
-        QueueId::new(id.get(..end)?)
+        queued_as(self.response)
     }
 
     /// The queue id of the mail that `local` made of the message for an alias or `.forward` file: `forwarded as NEXT`
@@ -88,6 +85,15 @@ impl<'a> Delivery<'a> {
     pub fn relayhost_login_failed(&self) -> bool {
         is_login_failure(self.response)
     }
+}
+
+/// The queue id in the reply of whoever took a message: `… queued as NEXT` (Postfix `src/smtpd/smtpd.c`).
+#[must_use]
+pub fn queued_as(reply: &[u8]) -> Option<QueueId<'_>> {
+    let at = memchr::memmem::rfind(reply, b"queued as ")?;
+    let id = reply.get(at + 10..)?;
+    let end = id.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(id.len());
+    QueueId::new(id.get(..end)?)
 }
 
 fn is_login_failure(response: &[u8]) -> bool {

@@ -31,7 +31,7 @@ mod tag;
 mod unwrap;
 
 pub use client::{Client, address};
-pub use delivery::{Delivery, Timing};
+pub use delivery::{Delivery, Timing, queued_as};
 pub use dovecot::{DovecotAuth, DovecotLogin, LoginOutcome};
 pub use envelope::{Record, Stamps, is_filler, lines_lost, looks_stamped, record};
 pub use event::{Event, Gone};

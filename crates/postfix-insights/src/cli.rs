@@ -15,11 +15,11 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account, trace); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
 pub(crate) const COMMANDS: &[&str] =
-    &["triage", "entries", "explain", "client", "account", "report", "fields", "causes", "reasons", "help"];
+    &["triage", "entries", "explain", "client", "account", "trace", "report", "fields", "causes", "reasons", "help"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Account(Account),
     /// How the mail of a period fared: delivered, delayed, returned, refused, and why.
     Report(Report),
+    /// One message's whole story: where from, to whom, what became of it, and the lines that prove it.
+    Trace(Trace),
     /// The field table: what an entry can hold.
     Fields,
     /// The cause table: why logins fail, and what to check.
@@ -44,7 +46,7 @@ pub(crate) enum Command {
 }
 
 /// Where lines come from, and which of them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
     /// Log files: plain, gzip, xz, bzip2 or zstd; `-` for standard input; a folder or pattern for all of them. Without
     /// any, the usual places are tried.
@@ -197,6 +199,26 @@ pub(crate) struct Account {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A queue id, or a Message-ID with or without its angle brackets. Leave it out with --from or --to.
+    #[arg(value_name = "ID", required_unless_present_any = ["from", "to"])]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// All messages of this envelope sender (with --since and --until: that were under way then).
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+    /// All messages to this recipient, also before aliases.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: Option<String>,
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,

@@ -17,6 +17,9 @@ mod report_page;
 mod report_text;
 mod report_time;
 mod screen;
+mod story;
+mod story_json;
+mod story_text;
 mod subject;
 mod subject_text;
 mod tables;
@@ -63,6 +66,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
         Command::Report(args) => report::run(args),
+        Command::Trace(args) => story::run(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
         Command::Reasons => tables::reasons(),

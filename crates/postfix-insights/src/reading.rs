@@ -1,6 +1,7 @@
 //! From files to outcomes: opens the sources, feeds the tracer, and hands every line on.
 
 use std::io::IsTerminal as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -109,8 +110,31 @@ impl Reading {
         self.options.timezone.clone()
     }
 
+    /// The same without `--since` and `--until`; and these, for whoever cuts off more than lines.
+    pub(crate) fn whole(mut self) -> (Self, RangeInclusive<i64>) {
+        let bounds = self.since.take().unwrap_or(i64::MIN)..=self.until.take().unwrap_or(i64::MAX);
+        (self, bounds)
+    }
+
+    /// Whether the same lines can be read twice: standard input and pipes cannot.
+    pub(crate) fn can_be_repeated(&self) -> bool {
+        self.files.iter().all(|path| {
+            let is_pipe = std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir());
+            path.as_os_str() != "-" && !is_pipe
+        })
+    }
+
     /// Reads everything into `reader`.
     pub(crate) fn run<R: Reader>(self, reader: &mut R) -> Result<Read, FeedError> {
+        self.run_only(reader, &|_| true)
+    }
+
+    /// Reads lines for which `only` holds into `reader`; all others are only counted.
+    pub(crate) fn run_only<R: Reader>(
+        self,
+        reader: &mut R,
+        only: &(dyn Fn(&Record<'_>) -> bool + Sync),
+    ) -> Result<Read, FeedError> {
         let sources = self.sources();
         let mut unknown = Unknown::default();
         let mut lost: Vec<Gap> = Vec::new();
@@ -156,12 +180,13 @@ impl Reading {
             }
         };
         // What is left out for its time must not be left to be judged when it is read.
-        let worth = match R::FOLLOW {
+        let worth: fn(&Record<'_>) -> Worth = match R::FOLLOW {
             Follow::Logins if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() => noted_worth,
             Follow::Logins => worth,
             _ if R::TAKES_SERVER => worth_with_server,
             _ => worth_with_messages,
         };
+        let worth = |record: &Record<'_>| if only(record) { worth(record) } else { Worth::Skip };
         let mut coverage = input::feed_with_progress(sources, &self.options, worth, sink, progress)?;
         tracer.finish(reader);
         for (class, count) in Class::ALL.iter().zip(deliveries).filter(|(_, count)| *count > 0) {

@@ -9,6 +9,7 @@ use crate::mask::Mask;
 use crate::ranking;
 use crate::reading::Read;
 use crate::screen::{Ink, Screen, cut, escape, left, number, plural, shown, wrap};
+use crate::story_text::fate_word;
 use crate::subject::{Mailed, Story, Subject, service};
 use crate::times::{Clock, duration};
 
@@ -270,16 +271,6 @@ fn relay(story: &Story) -> Step {
         question: "Login failure, or mail refused by a rule?",
         answer,
         next: checks(causes(story, &["policy."])),
-    }
-}
-
-/// A recipient's fate in a word.
-pub(crate) fn fate_word(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Sent | Fate::HandedOn => "delivered",
-        Fate::Deferred => "deferred",
-        Fate::Bounced => "returned",
-        Fate::Expired => "expired",
     }
 }
 

@@ -188,9 +188,11 @@ impl Tracer {
             | Event::MessageId(..)
             | Event::Active(..)
             | Event::Pickup(..)
+            | Event::ContentCheck(Some(_), _)
             | Event::Notification(..) => {
                 self.queue_line(line, sink);
-                None
+                // `smtpd` checks content, too, in its session.
+                if matches!(line.event, Event::ContentCheck(..)) { self.session(&line.record) } else { None }
             }
             Event::Accepted(acceptance) if !Self::wants(&line.event) && self.messages.follow().is_all() => {
                 self.accepted_from_stranger(line, &acceptance, sink);
@@ -523,6 +525,9 @@ impl Tracer {
                 session.tls_failure = Some((line.id, line.time, text));
             }
             Event::TlsLibrary(text) => session.add_tls_evidence(line.id, text),
+            Event::Policy(None, Policy { action: b"proxy-accept", reply, .. }) => {
+                self.proxied(key, session, line, reply);
+            }
             Event::Policy(_, policy) => {
                 let refusal = self.refusal(key, session, line, &policy);
                 if let Some(refusal) = session.add_refusal(refusal) {
@@ -703,6 +708,13 @@ impl Tracer {
             at,
             acceptance,
         });
+    }
+
+    /// A filter in front of the queue took a client's message and handed it to us again, under the queue id of its reply.
+    fn proxied(&mut self, key: Key, session: &mut Session, line: &Line<'_>, reply: &[u8]) {
+        let Some(id) = maillog::queued_as(reply) else { return };
+        let at = self.place(key, session, line.id, line.time);
+        self.messages.proxied(key.host, id, at, session.username.as_deref());
     }
 
     fn refusal(&mut self, key: Key, session: &mut Session, line: &Line<'_>, policy: &Policy<'_>) -> Refusal {

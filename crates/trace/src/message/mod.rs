@@ -44,7 +44,11 @@ impl Follow {
             Event::Accepted(a) => {
                 self.is_all() || a.sasl_username.is_some() || a.orig_queue_id.is_some() || a.client.is_local()
             }
-            Event::MessageId(..) | Event::Active(..) | Event::Pickup(..) | Event::Notification(..) => self.is_all(),
+            Event::MessageId(..)
+            | Event::Active(..)
+            | Event::Pickup(..)
+            | Event::ContentCheck(Some(_), _)
+            | Event::Notification(..) => self.is_all(),
             _ => false,
         }
     }

@@ -217,6 +217,33 @@ impl Messages {
         self.make_room(slot);
     }
 
+    /// What came back from a filter in front of the queue came from this client in truth.
+    pub(crate) fn proxied(&mut self, host: Symbol, id: QueueId<'_>, at: Where, username: Option<&[u8]>) {
+        let Some(slot) = self.find(host, id.as_bytes()) else { return };
+        if username.is_none() && !self.follow.is_all() {
+            return;
+        }
+        let now = self.now;
+        let Some(file) = self.files.get_mut(slot as usize) else { return };
+        let is_second =
+            file.message.client().is_some_and(|client| client.at.client_ip.is_some_and(|ip| ip.is_loopback()));
+        if !is_second || file.message.parent.is_some() {
+            return;
+        }
+        file.message.origin = Origin::Client(Box::new(FromClient {
+            at,
+            port: None,
+            username: username.map(Into::into),
+            mechanism: None,
+            orig_queue_id: None,
+        }));
+        let waits = std::mem::replace(&mut file.unclaimed, false) && file.state == State::Closing;
+        let handle = Handle { slot, number: file.message.number };
+        if waits {
+            self.close(now, handle);
+        }
+    }
+
     /// A line about a queue file, other than its acceptance from a client.
     pub(crate) fn line(&mut self, place: Place<'_>, line: &Line<'_>) {
         let host = place.host;
@@ -253,6 +280,12 @@ impl Messages {
                 self.came_in(slot);
                 self.make_room(slot);
             }
+            Event::ContentCheck(Some(id), b"hold" | b"HOLD") => {
+                if let Some(slot) = at(self, id) {
+                    self.change(slot, |message| message.end = End::Held);
+                }
+            }
+            Event::ContentCheck(Some(id), _) => drop(at(self, id)),
             Event::Notification(id, what, new) => {
                 let (Some(parent), Some(child)) = (at(self, id), at(self, new)) else { return };
                 self.made_from(parent, child, LinkKind::Notice, Origin::Notice { what: what.into() });
@@ -435,6 +468,9 @@ impl Messages {
         let Some(slot) = self.known_or_new(place, id, line) else { return };
         self.change(slot, |message| {
             message.activations = message.activations.saturating_add(line.record.repeat);
+            if message.end == End::Held {
+                message.end = End::InQueue;
+            }
             message.set_sender(sender);
             message.size.get_or_insert(size);
             message.nrcpt.get_or_insert(nrcpt);
