@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use loggen::{Counts, Recovered, Tally, Truth};
+use loggen::{Counts, Messages, Recovered, Tally, Truth};
 use serde_json::Value;
 
 /// At most so many differences of one kind are printed.
@@ -91,18 +91,19 @@ impl Comparison {
 
     /// `report --json`.
     pub(crate) fn report(&mut self, truth: &Truth, answer: &Value) {
-        let messages = &answer["messages"];
-        self.number("messages", "received", truth.messages_queued, number(&messages["received"]));
-        self.number("messages", "removed", truth.removed, number(&messages["removed"]));
-        self.number("messages", "expired", count(&truth.deliveries, "expired"), number(&messages["expired"]));
-        for status in ["sent", "deferred", "bounced"] {
-            self.number(
-                "deliveries",
-                status,
-                count(&truth.deliveries, status),
-                number(at(&answer["deliveries"], status)),
-            );
+        self.coverage(truth, &answer["coverage"]);
+        let Messages { received, removed, expired, in_queue, .. } = truth.report.messages;
+        let messages = [("received", received), ("removed", removed), ("expired", expired), ("in_queue", in_queue)];
+        for (what, wanted) in messages {
+            self.number("messages", what, wanted, number(at(&answer["messages"], what)));
         }
+        for (kind, counts) in [("recipients", &truth.report.recipients), ("deliveries", &truth.report.deliveries)] {
+            for status in ["sent", "deferred", "bounced", "expired"] {
+                self.number(kind, status, count(counts, status), number(at(&answer[kind], status)));
+            }
+        }
+        let rejects = counts(&answer["rejects"]).values().sum();
+        self.number("rejects", "of all kinds", truth.rejects.values().sum(), rejects);
     }
 
     fn coverage(&mut self, truth: &Truth, coverage: &Value) {
@@ -254,17 +255,46 @@ mod tests {
         })
     }
 
+    fn made() -> Truth {
+        let settings = loggen::Settings { bytes: 400_000, ..loggen::Settings::default() };
+        loggen::generate(&settings, std::io::sink()).expect("nowhere to fail")
+    }
+
+    /// The kinds that differ.
+    fn differences(compare: impl FnOnce(&mut Comparison)) -> Vec<&'static str> {
+        let mut comparison = Comparison::default();
+        compare(&mut comparison);
+        comparison.differences.into_keys().collect()
+    }
+
+    #[test]
+    fn a_report_is_compared_number_by_number() {
+        let truth = made();
+        let report = &truth.report;
+        let answer = json!({
+            "coverage": { "lines": truth.lines, "unknown": 0, "from": truth.from, "to": truth.to },
+            "messages": report.messages, "recipients": report.recipients, "deliveries": report.deliveries,
+            "rejects": truth.rejects,
+        });
+        assert!(differences(|comparison| comparison.report(&truth, &answer)).is_empty());
+        for (path, kind) in [
+            ("/messages/received", "messages"),
+            ("/messages/in_queue", "messages"),
+            ("/recipients/sent", "recipients"),
+            ("/deliveries/deferred", "deliveries"),
+            ("/rejects/rbl", "rejects"),
+        ] {
+            let mut changed = answer.clone();
+            *changed.pointer_mut(path).expect(path) = json!(999_999);
+            assert_eq!(differences(|comparison| comparison.report(&truth, &changed)), [kind], "{path}");
+        }
+    }
+
     #[test]
     fn the_truth_itself_is_exact_and_every_change_shows() {
-        let settings = loggen::Settings { bytes: 400_000, ..loggen::Settings::default() };
-        let truth = loggen::generate(&settings, std::io::sink()).expect("nowhere to fail");
+        let truth = made();
         let answer = answer_for(&truth);
-        let differences = |answer: &Value| {
-            let mut comparison = Comparison::default();
-            comparison.triage(&truth, answer);
-            comparison.differences.into_keys().collect::<Vec<_>>()
-        };
-        assert!(differences(&answer).is_empty());
+        assert!(differences(|comparison| comparison.triage(&truth, &answer)).is_empty());
         for (path, kind) in [
             ("/coverage/lines", "coverage"),
             ("/classes/auth_failed", "classes"),
@@ -278,7 +308,7 @@ mod tests {
         ] {
             let mut changed = answer.clone();
             *changed.pointer_mut(path).expect(path) = json!(999_999);
-            assert_eq!(differences(&changed), [kind], "{path}");
+            assert_eq!(differences(|comparison| comparison.triage(&truth, &changed)), [kind], "{path}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod attacks;
 mod backends;
 mod client_faults;
 mod cyrus;
+mod fates;
 mod hostile;
 mod limits;
 mod neighbours;
@@ -15,6 +16,7 @@ mod passwords;
 mod people;
 mod policy;
 mod refused;
+mod routes;
 mod tls;
 
 use anyhow::Result;
@@ -67,6 +69,8 @@ pub(crate) fn all() -> Vec<Scenario> {
         hostile::SCENARIOS,
         cyrus::SCENARIOS,
         neighbours::SCENARIOS,
+        fates::SCENARIOS,
+        routes::SCENARIOS,
     ];
     families.concat()
 }
