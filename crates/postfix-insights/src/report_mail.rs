@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
 use mail_builder::MessageBuilder;
+use mail_builder::headers::address::Address;
 use mail_builder::headers::raw::Raw;
 
 use crate::cli;
@@ -58,9 +59,9 @@ impl Letter {
 
     /// The message. Without a sender none is named: sendmail fills in the local user.
     fn compose(&self, subject: &str, text: &str, html: &str) -> anyhow::Result<Vec<u8>> {
-        let to: Vec<(&str, &str)> = self.to.iter().map(|to| ("", to.as_str())).collect();
+        let to = self.to.iter().map(|to| Address::new_address(None::<&str>, to.as_str())).collect();
         let mail = MessageBuilder::new()
-            .to(to)
+            .to(Address::new_list(to))
             .subject(subject)
             .header("Auto-Submitted", Raw::new("auto-generated"))
             .text_body(text)

@@ -478,7 +478,7 @@ impl Pager<'_> {
         }
         if !flow.relays.is_empty() {
             let rows = flow.relays.heaviest().into_iter().take(self.limit).map(|(name, a)| {
-                vec![plain(shown(name)), count(a.sent), count(a.deferred), count(a.bounced + a.expired)]
+                vec![plain(relay(name)), count(a.sent), count(a.deferred), count(a.bounced + a.expired)]
             });
             let rows = rows.collect();
             let columns = vec![words("next hop"), figures("sent"), figures("put off"), figures("returned")];
@@ -560,6 +560,11 @@ fn is_notable(row: &Destination) -> bool {
     let Attempts { sent, .. } = row.attempts;
     let all = row.attempts.all();
     all >= NOTABLE_ATTEMPTS && (all - sent) as f64 / all as f64 >= NOTABLE_SHARE
+}
+
+/// The next hop's name; `none` is Postfix's word where none was reached.
+fn relay(name: &[u8]) -> String {
+    if name == b"none" { "(none was reached)".to_owned() } else { shown(name) }
 }
 
 /// Share of deliveries within the first limit.

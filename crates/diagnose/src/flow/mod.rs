@@ -75,11 +75,11 @@ pub struct Messages {
     pub removed: u64,
     /// Given back after the last try (and then gone, too).
     pub expired: u64,
-    /// In the queue at the end of the log, those on hold included.
+    /// Of the received: in the queue at the end of the log.
     pub in_queue: u64,
-    /// On hold at the end of the log.
+    /// On hold at the end of the log; those that were never taken up are not among the received.
     pub held: u64,
-    /// Deleted by an administrator.
+    /// Of the received: deleted by an administrator.
     pub deleted: u64,
     /// Given up before they were queued.
     pub canceled: u64,
@@ -369,7 +369,7 @@ impl Flow {
         if !self.asked(message.first) {
             return;
         }
-        self.end(message.end);
+        self.end(message.end, received);
         if received {
             self.received(message);
         }
@@ -382,16 +382,16 @@ impl Flow {
         }
     }
 
-    fn end(&mut self, end: End) {
+    fn end(&mut self, end: End, received: bool) {
         let m = &mut self.messages;
         match end {
             End::Removed | End::Expired => m.removed += 1,
-            End::InQueue => m.in_queue += 1,
+            End::InQueue => m.in_queue += u64::from(received),
             End::Held => {
-                m.in_queue += 1;
+                m.in_queue += u64::from(received);
                 m.held += 1;
             }
-            End::Deleted => m.deleted += 1,
+            End::Deleted => m.deleted += u64::from(received),
             End::Canceled => m.canceled += 1,
             End::Missing | End::GivenUp => m.end_missing += 1,
         }
