@@ -66,6 +66,7 @@ fn generated_logs_come_out_as_they_were_made() {
         ("expired", made.expired),
         ("deleted", made.deleted),
         ("in_queue", made.in_queue),
+        ("never_active", made.never_active),
         ("bytes", truth.report.bytes),
     ] {
         assert_eq!(messages[key], count, "{key}");
@@ -160,7 +161,7 @@ fn recordings_come_out_as_they_were_played() {
             compared += 1;
             for key in ["messages", "recipients", "deliveries"] {
                 let told = counts(&answer[key]);
-                for (what, count) in counts(&expect[key]).iter().filter(|(what, _)| *what != "never_active") {
+                for (what, count) in &counts(&expect[key]) {
                     assert_eq!(told[what], *count, "{} {key} {what}", file.display());
                 }
             }

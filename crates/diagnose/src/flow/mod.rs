@@ -63,14 +63,20 @@ pub struct Messages {
     pub reinjected: u64,
     /// Of these: notices that Postfix wrote itself.
     pub notices: u64,
+    /// Of these: made by an alias or a `.forward` file.
+    pub forwarded: u64,
     /// Of these: handed in by a local program.
     pub local: u64,
     /// Of these: sent by somebody who logged in.
     pub logged_in: u64,
     /// Of these: their beginning is not in the log.
     pub start_missing: u64,
+    /// Of these: put off at least once, for some recipient.
+    pub deferred: u64,
     /// Bytes of the received.
     pub bytes: u64,
+    /// Bytes of the received, once for each recipient that was reached.
+    pub bytes_delivered: u64,
     /// Done and gone.
     pub removed: u64,
     /// Given back after the last try (and then gone, too).
@@ -83,6 +89,8 @@ pub struct Messages {
     pub deleted: u64,
     /// Given up before they were queued.
     pub canceled: u64,
+    /// On hold from the start and never taken up, deleted or not.
+    pub never_active: u64,
     /// Their end is not in the log, or they had to be given up for want of room.
     pub end_missing: u64,
 }
@@ -372,14 +380,22 @@ impl Flow {
         self.end(message.end, received);
         if received {
             self.received(message);
+        } else if !message.start_missing() && message.end != End::Canceled {
+            self.messages.never_active += 1;
         }
+        let mut deferred = false;
         for recipient in message.recipients() {
             let fate = recipient.fate;
             add_fate(&mut self.recipients.last, fate);
+            if matches!(fate, Fate::Sent | Fate::HandedOn) {
+                self.messages.bytes_delivered += message.size.unwrap_or_default();
+            }
             if recipient.deferrals > 0 {
+                deferred = true;
                 add_fate(&mut self.recipients.deferred_then, fate);
             }
         }
+        self.messages.deferred += u64::from(deferred && received);
     }
 
     fn end(&mut self, end: End, received: bool) {
@@ -405,6 +421,7 @@ impl Flow {
         let again = message.parent.is_some_and(|parent| parent.kind != LinkKind::Notice);
         m.notices += u64::from(notice);
         m.reinjected += u64::from(again);
+        m.forwarded += u64::from(message.origin == Origin::Forward);
         m.local += u64::from(matches!(message.origin, Origin::Local { .. }));
         m.logged_in += u64::from(message.username().is_some());
         m.start_missing += u64::from(message.start_missing());
