@@ -241,15 +241,24 @@ fn worth_with_messages(record: &Record<'_>) -> Worth {
     }
 }
 
-/// The same for whoever also wants to know how Postfix itself fares.
+/// The same for whoever also wants to know how Postfix itself fares. What is not known here is read once it is delivered.
 fn worth_with_server(record: &Record<'_>) -> Worth {
-    let severe = matches!(record.text.first(), Some(b'w' | b'e' | b'f' | b'p')) && level(record.text).0 != Level::Info;
-    let about_server = || matches!(maillog::event(record), Some(Event::TlsEstablished(_)));
-    match maillog::program(record.tag) {
-        Program::Other => worth_with_messages(record),
-        _ if severe && maillog::event(record).is_none() => Worth::Unknown,
-        _ if severe || QueueId::of_text(record.text).is_none() && about_server() => Worth::Keep,
-        _ => worth_with_messages(record),
+    match maillog::glance(record) {
+        Some(Glance::Other) if QueueId::of_text(record.text).is_none() && !tells_of_server(record) => Worth::Skip,
+        _ => Worth::Keep,
+    }
+}
+
+/// Warnings and worse, and TLS handshakes.
+fn tells_of_server(record: &Record<'_>) -> bool {
+    match record.text.first() {
+        Some(b'w' | b'e' | b'f' | b'p') => {
+            level(record.text).0 != Level::Info && maillog::program(record.tag) != Program::Other
+        }
+        Some(b'A' | b'U' | b'T' | b'V') => ["Anonymous", "Untrusted", "Trusted", "Verified"]
+            .iter()
+            .any(|level| record.text.strip_prefix(level.as_bytes()).is_some_and(|rest| rest.starts_with(b" TLS "))),
+        _ => false,
     }
 }
 

@@ -255,7 +255,7 @@ fn yesterday_is_the_day_before() {
     };
     assert_eq!(answer["messages"]["received"], 1);
     assert!(answer["period"]["from"].as_str().unwrap().starts_with(&dated.to_string()));
-    assert_eq!(answer["change"]["none"].is_null(), false, "the log begins at eight: {}", answer["change"]);
+    assert!(!answer["change"]["none"].is_null(), "the log begins at eight: {}", answer["change"]);
     assert_eq!(code(&run(["report", "--yesterday", "--since", "2h", "-"])), 2);
 }
 

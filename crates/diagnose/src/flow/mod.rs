@@ -153,6 +153,8 @@ pub struct Flow {
     /// Mail out.
     pub tls_out: TlsShare,
     diagnoser: Diagnoser,
+    /// The recipient of the line at hand in lower case: kept so that not every line needs a new one.
+    lower: Vec<u8>,
 }
 
 impl Flow {
@@ -184,6 +186,7 @@ impl Flow {
             tls_in: TlsShare::default(),
             tls_out: TlsShare::default(),
             diagnoser: Diagnoser::default(),
+            lower: Vec::new(),
         }
     }
 
@@ -244,6 +247,8 @@ impl Flow {
         let peer = delivery.relay_host();
         let relay = peer.map_or(delivery.relay, |peer| peer.name);
         self.relays.row(relay).add(delivery.status, count);
+        self.lower.clear();
+        self.lower.extend(delivery.to.iter().map(u8::to_ascii_lowercase));
         let to_filter = peer.is_some_and(|peer| peer.is_local()) && delivery.queued_as().is_some();
         if to_filter {
             self.to_filters += count;
@@ -261,8 +266,7 @@ impl Flow {
 
     fn sent(&mut self, record: &Record<'_>, delivery: &Delivery<'_>) {
         let timing = delivery.timing();
-        let lower = delivery.to.to_ascii_lowercase();
-        let destination = self.destinations.row(domain(&lower));
+        let destination = self.destinations.row(domain(&self.lower));
         for row in [destination, &mut self.everywhere] {
             row.attempts.sent += u64::from(record.repeat);
             let Some(delay) = timing.delay else { continue };
@@ -278,15 +282,14 @@ impl Flow {
         for (delays, part) in self.parts.iter_mut().zip(timing.delays.unwrap_or_default()) {
             delays.add(part, record.repeat);
         }
-        *self.addressees.row(&lower) += u64::from(record.repeat);
+        *self.addressees.row(&self.lower) += u64::from(record.repeat);
     }
 
     fn not_sent(&mut self, record: &Record<'_>, delivery: &Delivery<'_>) {
         let count = u64::from(record.repeat);
         let code = delivery.timing().dsn.and_then(StatusCode::parse);
         let reason = Reason::of(delivery.response, code);
-        let lower = delivery.to.to_ascii_lowercase();
-        let destination = self.destinations.row(domain(&lower));
+        let destination = self.destinations.row(domain(&self.lower));
         for row in [destination, &mut self.everywhere] {
             row.attempts.add(delivery.status, count);
             row.reasons.add(reason.id, count);
@@ -296,7 +299,7 @@ impl Flow {
         }
         let row = self.reasons.entry(reason.id).or_insert_with(|| ReasonRow::new(reason, delivery.response));
         row.attempts.add(delivery.status, count);
-        *row.destinations.row(domain(&lower)) += count;
+        *row.destinations.row(domain(&self.lower)) += count;
         if let Some(code) = code {
             row.codes.add(code, count);
         }
@@ -437,13 +440,13 @@ impl Flow {
 
     /// Takes a decision of a rule about a command.
     pub fn refusal(&mut self, refusal: &Refusal) {
-        use trace::Sink as _;
-        let Some(class) = crate::diagnosis::refusal(refusal).class else { return };
+        let diagnosis = crate::diagnosis::refusal(refusal);
+        let Some(class) = diagnosis.class else { return };
         self.count(refusal.at.time, Count::Rejected, refusal.count.into());
         if !self.asked(refusal.at.time) {
             return;
         }
-        self.tally.refusal(refusal);
+        self.tally.refused(refusal, &diagnosis);
         let why = match class {
             // The classes that have a reason of their own are not judged by words a second time.
             Class::RelayDenied | Class::NotLoggedIn | Class::SenderMismatch => class.name(),

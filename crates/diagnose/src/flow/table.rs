@@ -10,7 +10,9 @@ use trace::Map;
 /// Rows by name, bounded.
 #[derive(Clone, Debug)]
 pub struct Table<V> {
-    rows: Map<Box<[u8]>, V>,
+    /// Places of rows: a name that is known is looked up once.
+    places: Map<Box<[u8]>, u32>,
+    rows: Vec<V>,
     others: V,
     merged: u64,
     limit: usize,
@@ -18,43 +20,62 @@ pub struct Table<V> {
 
 impl<V: Weigh> Table<V> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { rows: Map::default(), others: V::default(), merged: 0, limit: limit.max(2) }
+        Self { places: Map::default(), rows: Vec::new(), others: V::default(), merged: 0, limit: limit.max(2) }
     }
 
     /// The row of a name.
     pub(crate) fn row(&mut self, name: &[u8]) -> &mut V {
-        if !self.rows.contains_key(name) {
-            if self.rows.len() >= self.limit {
-                self.merge_lighter_half();
-            }
-            self.rows.insert(name.into(), V::default());
+        let place = match self.places.get(name) {
+            Some(place) => *place,
+            None => self.add(name),
+        };
+        // It is there; `others` only pleases the compiler.
+        self.rows.get_mut(place as usize).unwrap_or(&mut self.others)
+    }
+
+    fn add(&mut self, name: &[u8]) -> u32 {
+        if self.rows.len() >= self.limit {
+            self.merge_lighter_half();
         }
-        // Just put there, if it was not; `others` only pleases the compiler.
-        self.rows.get_mut(name).unwrap_or(&mut self.others)
+        let place = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        self.rows.push(V::default());
+        self.places.insert(name.into(), place);
+        place
     }
 
     fn merge_lighter_half(&mut self) {
-        let mut weights: Vec<u64> = self.rows.values().map(Weigh::weight).collect();
+        let mut weights: Vec<u64> = self.rows.iter().map(Weigh::weight).collect();
         let middle = weights.len() / 2;
         let (_, median, _) = weights.select_nth_unstable(middle);
         let median = *median;
         let mut room = self.rows.len() - middle;
-        let (others, merged) = (&mut self.others, &mut self.merged);
-        self.rows.retain(|_, row| {
-            let goes = row.weight() <= median && room > 0;
-            if goes {
+        let mut kept = Vec::with_capacity(self.rows.len());
+        // The new place of each old one.
+        let mut moved: Vec<Option<u32>> = Vec::with_capacity(self.rows.len());
+        for row in self.rows.drain(..) {
+            if row.weight() <= median && room > 0 {
                 room -= 1;
-                others.merge(row);
-                *merged += 1;
+                self.others.merge(&row);
+                self.merged += 1;
+                moved.push(None);
+            } else {
+                moved.push(u32::try_from(kept.len()).ok());
+                kept.push(row);
             }
-            !goes
+        }
+        self.rows = kept;
+        self.places.retain(|_, place| {
+            let to = moved.get(*place as usize).copied().flatten();
+            *place = to.unwrap_or_default();
+            to.is_some()
         });
     }
 
     /// The heaviest rows first, names in order where they weigh the same.
     #[must_use]
     pub fn heaviest(&self) -> Vec<(&[u8], &V)> {
-        let mut rows: Vec<(&[u8], &V)> = self.rows.iter().map(|(name, row)| (&**name, row)).collect();
+        let mut rows: Vec<(&[u8], &V)> =
+            self.places.iter().filter_map(|(name, place)| Some((&**name, self.rows.get(*place as usize)?))).collect();
         rows.sort_unstable_by(|a, b| b.1.weight().cmp(&a.1.weight()).then_with(|| a.0.cmp(b.0)));
         rows
     }
