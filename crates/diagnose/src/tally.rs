@@ -788,8 +788,8 @@ impl Sink for Tally {
                 None => self.beyond += 1,
             }
         }
+        self.diagnoser.logged_in(login);
         let Some(name) = login.username.as_deref() else { return };
-        self.diagnoser.logged_in(name);
         if let Some(account) = account(&mut self.accounts, &mut self.lowered, name, login.at.time) {
             account.counts.auth_ok += count;
             if let Some(ip) = login.at.client_ip

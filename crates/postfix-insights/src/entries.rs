@@ -94,9 +94,7 @@ impl<W: Printer> Sink for Waiting<W> {
     }
 
     fn login(&mut self, login: &Login) {
-        if let Some(name) = login.username.as_deref() {
-            self.diagnoser.logged_in(name);
-        }
+        self.diagnoser.logged_in(login);
     }
 
     fn refusal(&mut self, refusal: &Refusal) {

@@ -72,6 +72,8 @@ struct Finder {
     wanted: Wanted,
     stories: usize,
     queue_ids: HashSet<Box<[u8]>>,
+    /// One came through a filter in front of the queue: only its session's lines tell from whom.
+    needs_sessions: bool,
 }
 
 impl Sink for Finder {
@@ -85,6 +87,8 @@ impl Sink for Finder {
             self.stories += 1;
             if self.stories <= STORIES {
                 self.queue_ids.extend(story.messages().iter().map(|message| Box::from(message.queue_id())));
+                self.needs_sessions |=
+                    story.messages().iter().any(|m| m.client().is_some_and(|c| c.at.line > m.first_line));
             }
         }
     }
@@ -167,9 +171,10 @@ impl Reader for Teller {
     const FOLLOW: Follow = Follow::Stories { detail: true };
 }
 
-/// Lines without a queue id that tell whom a message came from in front of a filter before the queue.
+/// Lines without a queue id that tell from whom a filter in front of the queue got a message.
 fn tells_of_proxy(record: &Record<'_>) -> bool {
-    record.text.starts_with(b"NOQUEUE: client=") || record.text.starts_with(b"proxy-accept: ")
+    let starts = [b"connect from ".as_slice(), b"NOQUEUE: client=", b"proxy-accept: "];
+    starts.iter().any(|words| record.text.starts_with(words))
 }
 
 pub(crate) fn run(args: &cli::Trace) -> anyhow::Result<Exit> {
@@ -185,14 +190,14 @@ pub(crate) fn run(args: &cli::Trace) -> anyhow::Result<Exit> {
     let wanted = Wanted::new(args, id, during);
     let mut teller = Teller::new(wanted.clone());
     let result = if reading.can_be_repeated() {
-        let mut finder = Finder { wanted, stories: 0, queue_ids: HashSet::new() };
+        let mut finder = Finder { wanted, stories: 0, queue_ids: HashSet::new(), needs_sessions: false };
         let result = reading.run(&mut finder);
         if result.is_ok() && finder.stories > 0 {
             let (again, _) = Reading::new(&input, &args.output, false)?.whole();
-            let ids = finder.queue_ids;
+            let (ids, needs_sessions) = (finder.queue_ids, finder.needs_sessions);
             let only = |record: &Record<'_>| match QueueId::of_text(record.text) {
                 Some(id) => ids.contains(id.as_bytes()),
-                None => tells_of_proxy(record),
+                None => needs_sessions && tells_of_proxy(record),
             };
             // What could not be read has been noted already.
             drop(again.run_only(&mut teller, &only));

@@ -1,6 +1,6 @@
 //! The story of a message as a person would tell it, and the lines that prove it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trace::{End, Fate, FromClient, LinkKind, Message, Origin, Recipient, Story, Try};
 
@@ -145,13 +145,13 @@ impl Page<'_> {
             let line = if self.verbose { line } else { cut(&line, room) };
             out += &format!("  {} {line}\n", self.screen.ink(Ink::Dim, &place));
         }
-        let known: usize = told.story.messages().iter().map(|message| message.lines().len()).sum();
+        let known: BTreeSet<u64> = told.story.messages().iter().flat_map(|message| message.lines()).copied().collect();
         if told.lines.len() > most {
             out += &format!(
                 "  … and {} (-v shows all)\n",
                 plural((told.lines.len() - most) as u64, "more line", "more lines")
             );
-        } else if known > told.lines.len() {
+        } else if known.len() > told.lines.len() {
             out += "  … and lines too far back to show: name a file instead of standard input\n";
         }
         out
@@ -225,8 +225,7 @@ fn came_from(story: &Story, message: &Message) -> String {
         (Origin::Client(client), Some(LinkKind::Hop)) => format!("taken over ({}), was {parent}", peer(client)),
         (Origin::Client(client), _) => accepted(client),
         (Origin::Local { .. }, Some(LinkKind::Filter)) => format!("back from the content filter, was {parent}"),
-        (Origin::Local { uid: Some(uid) }, _) => format!("handed in by the local user with uid {uid}"),
-        (Origin::Local { uid: None }, _) => "handed in by a local user".to_owned(),
+        (Origin::Local { uid }, _) => format!("handed in by the local user with uid {uid}"),
         (Origin::Notice { what }, _) => format!("{} notification about {parent}", text(what)),
         (Origin::Forward, _) => format!("{parent} forwarded (alias or .forward)"),
         (Origin::Requeue, _) => format!("{parent} put in the queue again (postsuper -r)"),
@@ -298,9 +297,7 @@ fn attempted(story: &Story, recipient: &Recipient<'_>, run: &Run<'_>) -> (String
     let attempt = &run.last;
     let alias = recipient.orig_to.map_or(String::new(), |orig_to| format!(" (for {})", text(orig_to)));
     let to = format!("{}{alias}", text(attempt.to));
-    let after = attempt
-        .delay
-        .map_or(String::new(), |seconds| format!(" {} after it came in", duration((seconds * 1e6) as i64)));
+    let after = attempt.delay.map_or(String::new(), |seconds| format!(" after {}", after(seconds)));
     let (relay, response) = (text(attempt.relay), text(attempt.response));
     let via = if attempt.relay == b"none" { String::new() } else { format!(" via {relay}") };
     match attempt.fate {
@@ -331,11 +328,17 @@ fn attempted(story: &Story, recipient: &Recipient<'_>, run: &Run<'_>) -> (String
     }
 }
 
+/// Seconds since a message came in.
+fn after(seconds: f64) -> String {
+    if seconds < 10.0 { format!("{seconds} s") } else { duration((seconds * 1e6) as i64) }
+}
+
 fn ended(message: &Message) -> (&'static str, Ink) {
     match message.end {
         End::Removed => ("all done: removed from the queue", Ink::Plain),
         End::Expired => ("returned to its sender, and removed from the queue", Ink::Bad),
         End::Deleted => ("deleted by an admin (postsuper)", Ink::Bad),
+        End::Requeued => ("an admin put it in the queue again (postsuper -r)", Ink::Warn),
         End::Canceled if message.end_missing() => ("the client broke off: it never got into the queue", Ink::Warn),
         End::Canceled => ("given up before it got into the queue", Ink::Warn),
         End::InQueue => ("still in the queue at the end of the log", Ink::Warn),

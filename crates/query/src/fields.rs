@@ -136,10 +136,12 @@ fields! {
     host: Text, "the mail host as logged";
     tag: Text, "the program tag as logged, e.g. `postfix-out/submission/smtpd`";
     instance: Text, "the tag up to the first slash";
-    service: Text, "the tag between instance and program; `imap` or `pop3` for Dovecot's own logins";
+    service: Text, "the tag between instance and program; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted";
     daemon: Text, "the program";
     pid: Int, "the process id";
     queue_id ("qid"): Text, "the queue id; absent for NOQUEUE";
+    orig_queue_id: Text, "what the message was called before: a content filter's way back in, or `postsuper -r`";
+    next_queue_id: Text, "what the message is called from here on (`queued as`, `forwarded as`), or the notice about it";
     level: Text, "`info`, `warning`, `error`, `fatal` or `panic`";
     repeat: Int, "how often the line occurred, where syslog folded it; absent means once";
     class: Text, "what the line is counted as";
@@ -152,7 +154,7 @@ fields! {
     mechanism ("mech"): Text, "the SASL mechanism as the client spelled it", hostile;
     username ("user"): Text, "the login name", hostile, personal;
     username_origin: Text, "`logged`, or `joined` from another program's line";
-    reason: Text, "the backend's words, verbatim", hostile;
+    reason: Text, "why or what, verbatim: a backend's words, an error, a warning, the DNS list", hostile;
     stage: Text, "the SMTP command a reject, loss or timeout belongs to";
     code: Int, "the SMTP reply code";
     dsn: Text, "the enhanced status code";
@@ -162,12 +164,14 @@ fields! {
     helo: Text, "what the client calls itself", hostile;
     proto: Text, "`SMTP` or `ESMTP`";
     sasl_sender: Text, "AUTH= of MAIL FROM", hostile, personal;
+    uid: Int, "the local user who handed in the message";
     relay_host: Text, "the next hop's name";
     relay_ip: Text, "the next hop's address";
     relay_port: Int, "the next hop's port";
+    conn_use: Int, "how many deliveries the connection has served, from the second on";
     delay: Real, "seconds from arrival to the end of this delivery attempt";
     delays: Reals, "seconds before the queue manager, in it, for connection set-up, for transmission";
-    status: Text, "`sent`, `deferred`, `bounced`, `expired`, …";
+    status: Text, "of a delivery: `sent`, `deferred`, `bounced`, `expired`, …; of a decision, a check or a screening: what it was";
     response: Text, "the words of a reply or of a delivery's outcome", hostile;
     message_id: Text, "the Message-ID", hostile;
     size: Int, "message size in bytes";
@@ -175,6 +179,7 @@ fields! {
     tls_version: Text, "the TLS version";
     tls_cipher: Text, "the TLS cipher";
     tls_level: Text, "`Anonymous`, `Untrusted`, `Trusted` or `Verified`: of the other side's certificate";
+    tls_policy: Text, "of a delivery: TLS policy and what came of it, as Postfix 3.11 logs it (`may`, `dane/!requiretls:nocertmatch`)";
     auth_ok: Int, "logins that succeeded in the session";
     auth_tried: Int, "AUTH commands of the session";
     attempts: Int, "on a `disconnect` line of class `auth_refused`: how many silent refusals it stands for";

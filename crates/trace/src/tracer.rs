@@ -46,7 +46,7 @@ pub struct Limits {
     pub sessions: usize,
     /// Queue files under way. Beyond it, the oldest is told with the fate it has so far.
     pub messages: usize,
-    /// Bytes that queue files under way take, about. Beyond it, the same.
+    /// Bytes that queue files under way take, about. Beyond it, the same; one alone may take some more (8 MiB of texts).
     pub message_bytes: usize,
     /// Different host names, tags, mechanisms and reasons remembered by number. Beyond it, further hosts and tags
     /// share one number.
@@ -181,18 +181,20 @@ impl Tracer {
     /// Takes the next line. Output: the session it belongs to, if it belongs to one.
     pub fn line(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         self.tick(line.time, sink);
+        if self.messages.follow().notes(&line.event) {
+            self.queue_line(line, sink);
+        }
         match line.event {
             Event::Removed(_)
             | Event::Delivery(_)
             | Event::Expired(..)
             | Event::MessageId(..)
             | Event::Active(..)
-            | Event::Pickup(..)
-            | Event::ContentCheck(Some(_), _)
+            | Event::Queue(..)
+            | Event::Pickup(_)
             | Event::Notification(..) => {
                 self.queue_line(line, sink);
-                // `smtpd` checks content, too, in its session.
-                if matches!(line.event, Event::ContentCheck(..)) { self.session(&line.record) } else { None }
+                None
             }
             Event::Accepted(acceptance) if !Self::wants(&line.event) && self.messages.follow().is_all() => {
                 self.accepted_from_stranger(line, &acceptance, sink);
@@ -701,6 +703,7 @@ impl Tracer {
                 username: Some(username.into()),
             })));
         }
+        session.before_queue = session.before_queue.saturating_add(u32::from(acceptance.queue_id.is_none()));
         let queue_id = acceptance.queue_id.map(|id| id.as_bytes().into());
         self.push(Held::Accepted { at: Box::new(at.clone()), username: username.into(), queue_id });
         self.messages.accepted(Arrival {
@@ -714,7 +717,9 @@ impl Tracer {
     fn proxied(&mut self, key: Key, session: &mut Session, line: &Line<'_>, reply: &[u8]) {
         let Some(id) = maillog::queued_as(reply) else { return };
         let at = self.place(key, session, line.id, line.time);
-        self.messages.proxied(key.host, id, at, session.username.as_deref());
+        let username = session.username.as_deref().filter(|_| session.before_queue > 0);
+        session.before_queue = session.before_queue.saturating_sub(1);
+        self.messages.proxied(key.host, id, at, username);
     }
 
     fn refusal(&mut self, key: Key, session: &mut Session, line: &Line<'_>, policy: &Policy<'_>) -> Refusal {

@@ -87,6 +87,8 @@ pub struct Messages {
     pub held: u64,
     /// Of the received: deleted by an administrator.
     pub deleted: u64,
+    /// Of the received: put in the queue again, under another queue id.
+    pub requeued: u64,
     /// Given up before they were queued.
     pub canceled: u64,
     /// On hold from the start and never taken up, deleted or not.
@@ -207,7 +209,7 @@ impl Flow {
                 self.messages.expired += u64::from(self.asked(time));
             }
             Event::Policy(_, policy) => self.action(time, policy.action, record.repeat),
-            Event::ContentCheck(_, action) => self.action(time, action, record.repeat),
+            Event::ContentCheck(check) => self.action(time, check.action, record.repeat),
             _ => {}
         }
         self.trouble(time, record, event);
@@ -362,9 +364,7 @@ impl Flow {
     pub fn login(&mut self, login: &Login) {
         use trace::Sink as _;
         self.count(login.at.time, Count::AuthOk, login.count.into());
-        if let Some(name) = &login.username {
-            self.diagnoser.logged_in(name);
-        }
+        self.diagnoser.logged_in(login);
         if self.asked(login.at.time) {
             self.tally.login(login);
         }
@@ -411,6 +411,7 @@ impl Flow {
                 m.held += 1;
             }
             End::Deleted => m.deleted += u64::from(received),
+            End::Requeued => m.requeued += u64::from(received),
             End::Canceled => m.canceled += 1,
             End::Missing | End::GivenUp => m.end_missing += 1,
         }

@@ -8,10 +8,14 @@ use maillog::{Delivery, QueueId};
 
 use crate::Map;
 use crate::message::delay::Handle;
-use crate::message::record::{LinkKind, Message, Origin};
-use crate::message::tracker::{CLAIM_WITHIN, Messages, State};
+use crate::message::files::State;
+use crate::message::parts::{Link, LinkKind, Origin};
+use crate::message::record::Message;
+use crate::message::tracker::{CLAIM_WITHIN, Messages};
 use crate::names::Symbol;
 
+/// Queue files of one story at most.
+const LEGS: usize = 1_000;
 /// How far the clocks of two hosts of ours may be apart, and how long a message on its way to the other is waited for, in
 /// microseconds.
 const HOP_WITHIN: i64 = 30 * 1_000_000;
@@ -19,6 +23,13 @@ const HOP_WITHIN: i64 = 30 * 1_000_000;
 const HOSTS: usize = 64;
 /// Messages on their way remembered at most.
 const ON_THE_WAY: usize = 10_000;
+
+/// Files that belong together.
+#[derive(Default)]
+pub(super) struct Joined {
+    pub(super) members: Vec<u32>,
+    pub(super) open: usize,
+}
 
 /// What has been handed on and has not come in yet, and the other way round. [`crate::Follow::Stories`] only.
 #[derive(Default)]
@@ -51,6 +62,68 @@ impl Links {
 }
 
 impl Messages {
+    /// One file was made from another. Output: whether that is so now.
+    pub(super) fn link(&mut self, parent: u32, child: u32, kind: LinkKind) -> bool {
+        let (Some(from), Some(to)) = (self.files.get(parent as usize), self.files.get(child as usize)) else {
+            return false;
+        };
+        let (above, below) = (from.message.number, to.message.number);
+        let full = from.message.children.len() >= LEGS || self.legs(parent) + self.legs(child) > LEGS;
+        // All files of a story descend from one that has no parent: if the child is that one, it would descend from itself.
+        let around = from.message.parent.is_some_and(|link| link.message == below)
+            || (from.story.is_some() && from.story == to.story);
+        if parent == child || to.message.parent.is_some() || full || from.unclaimed || around {
+            return false;
+        }
+        let joins = self.follow.joins_all()
+            || (kind.carries_on() && (from.story.is_some() || from.message.username().is_some()));
+        if let Some(file) = self.files.get_mut(parent as usize) {
+            file.message.add_child(Link { kind, message: below });
+        }
+        let now = self.now;
+        if let Some(file) = self.files.get_mut(child as usize) {
+            file.message.parent = Some(Link { kind, message: above });
+            let waits = std::mem::replace(&mut file.unclaimed, false) && file.state == State::Closing;
+            if waits {
+                self.close(now, Handle { slot: child, number: below });
+            }
+        }
+        if joins {
+            self.join(parent, child);
+        }
+        true
+    }
+
+    fn legs(&self, slot: u32) -> usize {
+        let story = self.files.get(slot as usize).and_then(|file| file.story);
+        story.and_then(|story| self.stories.get(&story)).map_or(1, |joined| joined.members.len())
+    }
+
+    fn join(&mut self, one: u32, other: u32) {
+        let (into, from) = (self.story_of(one), self.story_of(other));
+        if into == from {
+            return;
+        }
+        let Some(gone) = self.stories.remove(&from) else { return };
+        for slot in &gone.members {
+            if let Some(file) = self.files.get_mut(*slot as usize) {
+                file.story = Some(into);
+            }
+        }
+        let joined = self.stories.entry(into).or_default();
+        joined.members.extend(gone.members);
+        joined.open += gone.open;
+    }
+
+    fn story_of(&mut self, slot: u32) -> u64 {
+        let Some(file) = self.files.get_mut(slot as usize) else { return u64::MAX };
+        *file.story.get_or_insert_with(|| {
+            let open = usize::from(file.state != State::Over);
+            self.stories.insert(file.message.number, Joined { members: vec![slot], open });
+            file.message.number
+        })
+    }
+
     /// A recipient was handed to somebody; maybe to us.
     pub(super) fn handed_on(&mut self, host: Symbol, slot: u32, recipient: usize, delivery: &Delivery<'_>) {
         if let Some(id) = delivery.forwarded_as() {
@@ -97,7 +170,12 @@ impl Messages {
             return;
         };
         let now = self.now;
-        let handed = self.links.handed.get(&key).filter(|w| !w.ambiguous && now - w.since <= CLAIM_WITHIN).cloned();
+        let handed = self
+            .links
+            .handed
+            .get(&key)
+            .filter(|w| !w.ambiguous && now.saturating_sub(w.since) <= CLAIM_WITHIN)
+            .cloned();
         match handed.filter(|waiting| self.file(waiting.handle).is_some()) {
             Some(waiting) => self.hand_over(&waiting, slot),
             None => note(&mut self.links.returned, key, now, handle, None),
@@ -150,7 +228,7 @@ impl Messages {
             && to.state != State::Free
             && !other(to.message.parent.map(|link| link.message))
             && !contradicts
-            && to.message.first >= from.message.first - HOP_WITHIN
+            && to.message.first >= from.message.first.saturating_sub(HOP_WITHIN)
     }
 
     fn carry_on(&mut self, slot: u32, recipient: usize, next: u32) {
@@ -191,7 +269,12 @@ impl Messages {
             return;
         };
         let (now, number) = (self.now, file.message.number);
-        let returned = self.links.returned.get(&key).filter(|w| !w.ambiguous && now - w.since <= CLAIM_WITHIN).cloned();
+        let returned = self
+            .links
+            .returned
+            .get(&key)
+            .filter(|w| !w.ambiguous && now.saturating_sub(w.since) <= CLAIM_WITHIN)
+            .cloned();
         if let Some(child) = returned.map(|waiting| waiting.handle).filter(|child| child.number != number)
             && self.file(child).is_some()
             && self.is_plausible(slot, child.slot)
@@ -229,14 +312,14 @@ impl Messages {
 /// Remembers one that waits. A second one under the same key makes it ambiguous.
 fn note(table: &mut Map<u64, Waiting>, key: u64, now: i64, handle: Handle, recipient: Option<usize>) {
     if table.len() >= ON_THE_WAY && !table.contains_key(&key) {
-        table.retain(|_, waiting| now - waiting.since <= HOP_WITHIN);
+        table.retain(|_, waiting| now.saturating_sub(waiting.since) <= HOP_WITHIN);
         if table.len() >= ON_THE_WAY {
             return;
         }
     }
     let fresh = Waiting { since: now, handle, recipients: Vec::new(), ambiguous: false };
     let waiting = table.entry(key).or_insert_with(|| fresh.clone());
-    if now - waiting.since > CLAIM_WITHIN {
+    if now.saturating_sub(waiting.since) > CLAIM_WITHIN {
         *waiting = fresh;
     }
     waiting.ambiguous |= waiting.handle != handle;

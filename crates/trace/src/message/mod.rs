@@ -5,7 +5,10 @@
 //! message only together with its host, and only until then.
 
 mod delay;
+mod ends;
+mod files;
 mod links;
+mod parts;
 mod record;
 mod story;
 mod tracker;
@@ -14,7 +17,8 @@ use std::rc::Rc;
 
 use maillog::Event;
 
-pub use record::{End, Fate, FromClient, Link, LinkKind, Message, Origin, Recipient, Try};
+pub use parts::{End, Fate, FromClient, Link, LinkKind, Origin, Recipient, Try};
+pub use record::Message;
 pub use story::Story;
 pub(crate) use tracker::{Arrival, Bounds, Messages, Place};
 
@@ -46,9 +50,25 @@ impl Follow {
             }
             Event::MessageId(..)
             | Event::Active(..)
-            | Event::Pickup(..)
-            | Event::ContentCheck(Some(_), _)
+            | Event::Pickup(_)
+            | Event::Queue(..)
             | Event::Notification(..) => self.is_all(),
+            _ => self.notes(event),
+        }
+    }
+
+    /// Whether it is an event of another kind that says something about a message besides: it is put on hold, or there is
+    /// trouble with it.
+    #[inline]
+    pub(crate) fn notes(self, event: &Event<'_>) -> bool {
+        match event {
+            Event::ContentCheck(check) => self.is_all() && check.queue_id.is_some(),
+            Event::Policy(Some(_), _) => self.is_all(),
+            Event::QueueWarning(..)
+            | Event::QueueNote(..)
+            | Event::Remote(_)
+            | Event::Gone { queue_id: Some(_), .. }
+            | Event::RelayhostSaslFailed(Some(_), _) => self.keeps_detail(),
             _ => false,
         }
     }

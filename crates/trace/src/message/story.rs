@@ -6,7 +6,8 @@ use foldhash::HashMapExt as _;
 
 use crate::Map;
 use crate::attempt::Where;
-use crate::message::record::{Fate, FromClient, LinkKind, Message};
+use crate::message::parts::{Fate, FromClient, LinkKind};
+use crate::message::record::Message;
 
 /// One mail with all its queue files, in the order in which they were first seen.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ impl Story {
     /// Puts messages in order. The story is of the first one that was made from none of the others.
     pub(super) fn new(mut messages: Vec<Message>) -> Self {
         messages.sort_by_key(|message| message.number);
-        let known = |number: u64| messages.iter().any(|message| message.number == number);
+        let known = |number: u64| messages.binary_search_by_key(&number, |message| message.number).is_ok();
         let root = |message: &Message| !message.parent.is_some_and(|parent| known(parent.message));
         let first = messages.iter().position(|m| root(m) && m.username().is_some());
         let first = first.or_else(|| messages.iter().position(root)).unwrap_or_default();
@@ -41,7 +42,8 @@ impl Story {
     /// The one with this number.
     #[must_use]
     pub fn message(&self, number: u64) -> Option<&Message> {
-        self.messages.iter().find(|message| message.number == number)
+        let at = self.messages.binary_search_by_key(&number, |message| message.number).ok()?;
+        self.messages.get(at)
     }
 
     /// The client it came from, if it came from one.
@@ -80,8 +82,8 @@ impl Story {
     pub fn fates(&self) -> Vec<(&[u8], Fate)> {
         let mut last: Map<&[u8], (i64, Fate)> = Map::new();
         let mut handed_on = false;
-        let about = |message: &&Message| message.parent.is_none_or(|parent| parent.kind != LinkKind::Notice);
-        for row in self.messages.iter().filter(about).flat_map(Message::recipients) {
+        let itself = |message: &&Message| !self.is_notice(message);
+        for row in self.messages.iter().filter(itself).flat_map(Message::recipients) {
             handed_on |= row.fate == Fate::HandedOn;
             last.entry(row.to)
                 .and_modify(|known| {
@@ -97,6 +99,19 @@ impl Story {
         }
         fates.sort_unstable();
         fates
+    }
+
+    /// Whether a message is a notice about another one of the story, or a notice on its way.
+    fn is_notice(&self, message: &Message) -> bool {
+        let mut parent = message.parent;
+        for _ in 0..self.messages.len() {
+            match parent {
+                Some(link) if link.kind == LinkKind::Notice => return true,
+                Some(link) => parent = self.message(link.message).and_then(|above| above.parent),
+                None => return false,
+            }
+        }
+        false
     }
 
     /// How many recipients met this fate at last.

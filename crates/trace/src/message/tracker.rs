@@ -1,17 +1,17 @@
 //! The queue files under way: lines about them in, messages and stories out.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher as _;
 
 use foldhash::HashMapExt as _;
-use maillog::{Acceptance, Delivery, Event, Program, QueueId, program};
+use maillog::{Acceptance, Delivery, Event, Pickup, Program, QueueAction, QueueId, program};
 
 use crate::Map;
 use crate::attempt::Where;
 use crate::line::Line;
 use crate::message::delay::{Delay, Handle};
-use crate::message::links::Links;
-use crate::message::record::{End, Fate, FromClient, Link, LinkKind, Message, Origin};
+use crate::message::files::{File, Key, State};
+use crate::message::links::{Joined, Links};
+use crate::message::parts::{End, Fate, FromClient, LinkKind, Origin};
 use crate::message::{Follow, Story};
 use crate::names::{Names, Symbol};
 
@@ -20,8 +20,6 @@ use crate::names::{Names, Symbol};
 const GRACE: i64 = 5 * 1_000_000;
 /// How long a copy from this host's own client waits to be claimed by the message it is a copy of.
 pub(super) const CLAIM_WITHIN: i64 = 600 * 1_000_000;
-/// Queue files of one story at most.
-const LEGS: usize = 1_000;
 /// Recipients of a copy that nobody has claimed kept at most.
 const UNCLAIMED_RECIPIENTS: usize = 1_000;
 
@@ -49,69 +47,29 @@ pub(crate) struct Arrival<'a> {
     pub(crate) acceptance: &'a Acceptance<'a>,
 }
 
-/// Host and queue id, hashed: millions of lines are looked up by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key(u64);
-
-/// A queue file under way.
-pub(super) struct File {
-    pub(super) message: Message,
-    key: Key,
-    pub(super) host: Symbol,
-    pub(super) state: State,
-    /// The story it belongs to, if it belongs together with others.
-    story: Option<u64>,
-    /// The queue manager has said that it gives up.
-    expired: bool,
-    /// `Logins` only: it came from this host itself, and belongs to no followed message so far.
-    unclaimed: bool,
-    /// Until when a message made from it is waited for, after its own end.
-    pub(super) awaits: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Open,
-    /// Ended; lines may still come late.
-    Closing,
-    /// Ended, and not told yet.
-    Ended,
-    /// Told, and kept for the rest of its story.
-    Over,
-    /// The place is free.
-    Free,
-}
-
-/// Files that belong together.
-#[derive(Default)]
-struct Joined {
-    members: Vec<u32>,
-    open: usize,
-}
-
 /// All queue files under way.
 pub(crate) struct Messages {
     pub(super) follow: Follow,
-    bounds: Bounds,
-    keys: Map<Key, u32>,
+    pub(super) bounds: Bounds,
+    pub(super) keys: Map<Key, u32>,
     pub(super) files: Vec<File>,
-    free: Vec<u32>,
-    live: usize,
-    bytes: usize,
-    by_age: VecDeque<Handle>,
-    closing: Delay,
-    unclaimed: Delay,
+    pub(super) free: Vec<u32>,
+    pub(super) live: usize,
+    pub(super) bytes: usize,
+    pub(super) by_age: VecDeque<Handle>,
+    pub(super) closing: Delay,
+    pub(super) unclaimed: Delay,
     /// Stories whose files have ended, but of which one more may be made; by when that is given up.
-    lingering: std::collections::BTreeSet<(i64, u64, u32)>,
-    stories: Map<u64, Joined>,
+    pub(super) lingering: std::collections::BTreeSet<(i64, u64, u32)>,
+    pub(super) stories: Map<u64, Joined>,
     pub(super) links: Links,
-    next: u64,
+    pub(super) next: u64,
     pub(super) now: i64,
     /// Nothing is due before.
-    due: i64,
+    pub(super) due: i64,
     /// Ended, and not told yet.
-    over: VecDeque<Handle>,
-    ready: VecDeque<Story>,
+    pub(super) over: VecDeque<Handle>,
+    pub(super) ready: VecDeque<Story>,
 }
 
 impl Messages {
@@ -165,29 +123,6 @@ impl Messages {
         if self.due <= self.now {
             self.release_due();
         }
-    }
-
-    /// Whether [`Messages::next_message`] or [`Messages::next_story`] has something.
-    #[inline]
-    pub(crate) fn has_outcomes(&self) -> bool {
-        !self.over.is_empty() || !self.ready.is_empty()
-    }
-
-    /// Takes a message that ended: calls `tell` with it, unless only stories are told. Output: whether there was one.
-    pub(crate) fn next_message(&mut self, tell: impl FnOnce(&Message)) -> bool {
-        let Some(handle) = self.over.pop_front() else { return false };
-        if self.follow == Follow::All
-            && let Some(file) = self.file(handle)
-        {
-            tell(&file.message);
-        }
-        self.put_away(handle);
-        true
-    }
-
-    /// A story that is complete.
-    pub(crate) fn next_story(&mut self) -> Option<Story> {
-        self.ready.pop_front()
     }
 
     /// A client handed in a message.
@@ -259,7 +194,7 @@ impl Messages {
                     self.removed(slot, line);
                 }
             }
-            Event::Expired(id, sender) => {
+            Event::Expired(id, sender, _) => {
                 if let Some(slot) = at(self, id)
                     && let Some(file) = self.files.get_mut(slot as usize)
                 {
@@ -271,48 +206,73 @@ impl Messages {
             _ if !self.follow.is_all() => {}
             Event::MessageId(id, message_id) => self.message_id(place, id, message_id, line),
             Event::Active(id, sender, size, nrcpt) => self.activated(place, id, (sender, size, nrcpt), line),
-            Event::Pickup(id, sender) => {
-                let slot = self.begun(place, id, line.id, line.time);
-                if let Some(file) = self.files.get_mut(slot as usize) {
-                    file.message.origin = Origin::Local { uid: None };
-                    file.message.set_sender(sender);
-                }
-                self.came_in(slot);
-                self.make_room(slot);
-            }
-            Event::ContentCheck(Some(id), b"hold" | b"HOLD") => {
+            Event::Pickup(pickup) => self.picked_up(place, &pickup, line),
+            Event::Queue(id, action) => {
                 if let Some(slot) = at(self, id) {
-                    self.change(slot, |message| message.end = End::Held);
+                    self.acted_on(slot, action, line.time);
                 }
             }
-            Event::ContentCheck(Some(id), _) => drop(at(self, id)),
             Event::Notification(id, what, new) => {
                 let (Some(parent), Some(child)) = (at(self, id), at(self, new)) else { return };
                 self.made_from(parent, child, LinkKind::Notice, Origin::Notice { what: what.into() });
             }
-            _ => {}
+            event => self.noted(place, &event, line),
         }
     }
 
-    /// The log is over: everything is told as it is.
-    pub(crate) fn finish(&mut self) {
-        self.now = i64::MAX;
-        self.release_due();
-        while let Some(handle) = self.by_age.pop_front() {
-            let Some(file) = self.file(handle).filter(|file| file.state == State::Open) else { continue };
-            let (never, unclaimed) = (self.follow.is_all() && file.never_queued(), file.unclaimed);
-            if unclaimed {
-                self.release(handle.slot);
-                continue;
-            }
-            if let Some(file) = self.files.get_mut(handle.slot as usize)
-                && never
-                && file.message.end == End::InQueue
-            {
-                file.message.end = End::Canceled;
-            }
-            self.over(handle);
+    /// A line that says something besides. It begins no message: it may be about one that was never there.
+    fn noted(&mut self, place: Place<'_>, event: &Event<'_>, line: &Line<'_>) {
+        let (id, action, sender): (_, &[u8], _) = match event {
+            Event::ContentCheck(check) => (check.queue_id, check.action, check.from),
+            Event::Policy(id, policy) => (*id, policy.action, policy.from),
+            Event::QueueWarning(id, _) | Event::QueueNote(id, _) => (Some(*id), b"", None),
+            Event::Remote(remote) => (remote.queue_id, b"", None),
+            Event::Gone { queue_id, .. } => (*queue_id, b"", None),
+            Event::RelayhostSaslFailed(id, _) => (*id, b"", None),
+            _ => (None, b"", None),
+        };
+        let Some(slot) = id.and_then(|id| self.find(place.host, id.as_bytes())) else { return };
+        self.touch(slot, line.id, line.time);
+        if let Some(sender) = sender {
+            self.change(slot, |message| message.set_sender(sender));
         }
+        if matches!(action, b"hold" | b"milter-hold") {
+            self.acted_on(slot, QueueAction::Held, line.time);
+        }
+    }
+
+    /// `postsuper` and others did something to a queue file.
+    fn acted_on(&mut self, slot: u32, action: QueueAction, time: i64) {
+        let now = self.now;
+        let Some(file) = self.files.get_mut(slot as usize).filter(|file| file.state == State::Open) else { return };
+        match action {
+            QueueAction::Held => (file.message.end, file.held) = (End::Held, true),
+            QueueAction::Released if file.message.end == End::Held => file.message.end = End::InQueue,
+            QueueAction::Requeued => {
+                file.message.end = End::Requeued;
+                file.message.ended = Some(time);
+                file.state = State::Closing;
+                let handle = Handle { slot, number: file.message.number };
+                self.close(now, handle);
+            }
+            QueueAction::Released | QueueAction::MarkedExpired | QueueAction::Skipped => {}
+        }
+    }
+
+    fn picked_up(&mut self, place: Place<'_>, pickup: &Pickup<'_>, line: &Line<'_>) {
+        let before = pickup.orig_queue_id.and_then(|id| self.find(place.host, id.as_bytes()));
+        let slot = self.begun(place, pickup.queue_id, line.id, line.time);
+        if let Some(file) = self.files.get_mut(slot as usize) {
+            let again = pickup.orig_queue_id.is_some();
+            file.message.origin = if again { Origin::Requeue } else { Origin::Local { uid: pickup.uid } };
+            file.message.set_sender(pickup.from);
+        }
+        if let Some(before) = before.filter(|before| *before != slot) {
+            self.acted_on(before, QueueAction::Requeued, line.time);
+            self.link(before, slot, LinkKind::Requeue);
+        }
+        self.came_in(slot);
+        self.make_room(slot);
     }
 
     // ---- lives ----
@@ -320,8 +280,11 @@ impl Messages {
     /// The file that a line which starts a life is about: a new one, unless one without a start has just been seen.
     fn begun(&mut self, place: Place<'_>, id: QueueId<'_>, line: u64, time: i64) -> u32 {
         if let Some(slot) = self.find(place.host, id.as_bytes()) {
+            // Written by another process: it may stand just before the line that says where it came from.
             let young = self.files.get(slot as usize).is_some_and(|file| {
-                file.message.origin == Origin::Unknown && time - file.message.first <= GRACE && !file.unclaimed
+                let untouched = file.message.activations == 0 && file.message.recipients().len() == 0;
+                let recent = time.saturating_sub(file.message.first) <= GRACE;
+                file.state == State::Open && file.message.origin == Origin::Unknown && untouched && recent
             });
             if young {
                 self.touch(slot, line, time);
@@ -343,92 +306,12 @@ impl Messages {
         Some(slot)
     }
 
-    fn touch(&mut self, slot: u32, line: u64, time: i64) {
+    pub(super) fn touch(&mut self, slot: u32, line: u64, time: i64) {
         let detail = self.follow.keeps_detail();
         let Some(file) = self.files.get_mut(slot as usize) else { return };
         file.message.last = file.message.last.max(time);
         if detail {
             file.message.add_line(line);
-        }
-    }
-
-    fn open(&mut self, place: Place<'_>, id: QueueId<'_>, line: u64, time: i64) -> u32 {
-        let key = self.key(place.host, id.as_bytes());
-        let number = self.next;
-        self.next += 1;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.files.push(File::new());
-            u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
-        });
-        let Some(file) = self.files.get_mut(slot as usize) else { return slot };
-        file.message.restart(number, id.as_bytes(), line, time);
-        file.message.host = place.names.string(place.host);
-        file.message.tag = place.names.string(place.tag);
-        (file.key, file.host, file.state) = (key, place.host, State::Open);
-        (file.story, file.expired, file.unclaimed, file.awaits) = (None, false, false, i64::MIN);
-        self.bytes += file.message.bytes();
-        self.live += 1;
-        self.keys.insert(key, slot);
-        if self.by_age.len() > 2 * self.live + 1_024 {
-            let files = &self.files;
-            self.by_age.retain(|handle| is(files, *handle));
-        }
-        self.by_age.push_back(Handle { slot, number });
-        if self.follow.joins_all() {
-            self.links.met(place.host);
-        }
-        self.touch(slot, line, time);
-        slot
-    }
-
-    /// Its queue id is in use again: whatever happened to it is not in the log, unless its end was seen.
-    fn end_missing(&mut self, slot: u32) {
-        let Some(file) = self.files.get_mut(slot as usize) else { return };
-        let handle = Handle { slot, number: file.message.number };
-        if file.unclaimed {
-            self.release(slot);
-            return;
-        }
-        if file.state == State::Open {
-            file.message.end = End::Missing;
-        }
-        self.over(handle);
-    }
-
-    fn make_room(&mut self, except: u32) {
-        while self.live > self.bounds.messages.max(1) || self.bytes > self.bounds.bytes {
-            let Some(handle) = self.by_age.pop_front() else { return };
-            let Some(file) = self.files.get_mut(handle.slot as usize) else { continue };
-            if file.message.number != handle.number || file.state == State::Free {
-                continue;
-            }
-            if handle.slot == except && self.by_age.is_empty() {
-                self.by_age.push_back(handle);
-                return;
-            }
-            self.give_up(handle);
-        }
-    }
-
-    fn give_up(&mut self, handle: Handle) {
-        let Some(file) = self.files.get_mut(handle.slot as usize) else { return };
-        if file.unclaimed {
-            self.release(handle.slot);
-            return;
-        }
-        if file.state == State::Open {
-            file.message.end = End::GivenUp;
-        }
-        file.awaits = i64::MIN;
-        let (state, story) = (file.state, file.story);
-        if matches!(state, State::Open | State::Closing) {
-            self.over(handle);
-        }
-        // Kept for the rest of its story, or over by now: the whole story goes.
-        match story {
-            Some(story) if state == State::Over => self.tell_story(story),
-            None if state == State::Over => self.tell_single(handle.slot),
-            _ => {}
         }
     }
 
@@ -518,277 +401,15 @@ impl Messages {
             _ => End::Removed,
         };
         file.state = State::Closing;
-        if !file.unclaimed {
-            let handle = Handle { slot, number: file.message.number };
+        let handle = Handle { slot, number: file.message.number };
+        if file.unclaimed {
+            return;
+        }
+        // Where only logins are followed, the queue id may soon be in use again unseen.
+        if self.follow.is_all() || file.message.parent.is_some() {
             self.close(now, handle);
+        } else {
+            self.over(handle);
         }
-    }
-
-    fn close(&mut self, now: i64, handle: Handle) {
-        self.closing.push(now, handle);
-        self.due = self.due.min(self.closing.due());
-    }
-
-    fn await_claim(&mut self, handle: Handle) {
-        self.unclaimed.push(self.now, handle);
-        self.due = self.due.min(self.unclaimed.due());
-        while self.unclaimed.len() > self.bounds.messages.max(1) {
-            let Some(oldest) = self.unclaimed.take_first() else { return };
-            self.forget_unclaimed(oldest);
-        }
-    }
-
-    fn forget_unclaimed(&mut self, handle: Handle) {
-        if self.file(handle).is_some_and(|file| file.unclaimed) {
-            self.release(handle.slot);
-        }
-    }
-
-    // ---- belonging together ----
-
-    /// One file was made from another. Output: whether that is so now.
-    pub(super) fn link(&mut self, parent: u32, child: u32, kind: LinkKind) -> bool {
-        let (Some(from), Some(to)) = (self.files.get(parent as usize), self.files.get(child as usize)) else {
-            return false;
-        };
-        let (above, below) = (from.message.number, to.message.number);
-        let full = from.message.children.len() >= LEGS || self.legs(parent) + self.legs(child) > LEGS;
-        if parent == child || to.message.parent.is_some() || full || from.unclaimed || self.comes_from(parent, below) {
-            return false;
-        }
-        let joins = self.follow.joins_all()
-            || (kind.carries_on() && (from.story.is_some() || from.message.username().is_some()));
-        if let Some(file) = self.files.get_mut(parent as usize) {
-            file.message.add_child(Link { kind, message: below });
-        }
-        let now = self.now;
-        if let Some(file) = self.files.get_mut(child as usize) {
-            file.message.parent = Some(Link { kind, message: above });
-            let waits = std::mem::replace(&mut file.unclaimed, false) && file.state == State::Closing;
-            if waits {
-                self.close(now, Handle { slot: child, number: below });
-            }
-        }
-        if joins {
-            self.join(parent, child);
-        }
-        true
-    }
-
-    /// Whether a file descends from the one with this number.
-    fn comes_from(&self, slot: u32, number: u64) -> bool {
-        let mut above = self.files.get(slot as usize).and_then(|file| file.message.parent);
-        let members = |story: u64| self.stories.get(&story).map(|joined| joined.members.as_slice());
-        let story = self.files.get(slot as usize).and_then(|file| file.story).and_then(members).unwrap_or_default();
-        for _ in 0..=story.len() {
-            let Some(link) = above else { return false };
-            if link.message == number {
-                return true;
-            }
-            above = story
-                .iter()
-                .filter_map(|slot| self.files.get(*slot as usize))
-                .find(|file| file.message.number == link.message)
-                .and_then(|file| file.message.parent);
-        }
-        false
-    }
-
-    fn legs(&self, slot: u32) -> usize {
-        let story = self.files.get(slot as usize).and_then(|file| file.story);
-        story.and_then(|story| self.stories.get(&story)).map_or(1, |joined| joined.members.len())
-    }
-
-    fn join(&mut self, one: u32, other: u32) {
-        let (into, from) = (self.story_of(one), self.story_of(other));
-        if into == from {
-            return;
-        }
-        let Some(gone) = self.stories.remove(&from) else { return };
-        for slot in &gone.members {
-            if let Some(file) = self.files.get_mut(*slot as usize) {
-                file.story = Some(into);
-            }
-        }
-        let joined = self.stories.entry(into).or_default();
-        joined.members.extend(gone.members);
-        joined.open += gone.open;
-    }
-
-    fn story_of(&mut self, slot: u32) -> u64 {
-        let Some(file) = self.files.get_mut(slot as usize) else { return u64::MAX };
-        *file.story.get_or_insert_with(|| {
-            let open = usize::from(file.state != State::Over);
-            self.stories.insert(file.message.number, Joined { members: vec![slot], open });
-            file.message.number
-        })
-    }
-
-    // ---- the end ----
-
-    fn release_due(&mut self) {
-        while let Some(handle) = self.closing.pop(self.now) {
-            if self.file(handle).is_some_and(|file| file.state == State::Closing) {
-                self.over(handle);
-            }
-        }
-        while let Some(handle) = self.unclaimed.pop(self.now) {
-            self.forget_unclaimed(handle);
-        }
-        while let Some((due, number, slot)) = self.lingering.first().copied()
-            && due <= self.now
-        {
-            self.lingering.pop_first();
-            let Some(file) = self.file(Handle { slot, number }).filter(|file| file.state == State::Over) else {
-                continue;
-            };
-            match file.story {
-                Some(story) => self.complete(story),
-                None => self.tell_single(slot),
-            }
-        }
-        let lingering = self.lingering.first().map_or(i64::MAX, |(due, ..)| *due);
-        self.due = self.closing.due().min(self.unclaimed.due()).min(lingering);
-    }
-
-    /// No more lines are expected of it.
-    fn over(&mut self, handle: Handle) {
-        let Some(file) = self.files.get_mut(handle.slot as usize) else { return };
-        file.state = State::Ended;
-        let key = file.key;
-        if self.keys.get(&key) == Some(&handle.slot) {
-            self.keys.remove(&key);
-        }
-        self.over.push_back(handle);
-    }
-
-    /// It has been told: its place is free, unless its story goes on.
-    fn put_away(&mut self, handle: Handle) {
-        let now = self.now;
-        let Some(file) = self.files.get_mut(handle.slot as usize).filter(|file| file.message.number == handle.number)
-        else {
-            return;
-        };
-        file.state = State::Over;
-        let (story, awaits) = (file.story, file.awaits);
-        let is_told = self.follow.joins_all() || file.message.username().is_some();
-        match story {
-            Some(story) => {
-                if let Some(joined) = self.stories.get_mut(&story) {
-                    joined.open = joined.open.saturating_sub(1);
-                }
-                self.complete(story);
-            }
-            None if awaits > now => self.linger(awaits, handle),
-            None if is_told => self.tell_single(handle.slot),
-            None => self.release(handle.slot),
-        }
-    }
-
-    /// Tells a story if all of its files are over and no other is waited for.
-    fn complete(&mut self, story: u64) {
-        let Some(joined) = self.stories.get(&story).filter(|joined| joined.open == 0) else { return };
-        let waits = joined.members.iter().filter_map(|slot| {
-            let file = self.files.get(*slot as usize)?;
-            (file.awaits > self.now).then_some((file.awaits, Handle { slot: *slot, number: file.message.number }))
-        });
-        match waits.max_by_key(|(until, _)| *until) {
-            Some((until, handle)) => self.linger(until, handle),
-            None => self.tell_story(story),
-        }
-    }
-
-    fn linger(&mut self, until: i64, handle: Handle) {
-        self.lingering.insert((until, handle.number, handle.slot));
-        self.due = self.due.min(until);
-    }
-
-    fn tell_single(&mut self, slot: u32) {
-        if let Some(message) = self.take(slot) {
-            self.ready.push_back(Story::new(vec![message]));
-        }
-    }
-
-    fn tell_story(&mut self, story: u64) {
-        let Some(joined) = self.stories.remove(&story) else { return };
-        let messages: Vec<Message> = joined.members.iter().filter_map(|slot| self.take(*slot)).collect();
-        if !messages.is_empty() {
-            self.ready.push_back(Story::new(messages));
-        }
-    }
-
-    fn take(&mut self, slot: u32) -> Option<Message> {
-        let file = self.files.get_mut(slot as usize)?;
-        self.bytes = self.bytes.saturating_sub(file.message.bytes());
-        let message = std::mem::replace(&mut file.message, Message::new());
-        self.bytes += file.message.bytes();
-        self.release(slot);
-        Some(message)
-    }
-
-    fn release(&mut self, slot: u32) {
-        let Some(file) = self.files.get_mut(slot as usize).filter(|file| file.state != State::Free) else { return };
-        file.state = State::Free;
-        self.bytes = self.bytes.saturating_sub(file.message.bytes());
-        self.live -= 1;
-        let key = file.key;
-        if self.keys.get(&key) == Some(&slot) {
-            self.keys.remove(&key);
-        }
-        self.free.push(slot);
-    }
-
-    // ---- looking up ----
-
-    pub(super) fn key(&self, host: Symbol, queue_id: &[u8]) -> Key {
-        Key(self.keys.hasher().hash_one((host, queue_id)))
-    }
-
-    pub(super) fn find(&self, host: Symbol, queue_id: &[u8]) -> Option<u32> {
-        self.keys.get(&self.key(host, queue_id)).copied()
-    }
-
-    pub(super) fn file(&self, handle: Handle) -> Option<&File> {
-        is(&self.files, handle).then(|| self.files.get(handle.slot as usize))?
-    }
-
-    /// Changes a message, keeping count of its bytes.
-    pub(super) fn change(&mut self, slot: u32, change: impl FnOnce(&mut Message)) {
-        let Some(file) = self.files.get_mut(slot as usize) else { return };
-        let before = file.message.bytes();
-        change(&mut file.message);
-        self.bytes = (self.bytes + file.message.bytes()).saturating_sub(before);
-    }
-}
-
-/// Whether a place is still that file's own.
-fn is(files: &[File], handle: Handle) -> bool {
-    files
-        .get(handle.slot as usize)
-        .is_some_and(|file| file.message.number == handle.number && file.state != State::Free)
-}
-
-impl File {
-    fn new() -> Self {
-        Self {
-            message: Message::new(),
-            key: Key(0),
-            host: 0,
-            state: State::Free,
-            story: None,
-            expired: false,
-            unclaimed: false,
-            awaits: i64::MIN,
-        }
-    }
-
-    /// Whether `Logins` may take it for a copy of one of its messages.
-    pub(super) fn is_unclaimed(&self) -> bool {
-        self.unclaimed
-    }
-
-    /// The client broke off before the queue manager had it.
-    fn never_queued(&self) -> bool {
-        self.message.activations == 0 && self.message.recipients().len() == 0 && self.message.origin != Origin::Unknown
     }
 }
