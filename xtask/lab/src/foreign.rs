@@ -1,10 +1,10 @@
 //! Mail servers that are not Postfix: somebody else's, and a content filter of our own.
 //!
 //! They are no Postfix of the lab on purpose: what a foreign server logs is not in one's own mail log.
-//! The recipient says what becomes of the mail: `nobody…` is refused for good, `later…` for now, `grey…` for now until
-//! it is tried again.
+//! The recipient says what becomes of the mail: `nobody…` is refused for good, `later…` for now, `grey…` the first
+//! time only, `slow…` three times.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,14 +41,23 @@ pub(crate) struct Counts {
     pub(crate) logins_refused: AtomicU32,
     /// The mails taken.
     mails: Mutex<Vec<Arrival>>,
-    /// Recipients that may come again.
-    known: Mutex<HashSet<String>>,
+    /// How often recipients were put off that are taken in the end.
+    patience: Mutex<HashMap<String, u32>>,
 }
 
 impl Counts {
     /// The mails it has taken so far, in the order in which they came.
     pub(crate) fn mails(&self) -> Vec<Arrival> {
         lock(&self.mails).clone()
+    }
+
+    /// Whether it is too early for such a recipient.
+    fn put_off_again(&self, rcpt: &str) -> bool {
+        let times = if rcpt.contains("<GREY") { 1 } else { 3 * u32::from(rcpt.contains("<SLOW")) };
+        let mut patience = lock(&self.patience);
+        let seen = patience.entry(rcpt.to_owned()).or_default();
+        *seen += 1;
+        *seen <= times
     }
 }
 
@@ -140,7 +149,7 @@ fn answer(command: &str, counts: &Counts, trade: Trade) -> String {
             count(&counts.put_off);
             "450 4.2.1 Mailbox busy"
         }
-        "RCPT" if judges && command.contains("<GREY") && lock(&counts.known).insert(command.to_owned()) => {
+        "RCPT" if judges && counts.put_off_again(command) => {
             count(&counts.put_off);
             "450 4.2.0 Greylisted, try again later"
         }

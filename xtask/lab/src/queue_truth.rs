@@ -21,6 +21,8 @@ pub(crate) enum Origin {
     Notification,
     /// Another Postfix of ours relayed it.
     Hop,
+    /// `postsuper -r` put it through the queue again.
+    Requeued,
 }
 
 /// How the log leaves a queue file.
@@ -31,6 +33,8 @@ pub(crate) enum End {
     Removed,
     /// `postsuper -d` deleted it.
     Deleted,
+    /// `postsuper -r` made another file of it.
+    Requeued,
     /// It is on hold.
     Held,
     /// It waits for another try.
@@ -168,7 +172,7 @@ pub(crate) struct Report {
     pub(crate) rejects: u32,
 }
 
-/// Queue files by what became of them.
+/// Queue files by what became of them: `received` is the sum of `removed`, `deleted`, `requeued` and `in_queue`.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Messages {
     /// Taken by the queue manager.
@@ -179,10 +183,21 @@ pub(crate) struct Messages {
     pub(crate) expired: u32,
     /// Taken, and deleted by `postsuper`.
     pub(crate) deleted: u32,
-    /// Taken, and neither removed nor deleted; also on hold.
+    /// Taken, and made another file by `postsuper`.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(crate) requeued: u32,
+    /// Taken, and still there.
     pub(crate) in_queue: u32,
-    /// Files that were put on hold and never taken.
+    /// On hold in the end, taken or not.
+    pub(crate) held: u32,
+    /// Never taken: on hold from the start, then perhaps deleted.
     pub(crate) never_active: u32,
+}
+
+/// Whether there is nothing to tell.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Counts by status.
@@ -214,6 +229,7 @@ impl Report {
 
 impl Messages {
     fn add(&mut self, file: &QueueFile) {
+        self.held += u32::from(file.end == End::Held);
         if !file.active {
             self.never_active += 1;
             return;
@@ -222,6 +238,7 @@ impl Messages {
         match file.end {
             End::Removed => self.removed += 1,
             End::Deleted => self.deleted += 1,
+            End::Requeued => self.requeued += 1,
             End::Held | End::Queued => self.in_queue += 1,
         }
         self.expired += u32::from(file.has_expired());
@@ -255,7 +272,16 @@ mod tests {
             file("E").to("b@x", Status::Deferred, 1).end(End::Deleted),
         ];
         let report = Report::of(&files, 2);
-        let messages = Messages { received: 4, removed: 2, expired: 1, deleted: 1, in_queue: 1, never_active: 1 };
+        let messages = Messages {
+            received: 4,
+            removed: 2,
+            expired: 1,
+            deleted: 1,
+            in_queue: 1,
+            held: 1,
+            never_active: 1,
+            ..Messages::default()
+        };
         assert_eq!(report.messages, messages);
         assert_eq!(report.recipients, ByStatus { sent: 1, deferred: 2, bounced: 1, expired: 1 });
         assert_eq!(report.deliveries, ByStatus { sent: 1, deferred: 2 + 4 + 2 + 1, bounced: 1, expired: 0 });

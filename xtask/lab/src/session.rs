@@ -98,12 +98,14 @@ pub(crate) struct Session {
     client: Client,
     service: Service,
     user: Option<String>,
+    /// Parameters of RCPT commands.
+    rcpt_options: &'static str,
 }
 
 impl Session {
     /// A session on a fresh connection.
     pub(crate) fn new(stream: TcpStream, client: Client, service: Service) -> Session {
-        Session { stream: Stream::Plain(stream), client, service, user: None }
+        Session { stream: Stream::Plain(stream), client, service, user: None, rcpt_options: "" }
     }
 
     /// Reads the server's greeting and says EHLO.
@@ -327,6 +329,11 @@ impl Session {
         Ok(())
     }
 
+    /// Gives all recipients from now on such parameters (RFC 3461).
+    pub(crate) fn ask_for(&mut self, rcpt_options: &'static str) {
+        self.rcpt_options = rcpt_options;
+    }
+
     /// Sends a message; `fate` says what the scenario has arranged for its recipients.
     pub(crate) fn mail(&mut self, from: &str, to: &[&str], fate: Fate) -> Result<Receipt> {
         self.mail_about("lab", from, to, fate)
@@ -361,7 +368,7 @@ impl Session {
     fn offer(&mut self, subject: &str, from: &str, to: &[&str]) -> Result<(String, Reply)> {
         self.command(format!("MAIL FROM:<{from}>"), 250)?;
         for to in to {
-            self.command(format!("RCPT TO:<{to}>"), 250)?;
+            self.command(format!("RCPT TO:<{to}> {}", self.rcpt_options).trim_end(), 250)?;
         }
         self.command("DATA", 354)?;
         let id = format!(

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::log::Micros;
 use crate::truth::Counts;
 
+/// The relay of hand-overs to the content filter.
+pub(crate) const FILTER: &str = "127.0.0.1[127.0.0.1]:10024";
+
 /// So many names of a kind are listed.
 const RANKED: usize = 20;
 
@@ -31,14 +34,17 @@ pub struct Report {
     /// Messages that a local alias made.
     pub forwarded: u64,
     /// Messages that a header check put on hold.
-    pub held: u64,
-    /// Envelope senders of received messages, most frequent first; the empty sender is among them.
+    pub put_on_hold: u64,
+    /// Envelope senders of received messages, most frequent first; the empty sender is among them. Copies that a content
+    /// filter hands back or an alias makes are not counted again.
     pub senders: Vec<Ranked>,
-    /// Recipients of delivery lines with the status `sent`.
+    /// Recipients of delivery lines with the status `sent`, without those of hand-overs to the content filter.
     pub receivers: Vec<Ranked>,
     /// Relays of delivery lines with the status `sent`, without address and port.
     pub relays: Vec<Ranked>,
-    /// By recipient domain.
+    /// Delivery lines of hand-overs to the content filter.
+    pub to_filter: u64,
+    /// By recipient domain, without hand-overs to the content filter.
     pub destinations: BTreeMap<String, Destination>,
     /// TLS lines of clients' connections, by version.
     pub tls_in: Counts,
@@ -59,7 +65,9 @@ pub struct Messages {
     pub deleted: u64,
     /// Became active, and are neither removed nor deleted.
     pub in_queue: u64,
-    /// On hold from the start, and never active; deleted or not.
+    /// On hold in the end.
+    pub held: u64,
+    /// On hold from the start and never active; deleted or not.
     pub never_active: u64,
 }
 
@@ -97,6 +105,7 @@ pub(crate) enum Leaving {
     Removed,
     Deleted,
     InQueue,
+    Held,
 }
 
 /// Keeps a report's books.
@@ -122,10 +131,14 @@ struct Delays {
 
 impl Books {
     /// A message became active for the first time.
-    pub(crate) fn queued(&mut self, at: Micros, sender: &str, size: u64) {
+    pub(crate) fn queued(&mut self, at: Micros, size: u64) {
         self.report.messages.received += 1;
         self.report.bytes += size;
         *self.hours.entry(at / crate::log::HOUR).or_default() += 1;
+    }
+
+    /// Who sent it; not for a copy that a content filter handed back or an alias made.
+    pub(crate) fn sender(&mut self, sender: &str) {
         tick(&mut self.senders, sender);
     }
 
@@ -137,8 +150,8 @@ impl Books {
         self.report.messages.expired += 1;
     }
 
-    pub(crate) fn held(&mut self) {
-        self.report.held += 1;
+    pub(crate) fn put_on_hold(&mut self) {
+        self.report.put_on_hold += 1;
     }
 
     pub(crate) fn notification(&mut self) {
@@ -159,6 +172,13 @@ impl Books {
 
     /// A delivery line. The delay is in hundredths of a second, as shown.
     pub(crate) fn delivery(&mut self, status: &'static str, to: &str, relay: &str, delay: u64) {
+        if status == "sent" {
+            tick(&mut self.relays, relay.split('[').next().unwrap_or(relay));
+        }
+        if relay == FILTER {
+            self.report.to_filter += 1;
+            return;
+        }
         let (_, domain) = to.rsplit_once('@').unwrap_or_default();
         if !self.destinations.contains_key(domain) {
             self.destinations.insert(domain.to_owned(), Delays::default());
@@ -168,18 +188,18 @@ impl Books {
         }
         if status == "sent" {
             tick(&mut self.receivers, to);
-            tick(&mut self.relays, relay.split('[').next().unwrap_or(relay));
         }
     }
 
     /// Nothing more will be said of a message; with the last status of each recipient that was tried.
     pub(crate) fn leave(&mut self, how: Leaving, active: bool, last: impl Iterator<Item = &'static str>) {
         let messages = &mut self.report.messages;
+        messages.held += u64::from(how == Leaving::Held);
         match how {
             _ if !active => messages.never_active += 1,
             Leaving::Removed => {}
             Leaving::Deleted => messages.deleted += 1,
-            Leaving::InQueue => messages.in_queue += 1,
+            Leaving::InQueue | Leaving::Held => messages.in_queue += 1,
         }
         for status in last {
             *self.recipients.entry(status).or_default() += 1;

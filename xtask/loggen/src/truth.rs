@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::log::Micros;
-pub(crate) use crate::report::Leaving;
-use crate::report::{Books, Report};
+use crate::report::{Books, Leaving, Report};
 
 /// Named counts.
 pub type Counts = BTreeMap<String, u64>;
@@ -260,9 +259,9 @@ impl Ledger {
     }
 
     /// A message became active for the first time.
-    pub(crate) fn queued(&mut self, at: Micros, sender: &str, size: u64) {
+    pub(crate) fn queued(&mut self, at: Micros, size: u64) {
         self.truth.messages_queued += 1;
-        self.books.queued(at, sender, size);
+        self.books.queued(at, size);
     }
 
     pub(crate) fn removed(&mut self) {

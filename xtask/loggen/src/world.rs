@@ -426,11 +426,10 @@ impl World {
 
     /// A new queue id in the host's style; a short one may have been another message's before.
     pub(crate) fn queue_id(&mut self, host: usize) -> QueueId {
-        let again = self.rng.chance(3);
-        let now = self.now;
-        let retired = &mut self.host_mut(host).retired;
-        if again && retired.front().is_some_and(|(since, _)| since + 10 * MINUTE < now) {
-            return retired.pop_front().map_or_else(|| "0".into(), |(_, id)| id);
+        let (again, now) = (self.rng.chance(3), self.now);
+        let long_gone = |(since, _): &mut (Micros, QueueId)| again && *since + 10 * MINUTE < now;
+        if let Some((_, id)) = self.host_mut(host).retired.pop_front_if(long_gone) {
+            return id;
         }
         self.files += 1;
         // Inode numbers hop about; but for those that come again no two messages of one log share one.

@@ -59,7 +59,7 @@ impl Tool {
 
     /// Our summary of deliveries.
     pub(crate) fn report(program: &Path) -> Self {
-        Self::new(REPORT, program, &["report", "--json"], &[])
+        Self::new(REPORT, program, &["report", "--json", "--top", "0"], &[])
     }
 
     /// The command on a file. Stamps without a zone are in UTC.

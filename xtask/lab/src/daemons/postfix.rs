@@ -44,9 +44,15 @@ impl Postfix {
         run(Command::new("postqueue").arg("-c").arg(lab_path("postfix")).arg("-f")).map(drop)
     }
 
-    /// Does something to one queue file: `-d` deletes it, `-h` puts it on hold, `-H` releases it.
+    /// Does something to one queue file: `-d` deletes it, `-e` makes it expire, `-h` puts it on hold, `-H`
+    /// releases it, `-r` puts it through the queue again.
     pub(crate) fn postsuper(&self, order: &str, queue_id: &str) -> Result<()> {
         run(Command::new("postsuper").arg("-c").arg(lab_path("postfix")).args([order, queue_id])).map(drop)
+    }
+
+    /// Makes `pickup` look for new mail, which it otherwise does once a minute.
+    pub(crate) fn wake_pickup(&self) -> Result<()> {
+        run(Command::new("postkick").arg("-c").arg(lab_path("postfix")).args(["public", "pickup", "W"])).map(drop)
     }
 
     /// What is in the queue.
@@ -323,9 +329,22 @@ fn write_maps(config: &Path) -> Result<()> {
     fs::write(config.join("aliases"), "team alice@example.test, bob@example.test\n")?;
     fs::write(config.join("virtual"), "sales@example.test carol@example.test, friend@example.org\n")?;
     fs::write(config.join("holds"), "/^Subject: hold/ HOLD to be looked at\n")?;
+    fs::write(config.join("bounce"), DELAY_NOTICE)?;
     fs::write(config.join("relay-passwords"), "[relay.example.org]:587 mail.example.test:not-the-password\n")?;
     Ok(())
 }
+
+/// A delay notice that can tell of seconds; the built-in one complains of less than an hour.
+const DELAY_NOTICE: &str = "delay_template = <<EOF
+Charset: us-ascii
+From: MAILER-DAEMON (Mail Delivery System)
+Subject: Delayed Mail (still being retried)
+Postmaster-Subject: Postmaster Warning: Delayed Mail
+
+Your message could not be delivered for more than $delay_warning_time_seconds second(s).
+
+EOF
+";
 
 fn make_certificate(config: &Path) -> Result<()> {
     let mut openssl = Command::new("openssl");

@@ -132,7 +132,7 @@ fn in_queue(machine: &Machine, name: &str, queue_ids: &[&str]) -> Result<()> {
 fn several_recipients(machine: &mut Machine) -> Result<()> {
     let foreign = Foreign::start(FOREIGN_MX, 25, Trade::Mail)?;
     let mut session = logged_in(machine, "alice")?;
-    // The connection stays: the first recipient of a message is refused, then the others are taken.
+    // A recipient that is refused at once gets into no queue; the client leaves it out and begins anew.
     session.command("MAIL FROM:<alice@example.test>", 250)?;
     session.command("RCPT TO:<not-here@example.test>", 550)?;
     machine.truth().rejects(1);

@@ -12,6 +12,7 @@ mod fates;
 mod hostile;
 mod limits;
 mod neighbours;
+mod notices;
 mod passwords;
 mod people;
 mod policy;
@@ -71,6 +72,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         neighbours::SCENARIOS,
         fates::SCENARIOS,
         routes::SCENARIOS,
+        notices::SCENARIOS,
     ];
     families.concat()
 }

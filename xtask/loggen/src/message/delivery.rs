@@ -7,6 +7,7 @@ use super::letter::{Fate, Letter, Recipient, Route};
 use super::wording::{DEFERRALS, Kind, REFUSALS, Wording};
 use crate::log::Micros;
 use crate::people;
+use crate::report::FILTER;
 use crate::world::{Daemon, World};
 
 /// The end of a try: everything of a delivery line that comes after the delays.
@@ -39,7 +40,7 @@ impl Message {
 
     /// The line about a recipient that the content filter has taken.
     pub(super) fn filtered_line(&self, world: &mut World, recipient: &mut Recipient, next: &str) {
-        let way = Way { daemon: Daemon::Smtp, relay: "127.0.0.1[127.0.0.1]:10024".to_owned(), slow_ms: 400 };
+        let way = Way { daemon: Daemon::Smtp, relay: FILTER.to_owned(), slow_ms: 400 };
         let text = format_args!("250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as {next}");
         self.line(world, &way, recipient, &Outcome { relay: &way.relay, dsn: "2.0.0", status: "sent", text });
     }
@@ -143,7 +144,8 @@ impl Message {
         let id = world.queue_id(self.host);
         let letter = Letter::forwarded(world, &self.letter.sender, self.letter.size, &recipient.address);
         world.ledger.books().forwarded();
-        Self::spawn_written(world, self.host, id.clone(), letter, self.message_id.clone());
+        let copy = Self::new(world, self.host, id.clone(), letter, self.message_id.clone());
+        Self { copy: true, ..copy }.begin_written(world);
         let text = format_args!("forwarded as {id}");
         self.line(world, way, recipient, &Outcome { relay: &way.relay, dsn: "2.0.0", status: "sent", text });
     }

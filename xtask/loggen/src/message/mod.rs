@@ -12,8 +12,8 @@ use std::rc::Rc;
 
 use crate::log::{HOUR, MINUTE, Micros, SECOND};
 use crate::people;
+use crate::report::Leaving;
 use crate::session::{Command, Session};
-use crate::truth::Leaving;
 use crate::world::{Actor, Client, Daemon, Next, QueueId, Service, World};
 
 pub(crate) use letter::{Header, Hold, Letter};
@@ -33,6 +33,8 @@ pub(crate) struct Message {
     /// A recipient has failed, and the sender does not know yet.
     unreported: bool,
     expired: bool,
+    /// A content filter handed it back, or an alias made it of another one.
+    copy: bool,
     stage: Stage,
 }
 
@@ -52,27 +54,25 @@ impl Message {
     /// Starts the life of a message whose text is complete.
     pub(crate) fn spawn(world: &mut World, host: usize, id: QueueId, letter: Letter) {
         let message_id = new_message_id(world);
-        Self::spawn_as(world, host, id, letter, message_id);
+        Self::new(world, host, id, letter, message_id).begin(world);
     }
 
-    fn spawn_as(world: &mut World, host: usize, id: QueueId, letter: Letter, message_id: Rc<str>) {
+    fn begin(self, world: &mut World) {
         let delay = world.rng.range(5_000, 80_000);
-        let message = Self::new(world, host, id, letter, message_id);
-        world.spawn(delay, Box::new(message));
+        world.spawn(delay, Box::new(self));
     }
 
     /// Starts the life of a message that another daemon writes: it is through cleanup before that daemon says so.
-    fn spawn_written(world: &mut World, host: usize, id: QueueId, letter: Letter, message_id: Rc<str>) {
-        let mut message = Self::new(world, host, id, letter, message_id);
-        message.cleanup(world);
+    fn begin_written(mut self, world: &mut World) {
+        self.cleanup(world);
         let delay = world.rng.range(1_000, 30_000);
-        world.spawn(delay, Box::new(message));
+        world.spawn(delay, Box::new(self));
     }
 
     fn new(world: &World, host: usize, id: QueueId, letter: Letter, message_id: Rc<str>) -> Self {
         let arrived = world.now;
         let stage = Stage::Cleanup;
-        Self { host, id, message_id, letter, arrived, tries: 0, unreported: false, expired: false, stage }
+        Self { host, id, message_id, letter, arrived, tries: 0, unreported: false, expired: false, copy: false, stage }
     }
 
     fn cleanup(&mut self, world: &mut World) -> Next {
@@ -88,7 +88,7 @@ impl Message {
             }
             Some(Header::Hold(text, hold)) => {
                 check(&text);
-                world.ledger.books().held();
+                world.ledger.books().put_on_hold();
                 return self.hold(world, hold);
             }
             None => {}
@@ -102,7 +102,7 @@ impl Message {
                 self.stage = Stage::Held(hold);
                 Next::In(after)
             }
-            _ => self.leave(world, Leaving::InQueue),
+            _ => self.leave(world, Leaving::Held),
         }
     }
 
@@ -133,7 +133,10 @@ impl Message {
             format_args!("{id}: from=<{sender}>, size={size}, nrcpt={nrcpt} (queue active)"),
         );
         if self.tries == 0 {
-            world.ledger.queued(world.log.last(), sender, *size);
+            world.ledger.queued(world.log.last(), *size);
+            if !self.copy {
+                world.ledger.books().sender(sender);
+            }
         }
         self.tries += 1;
         if self.letter.filtered {
@@ -157,7 +160,8 @@ impl Message {
         let recipients = self.letter.recipients.iter_mut().map(letter::Recipient::hand_over).collect();
         let sender = Rc::clone(&self.letter.sender);
         let again = Letter { sender, recipients, size: self.letter.size + 460, filtered: false, header: None };
-        Self::spawn_as(world, self.host, Rc::clone(&next), again, Rc::clone(&self.message_id));
+        let again = Self::new(world, self.host, Rc::clone(&next), again, Rc::clone(&self.message_id));
+        Self { copy: true, ..again }.begin(world);
         self.stage = Stage::Filtered(session, next);
         Next::In(world.rng.range(90_000, 160_000))
     }
@@ -236,7 +240,7 @@ impl Message {
         let id = world.queue_id(self.host);
         let letter = Letter::notification(world, &self.letter.sender);
         let message_id = new_message_id(world);
-        Self::spawn_written(world, self.host, id.clone(), letter, message_id);
+        Self::new(world, self.host, id.clone(), letter, message_id).begin_written(world);
         world.ledger.books().notification();
         world.say(self.host, Daemon::Bounce, format_args!("{}: sender non-delivery notification: {id}", self.id));
     }
