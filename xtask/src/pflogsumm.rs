@@ -100,45 +100,49 @@ fn compare(program: &Path, log: &Path) -> anyhow::Result<Vec<Row>> {
     let theirs = Summary::of(log)?;
     let ours = answer(program, log)?;
     let facts = Facts::of(&fs::read_to_string(log).with_context(|| format!("cannot read {}", log.display()))?);
-    let (m, d) = (&ours["messages"], &ours["deliveries"]);
-    let n = |value: &Value| value.as_u64().unwrap_or_default();
-    let actions = |names: &[&str]| names.iter().map(|name| n(&ours["actions"][*name])).sum::<u64>();
-    let rejects: u64 = values(&ours["rejects"]).sum();
+    let n = |path: &str| number(&ours, path);
+    let actions = |names: &[&str]| names.iter().map(|name| n(&format!("/actions/{name}"))).sum::<u64>();
+    let rejects: u64 = values(at(&ours, "/rejects")).sum();
     let mut rows = vec![
-        Row::new("received", theirs.total("received")?, n(&m["received"]))
-            .less(n(&m["notices"]), "bounces and other notices of Postfix's own, which it leaves out")
-            .less(n(&m["forwarded"]), "mail that an alias made, which it counts as forwarded")
-            .less(n(&m["start_missing"]), "messages that came before the log begins")
+        Row::new("received", theirs.total("received")?, n("/messages/received"))
+            .less(n("/messages/notices"), "bounces and other notices of Postfix's own, which it leaves out")
+            .less(n("/messages/forwarded"), "mail that an alias made, which it counts as forwarded")
+            .less(n("/messages/start_missing"), "messages that came before the log begins")
             .more(
-                n(&m["canceled"]),
+                n("/messages/canceled"),
                 "messages that never got into the queue (refused by a milter, given up by the client)",
             )
-            .more(n(&m["never_active"]), "messages on hold that were never taken up")
+            .more(n("/messages/never_active"), "messages on hold that were never taken up")
             .less(facts.accepted, STRANGE),
-        Row::new("delivered", theirs.total("delivered")?, n(&d["sent"])).less(theirs.total("forwarded")?, FORWARDED),
-        Row::new("forwarded", theirs.total("forwarded")?, n(&m["forwarded"])),
-        Row::new("deferred (messages)", theirs.total("deferred")?, n(&m["deferred"])),
-        Row::new("deferrals", theirs.deferrals()?, n(&d["deferred"])),
-        Row::new("bounced", theirs.total("bounced")?, n(&d["bounced"])),
+        Row::new("delivered", theirs.total("delivered")?, n("/deliveries/sent"))
+            .less(theirs.total("forwarded")?, FORWARDED),
+        Row::new("forwarded", theirs.total("forwarded")?, n("/messages/forwarded")),
+        Row::new("deferred (messages)", theirs.total("deferred")?, n("/messages/deferred")),
+        Row::new("deferrals", theirs.deferrals()?, n("/deliveries/deferred")),
+        Row::new("bounced", theirs.total("bounced")?, n("/deliveries/bounced")),
         Row::new("rejected", theirs.total("rejected")?, rejects).less(facts.rejected, STRANGE),
         Row::new("reject warnings", theirs.total("reject warnings")?, actions(&["warning", "warn", "reject_warning"])),
         Row::new("held", theirs.total("held")?, actions(&["hold"])),
         Row::new("discarded", theirs.total("discarded")?, actions(&["discard"])),
-        Row::new("recipients", theirs.total("recipients")?, length(&ours["top_recipients"]))
+        Row::new("recipients", theirs.total("recipients")?, length(at(&ours, "/top_recipients")))
             .more(facts.only_filtered, "addresses that are only handed to a content filter, and come back as others"),
-        Row::new("recipient hosts/domains", theirs.total("recipient hosts/domains")?, length(&ours["destinations"])),
+        Row::new(
+            "recipient hosts/domains",
+            theirs.total("recipient hosts/domains")?,
+            length(at(&ours, "/destinations")),
+        ),
         Row::new("delivered, summed over domains", theirs.delivered_by_domain(), by_domain(&ours))
             .less(theirs.total("forwarded")?, FORWARDED)
-            .more(n(&ours["to_filters"]), "hand-overs to a content filter, which are no delivery to the domain"),
-        Row::new("warnings", theirs.detail("Warnings"), n(&ours["levels"]["warning"])),
-        Row::new("fatal errors", theirs.detail("Fatal Errors"), n(&ours["levels"]["fatal"])),
-        Row::new("panics", theirs.detail("Panics"), n(&ours["levels"]["panic"])),
+            .more(n("/to_filters"), "hand-overs to a content filter, which are no delivery to the domain"),
+        Row::new("warnings", theirs.detail("Warnings"), n("/levels/warning")),
+        Row::new("fatal errors", theirs.detail("Fatal Errors"), n("/levels/fatal")),
+        Row::new("panics", theirs.detail("Panics"), n("/levels/panic")),
     ];
     let days = theirs.days();
-    let ours_by_day = ours["days"].as_array().into_iter().flatten();
+    let ours_by_day = at(&ours, "/days").as_array().into_iter().flatten();
     if !days.is_empty() {
-        let told = |row: &&Value| days.keys().any(|day| same_day(&row["day"], day));
-        let sum = ours_by_day.filter(told).map(|row| n(&row["counts"]["sent"])).sum();
+        let told = |row: &&Value| days.keys().any(|day| same_day(at(row, "/day"), day));
+        let sum = ours_by_day.filter(told).map(|row| number(row, "/counts/sent")).sum();
         let name = format!("delivered, summed over {} days", days.len());
         rows.push(Row::new(&name, days.values().sum(), sum).less(theirs.total("forwarded")?, FORWARDED));
     }
@@ -155,6 +159,16 @@ fn answer(program: &Path, log: &Path) -> anyhow::Result<Value> {
     serde_json::from_slice(&output.stdout).context("the report is no JSON")
 }
 
+/// What stands at a JSON pointer; null where nothing does.
+fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
+    value.pointer(path).unwrap_or(&Value::Null)
+}
+
+/// The number there; a missing one is 0.
+fn number(value: &Value, path: &str) -> u64 {
+    at(value, path).as_u64().unwrap_or_default()
+}
+
 fn values(object: &Value) -> impl Iterator<Item = u64> {
     object.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_u64())
 }
@@ -164,7 +178,7 @@ fn length(list: &Value) -> u64 {
 }
 
 fn by_domain(ours: &Value) -> u64 {
-    ours["destinations"].as_array().into_iter().flatten().filter_map(|row| row["sent"].as_u64()).sum()
+    at(ours, "/destinations").as_array().into_iter().flatten().map(|row| number(row, "/sent")).sum()
 }
 
 /// `Tue 3 Mar` and `Mar  3 2026`.
