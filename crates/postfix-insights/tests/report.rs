@@ -410,6 +410,31 @@ fn the_mail_that_is_sent() {
 }
 
 #[test]
+fn a_line_is_explained_by_its_reason_and_code() {
+    let explained = |line: &str| -> Value { serde_json::from_slice(&run(["explain", "--json", line]).stdout).unwrap() };
+    let bounced = &explained(MONDAY[6])["explain"];
+    assert_eq!((&bounced["reason"]["id"], &bounced["title"]), (&"unknown_user".into(), &"No such mailbox".into()));
+    assert_eq!(
+        (&bounced["status_code"]["code"], &bounced["status_code"]["subject"]),
+        (&"5.1.1".into(), &"the address".into())
+    );
+    assert!(!bounced["next"].as_array().unwrap().is_empty());
+    let sent = &explained(MONDAY[8])["explain"];
+    assert_eq!((&sent["reason"], &sent["status_code"]["class"]), (&Value::Null, &"delivered".into()));
+    let rejected = &explained(MONDAY[12])["explain"];
+    assert_eq!(rejected["reason"]["id"], "blocklisted");
+    let relay = explained(
+        "Jun 17 10:25:14 m postfix/smtpd[7]: NOQUEUE: reject: RCPT from h[192.0.2.9]: 554 5.7.1 <u@x>: Relay access denied; from=<a@y> to=<u@x> proto=ESMTP helo=<h>",
+    );
+    assert_eq!((&relay["cause"], &relay["explain"]["reason"]), (&"policy.relay_denied".into(), &Value::Null));
+    let shown = text(&run(["explain", MONDAY[5]]));
+    assert!(
+        shown.starts_with("The server does not answer in time") && shown.contains("4.4.1: failed for now"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn the_manual_names_every_key() {
     let manual = fs::read_to_string(repository().join("docs/reference/json.md")).unwrap();
     let answer = report_lines(&[], MONDAY);
