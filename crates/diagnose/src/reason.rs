@@ -418,4 +418,21 @@ mod tests {
         check("host mx.x[192.0.2.1] said: 550 5.1.1 spam@dmarc.example no", "5.1.1", "unknown_user");
         check("host mx.x[192.0.2.1] said: 550 5.1.1 antispam", "5.1.1", "unknown_user");
     }
+
+    /// Wordings of the table that could be a name.
+    const LURES: &[&str] = &["spam", "dmarc", "virus", "blacklist.spamhaus", "timeout", "policy", "dkim", "greylist"];
+
+    proptest::proptest! {
+        /// Whatever a stranger writes picks a row, and an address or a host name never changes which.
+        #[test]
+        fn addresses_and_hosts_pick_nothing(words in "[ -~]{0,200}", local in proptest::sample::select(LURES), host in proptest::sample::select(LURES), bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..3_000)) {
+            let plain = words.replace('@', " ");
+            let alone = Reason::of(plain.as_bytes(), None).id;
+            let with = format!("host {host}[192.0.2.1] said: <{local}@{host}>: {plain}");
+            if !plain.contains("] said: ") && !plain.starts_with("host ") && !plain.starts_with("delivery ") {
+                proptest::prop_assert_eq!(Reason::of(with.as_bytes(), None).id, alone);
+            }
+            proptest::prop_assert!(Reason::by_id(Reason::of(&bytes, None).id).is_some());
+        }
+    }
 }

@@ -217,14 +217,14 @@ impl Pager<'_> {
         let flow = &self.report.flow;
         let mut lines: Vec<Cell> = Vec::new();
         for (domain, row) in flow.destinations.heaviest().into_iter().filter(|(_, row)| is_notable(row)).take(5) {
-            let failed = row.attempts.all() - row.attempts.sent;
-            let why = row.reasons.ranked().first().and_then(|(id, n)| Some((Reason::by_id(id)?, *n)));
+            let why = row.reasons.ranked().into_iter().find(|(id, _)| *id != "greylisted");
+            let why = why.and_then(|(id, n)| Some((Reason::by_id(id)?, n)));
             let why = why.map_or_else(String::new, |(reason, n)| format!("; {} times: {}", number(n), reason.title));
             lines.push(Cell {
                 text: format!(
                     "{}: {} of {} attempts failed{why}",
                     self.name(domain),
-                    number(failed),
+                    number(failed(row)),
                     number(row.attempts.all())
                 ),
                 ink: Ink::Bad,
@@ -557,9 +557,15 @@ fn empty(title: &'static str) -> Section {
 }
 
 fn is_notable(row: &Destination) -> bool {
-    let Attempts { sent, .. } = row.attempts;
     let all = row.attempts.all();
-    all >= NOTABLE_ATTEMPTS && (all - sent) as f64 / all as f64 >= NOTABLE_SHARE
+    all >= NOTABLE_ATTEMPTS && failed(row) as f64 / all as f64 >= NOTABLE_SHARE
+}
+
+/// Attempts that were not sent. Greylisting is no failure: it is how that receiver greets strangers.
+fn failed(row: &Destination) -> u64 {
+    let greylisted = row.reasons.ranked().iter().find(|(id, _)| *id == "greylisted").map_or(0, |(_, count)| *count);
+    let Attempts { sent, .. } = row.attempts;
+    row.attempts.all().saturating_sub(sent + greylisted)
 }
 
 /// The next hop's name; `none` is Postfix's word where none was reached.
