@@ -9,6 +9,13 @@ mod mask;
 mod print;
 mod ranking;
 mod reading;
+mod report;
+mod report_html;
+mod report_json;
+mod report_mail;
+mod report_page;
+mod report_text;
+mod report_time;
 mod screen;
 mod story;
 mod story_json;
@@ -58,8 +65,10 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
+        Command::Report(args) => report::run(args),
         Command::Trace(args) => story::run(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
+        Command::Reasons => tables::reasons(),
     }
 }

@@ -5,6 +5,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan as _};
 
+use crate::screen::plural;
+
 /// Reads `2026-06-17`, `2026-06-17 10:25[:14]`, an RFC 3339 instant, `today`, `yesterday`, `now`, or how long ago (`90m`, `2h`, `7d`, `3w`).
 ///
 /// Output: microseconds since 1970 UTC. `flag` names the option in the error.
@@ -72,6 +74,23 @@ impl Clock {
     /// `17 Jun 2026 10:25 CEST`.
     pub(crate) fn long(&self, micros: i64) -> String {
         self.format(micros, "%-d %b %Y %H:%M %Z")
+    }
+
+    /// A gap in the log, as a sentence.
+    pub(crate) fn gap(&self, gap: &input::Gap) -> String {
+        match gap.lost {
+            Some(lost) => format!(
+                "{}: {} were dropped here, counts are \"at least\"",
+                self.short(gap.from),
+                plural(lost, "line", "lines")
+            ),
+            None => format!("nothing logged from {} to {}", self.short(gap.from), self.short(gap.to)),
+        }
+    }
+
+    /// `Wed 17 Jun`.
+    pub(crate) fn day(&self, micros: i64) -> String {
+        self.format(micros, "%a %-d %b")
     }
 
     fn format(&self, micros: i64, format: &str) -> String {
