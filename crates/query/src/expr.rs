@@ -178,11 +178,9 @@ impl Term {
     fn highlights(&self, entry: &Entry, out: &mut Vec<Range<usize>>) {
         let Some(text) = entry.text.as_deref() else { return };
         match (&self.test, (self.field.get)(entry)) {
-            (Test::Phrase(phrase), Some(Value::Text(value))) => {
-                // The words of a reason stand in the text as well.
-                if phrase.matches(value) {
-                    out.extend(phrase.places(text));
-                }
+            // The words of a reason stand in the text as well.
+            (Test::Phrase(phrase), Some(Value::Text(value))) if phrase.matches(value) => {
+                out.extend(phrase.places(text));
             }
             (Test::Word(_) | Test::Net(_), Some(Value::Text(value))) if !value.is_empty() && self.matches(entry) => {
                 out.extend(Phrase::new(value.to_owned(), false, false).places(text));

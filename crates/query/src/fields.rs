@@ -2,6 +2,10 @@
 //!
 //! Adding a field is one row here and one line where [`crate::describe`] fills it.
 
+use std::fmt;
+
+use crate::present::rfc3339;
+
 /// What kind of value a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -59,6 +63,20 @@ pub enum Value<'a> {
     Reals(&'a [f64; 4]),
     /// Yes.
     Flag(bool),
+}
+
+/// As a person reads it: RFC 3339, the text itself, numbers in full, four of them with slashes as Postfix writes them.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(micros) => f.write_str(&rfc3339(*micros)),
+            Self::Text(text) => f.write_str(text),
+            Self::Int(number) => number.fmt(f),
+            Self::Real(number) => number.fmt(f),
+            Self::Reals([a, b, c, d]) => write!(f, "{a}/{b}/{c}/{d}"),
+            Self::Flag(flag) => f.write_str(if *flag { "yes" } else { "no" }),
+        }
+    }
 }
 
 /// A row of the field table.

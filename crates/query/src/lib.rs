@@ -14,7 +14,10 @@
 //! entry.mechanism = Some("plain".into());
 //! assert!(!query.matches(&entry));
 //! ```
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic"))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")
+)]
 
 mod entry;
 mod error;
