@@ -29,6 +29,7 @@ mod pattern;
 mod present;
 mod print;
 mod query;
+mod sight;
 mod value;
 
 pub use entry::{describe, diagnosed};
@@ -39,4 +40,5 @@ pub use parse::{CHARACTERS_MAX, DEPTH_MAX, TERMS_MAX};
 pub use pattern::{Glob, Phrase, fold};
 pub use present::{Present, TimeError, rfc3339};
 pub use query::Query;
+pub use sight::Sight;
 pub use value::nearest;

@@ -9,6 +9,7 @@ use crate::expr::Expr;
 use crate::fields::Entry;
 use crate::parse::parse;
 use crate::present::Present;
+use crate::sight::{Sight, possible};
 
 /// Which entries are meant: `client:203.0.113.0/24 user:bob@* -mech:PLAIN "authentication failed"`.
 ///
@@ -44,6 +45,12 @@ impl Query {
     #[must_use]
     pub fn matches(&self, entry: &Entry) -> bool {
         self.0.matches(entry)
+    }
+
+    /// Whether it can mean the entry of a line of which only this is known. `false` is certain.
+    #[must_use]
+    pub fn may_mean(&self, sight: &Sight<'_>) -> bool {
+        possible(&self.0, sight).0
     }
 
     /// How it was understood, in plain words: one condition a line.
