@@ -129,9 +129,7 @@ impl<T: Taker> Sink for Waiting<'_, T> {
     }
 
     fn login(&mut self, login: &Login) {
-        if let Some(name) = login.username.as_deref() {
-            self.diagnoser.logged_in(name);
-        }
+        self.diagnoser.logged_in(login);
     }
 
     fn refusal(&mut self, refusal: &Refusal) {
