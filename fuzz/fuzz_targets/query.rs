@@ -1,6 +1,8 @@
 //! Query text: it is read or refused; what is read prints as text that is read as the same.
 #![no_main]
 
+use std::hint::black_box;
+
 use query::{Entry, Present, Query};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -13,15 +15,15 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             if printed.chars().count() <= query::CHARACTERS_MAX {
                 assert_eq!(Query::parse(&printed, &present).as_ref(), Ok(&query), "{printed}");
             }
-            query.explain();
+            black_box(query.explain());
             let entry = Entry { text: Some(text.clone().into_owned()), username: Some(text.into_owned()), ..Entry::default() };
-            query.matches(&entry);
+            black_box(query.matches(&entry));
             let shown = entry.text.as_deref().unwrap_or_default();
             assert!(query.highlights(&entry).into_iter().all(|range| shown.get(range).is_some()));
         }
         Err(error) => {
             assert!(error.at.end <= text.chars().count());
-            error.pointed(&text);
+            black_box(error.pointed(&text));
         }
     }
 });
