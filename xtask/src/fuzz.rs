@@ -93,7 +93,7 @@ fn have_cargo_fuzz(root: &Path) -> anyhow::Result<()> {
         cargo(root).args(["install", "cargo-fuzz", "--locked"]).status().is_ok_and(|status| status.success());
     if !installed {
         bail!(
-            "cannot install cargo-fuzz: run `cargo install cargo-fuzz --locked` where there is a network; until then `cargo test -p maillog -p trace` checks the same properties, with less patience"
+            "cannot install cargo-fuzz: run `cargo install cargo-fuzz --locked` where there is a network; until then `cargo test -p maillog -p trace -p query` checks the same properties, with less patience"
         );
     }
     Ok(())

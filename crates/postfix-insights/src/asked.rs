@@ -31,6 +31,18 @@ pub(crate) fn explain(query: &Query) {
     query.explain().lines().for_each(print::error_detail);
 }
 
+/// Says on standard error why nothing may have matched.
+pub(crate) fn nothing_matched(query: &Query, explained: bool) {
+    print::note("nothing matched");
+    if !explained {
+        explain(query);
+    }
+    for stranger in query.strangers() {
+        let nearest = stranger.nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        print::note(&format!("there is no {} `{}`{nearest}", stranger.field.name, stranger.word));
+    }
+}
+
 /// Commands that count logins need every line of a session; they refuse a query, and say which commands take one.
 pub(crate) fn refuse(asked: &NoQuery, instead: &str) -> anyhow::Result<()> {
     match asked.query {

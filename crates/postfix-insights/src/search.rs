@@ -64,8 +64,8 @@ fn tell(page: &Page, all: u64, query: &Query, explained: bool) {
             number(all)
         ));
     }
-    if all == 0 && !explained {
-        asked::explain(query);
+    if all == 0 {
+        asked::nothing_matched(query, explained);
     }
 }
 

@@ -162,6 +162,14 @@ fn a_bad_query_is_pointed_at() {
 }
 
 #[test]
+fn an_empty_answer_says_how_the_query_was_understood() {
+    let told = errors(&ask(&["search", "class:auth_fail -user:*"], &recording("guessing")));
+    assert!(told.contains("class is \"auth_fail\"") && told.contains("not: username is there"), "{told}");
+    assert!(told.contains("there is no class `auth_fail`; did you mean `auth_failed`?"), "{told}");
+    assert_eq!(errors(&ask(&["search", "class:auth_fail", "--quiet"], &recording("guessing"))), "");
+}
+
+#[test]
 fn commands_that_count_logins_name_those_that_take_a_query() {
     let log = recording("guessing");
     for command in [&["triage"][..], &["client", "192.0.2.1"], &["account", "bob"]] {

@@ -31,6 +31,7 @@ mod print;
 mod query;
 mod sight;
 mod value;
+mod vocabulary;
 
 pub use entry::{describe, diagnosed};
 pub use error::{Problem, QueryError};
@@ -42,3 +43,4 @@ pub use present::{Present, TimeError, rfc3339};
 pub use query::Query;
 pub use sight::Sight;
 pub use value::nearest;
+pub use vocabulary::Stranger;
