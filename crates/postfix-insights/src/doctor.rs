@@ -130,8 +130,7 @@ impl Masked<'_> {
 fn to_json(report: &Report, read: Option<&Read>, causes: &[LoggedCause<'_>], mask: &Masked<'_>) -> Value {
     let checks: Vec<Value> = report.checks.iter().map(|check| check_json(check, mask)).collect();
     let log = read.map(|read| {
-        let rows: Vec<Value> = causes.iter().map(cause_json).collect();
-        json!({ "from": read.coverage.from.map(rfc3339), "to": read.coverage.to.map(rfc3339), "lines": read.coverage.lines, "causes": rows })
+        json!({ "from": read.coverage.from.map(rfc3339), "to": read.coverage.to.map(rfc3339), "lines": read.coverage.lines, "causes": causes_json(causes) })
     });
     json!({ "checks": checks, "worst": report.worst().name(), "log": log })
 }
@@ -146,6 +145,11 @@ fn check_json(check: &Check, mask: &Masked<'_>) -> Value {
         "meaning": check.kind.meaning, "command": mask.text(&check.command), "next": next, "steps": steps,
         "causes": check.kind.causes,
     })
+}
+
+/// Causes of a log with what the checks say of each.
+pub(crate) fn causes_json(causes: &[LoggedCause<'_>]) -> Value {
+    causes.iter().map(cause_json).collect()
 }
 
 fn cause_json(row: &LoggedCause<'_>) -> Value {

@@ -48,6 +48,15 @@ pub(crate) fn causes<'a>(tally: &Tally, checks: &'a [Check]) -> Vec<LoggedCause<
     for (cause, count) in tally.causes.iter().chain(&tally.killed_causes) {
         *counts.entry(cause).or_default() += count;
     }
+    held_against(counts, tally, checks)
+}
+
+/// Causes with their counts, most frequent first; `tally` knows the times of trouble.
+pub(crate) fn held_against<'a>(
+    counts: BTreeMap<&'static str, u64>,
+    tally: &Tally,
+    checks: &'a [Check],
+) -> Vec<LoggedCause<'a>> {
     let trouble = |cause: &str| {
         let last = tally.incidents.iter().rev().find(|incident| incident.causes.contains_key(cause));
         last.map(|incident| (incident.from, incident.to))

@@ -150,38 +150,44 @@ impl Page<'_> {
         if self.causes.is_empty() {
             out += "  no failed login\n";
         }
-        for row in self.causes {
-            let title = diagnose::by_id(row.cause).map_or(row.cause, |cause| cause.title);
-            let line = format!("  {}  {title} ({})", left(&row.count.to_string(), 7), row.cause);
-            let _ = writeln!(out, "{}", cut(&line, self.screen.width));
-            for line in wrap(&self.verdict(row), self.screen.width - 11) {
-                let _ = writeln!(
-                    out,
-                    "{} {}",
-                    left("", 10),
-                    self.screen.ink(if row.says == Says::Explained { Ink::Bad } else { Ink::Dim }, &line)
-                );
-            }
-        }
-        out
+        out + &draw_causes(self.causes, self.screen, self.clock, &|text| self.mask.text(text))
     }
+}
 
-    fn verdict(&self, row: &LoggedCause<'_>) -> String {
-        let mut ids: Vec<&str> = row.checks.iter().map(|check| check.kind.id).collect();
-        ids.dedup();
-        match (row.says, row.checks.first()) {
-            (Says::Explained, Some(check)) => {
-                let since =
-                    row.trouble.map(|(from, _)| format!("since {}; ", self.clock.short(from))).unwrap_or_default();
-                let first = row.checks.iter().find(|check| check.status == Status::Fault).unwrap_or(check);
-                format!("{since}now: {} ({})", escape(&self.mask.text(&first.summary)), ids.join(", "))
-            }
-            (Says::RuledOut, Some(_)) => {
-                let until =
-                    row.trouble.map(|(_, to)| format!("last at {}; ", self.clock.short(to))).unwrap_or_default();
-                format!("{until}not the case now: {} fine", ids.join(", "))
-            }
-            _ => "no check speaks of it".to_owned(),
+/// Causes with what the checks say of each. `mask` makes names unrecognisable where that was asked for.
+pub(crate) fn draw_causes(
+    causes: &[LoggedCause<'_>],
+    screen: Screen,
+    clock: &Clock,
+    mask: &dyn Fn(&str) -> String,
+) -> String {
+    let mut out = String::new();
+    for row in causes {
+        let title = diagnose::by_id(row.cause).map_or(row.cause, |cause| cause.title);
+        let line = format!("  {}  {title} ({})", left(&row.count.to_string(), 7), row.cause);
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{}", cut(&line, screen.width));
+        let ink = if row.says == Says::Explained { Ink::Bad } else { Ink::Dim };
+        for line in wrap(&verdict(row, clock, mask), screen.width - 11) {
+            let _ = writeln!(out, "{} {}", left("", 10), screen.ink(ink, &line));
         }
+    }
+    out
+}
+
+fn verdict(row: &LoggedCause<'_>, clock: &Clock, mask: &dyn Fn(&str) -> String) -> String {
+    let mut ids: Vec<&str> = row.checks.iter().map(|check| check.kind.id).collect();
+    ids.dedup();
+    match (row.says, row.checks.first()) {
+        (Says::Explained, Some(check)) => {
+            let since = row.trouble.map(|(from, _)| format!("since {}; ", clock.short(from))).unwrap_or_default();
+            let first = row.checks.iter().find(|check| check.status == Status::Fault).unwrap_or(check);
+            format!("{since}now: {} ({})", escape(&mask(&first.summary)), ids.join(", "))
+        }
+        (Says::RuledOut, Some(_)) => {
+            let until = row.trouble.map(|(_, to)| format!("last at {}; ", clock.short(to))).unwrap_or_default();
+            format!("{until}not the case now: {} fine", ids.join(", "))
+        }
+        _ => "no check speaks of it".to_owned(),
     }
 }

@@ -12,9 +12,10 @@ use input::Line;
 use ipnet::IpNet;
 use maillog::Event;
 use serde_json::{Map, Value, json};
-use trace::{Attempt, AttemptKind, Fate, Login, Message, NameOrigin, Refusal, Sink, Where};
+use trace::{Attempt, AttemptKind, Fate, Login, NameOrigin, Refusal, Sink, Where};
 
 use crate::cli;
+use crate::doctor_log;
 use crate::exit::Exit;
 use crate::mask::Mask;
 use crate::reading::{Passing, Read, Reader, Reading};
@@ -55,6 +56,8 @@ pub(crate) struct Mailed {
     pub(crate) queue_id: Box<[u8]>,
     pub(crate) recipients: Vec<(Box<[u8]>, Fate)>,
     pub(crate) recipients_total: usize,
+    /// Nothing more will happen to it.
+    pub(crate) finished: bool,
 }
 
 /// Recipients shown per message at most.
@@ -220,24 +223,22 @@ impl Sink for Story {
         self.counter.message_accepted(at, username, queue_id);
     }
 
-    fn message(&mut self, message: &Message) {
-        self.counter.message(message);
-        if self.subject.is(&message.at, message.username.as_deref()) {
-            let mut recipients: Vec<(Box<[u8]>, Fate)> = message.fates().map(|(to, fate)| (to.into(), fate)).collect();
-            recipients.sort_by(|a, b| a.0.cmp(&b.0));
-            let recipients_total = recipients.len();
-            recipients.truncate(RECIPIENTS);
-            keep(
-                &mut self.messages,
-                Mailed {
-                    at: message.at.clone(),
-                    username: message.username.clone(),
-                    queue_id: message.queue_id.clone(),
-                    recipients,
-                    recipients_total,
-                },
-            );
-        }
+    fn story(&mut self, mail: &trace::Story) {
+        self.counter.story(mail);
+        let Some(at) = mail.at().filter(|at| self.subject.is(at, mail.username())) else { return };
+        let fates = mail.fates();
+        let recipients = fates.iter().take(RECIPIENTS).map(|(to, fate)| ((*to).into(), *fate)).collect();
+        keep(
+            &mut self.messages,
+            Mailed {
+                at: at.clone(),
+                username: mail.username().map(Into::into),
+                queue_id: mail.queue_id().into(),
+                recipients,
+                recipients_total: fates.len(),
+                finished: mail.is_finished(),
+            },
+        );
     }
 }
 
@@ -257,19 +258,26 @@ impl Reader for Story {
 }
 
 pub(crate) fn client(args: &cli::Client) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "a network, or `--since`")?;
     let text = args.client.trim();
     let net: IpNet =
         text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()))).with_context(
             || format!("client {text}: neither an address nor a network; write 203.0.113.9 or 203.0.113.0/24"),
         )?;
-    tell(Subject::Client(net), &args.input, &args.output, args.json)
+    tell(Subject::Client(net), &args.input, &args.output, (args.json, args.doctor))
 }
 
 pub(crate) fn account(args: &cli::Account) -> anyhow::Result<Exit> {
-    tell(Subject::Account(args.account.as_bytes().into()), &args.input, &args.output, args.json)
+    crate::asked::refuse(&args.asked, "`--since`")?;
+    tell(Subject::Account(args.account.as_bytes().into()), &args.input, &args.output, (args.json, args.doctor))
 }
 
-fn tell(subject: Subject, input: &cli::Input, output: &cli::Output, as_json: bool) -> anyhow::Result<Exit> {
+fn tell(
+    subject: Subject,
+    input: &cli::Input,
+    output: &cli::Output,
+    (as_json, with_doctor): (bool, bool),
+) -> anyhow::Result<Exit> {
     let reading = Reading::new(input, output, false)?;
     let clock = Clock::new(reading.zone());
     let mut story = Story::new(subject);
@@ -279,8 +287,16 @@ fn tell(subject: Subject, input: &cli::Input, output: &cli::Output, as_json: boo
     };
     story.counter.tally.settle();
     let mask = Mask(output.mask);
+    let report = with_doctor.then(|| doctor::examine(&doctor::Host::default(), &request(&story.subject)));
+    let now = report
+        .as_ref()
+        .map(|report| doctor_log::held_against(story.causes.clone(), &story.counter.tally, &report.checks));
     if as_json {
-        print::json(&to_json(&story, &read, mask))?;
+        let mut object = to_json(&story, &read, mask);
+        if let (Some(object), Some(now)) = (object.as_object_mut(), &now) {
+            object.insert("doctor".to_owned(), crate::doctor::causes_json(now));
+        }
+        print::json(&object)?;
     } else {
         let page = subject_text::Page {
             story: &story,
@@ -290,9 +306,25 @@ fn tell(subject: Subject, input: &cli::Input, output: &cli::Output, as_json: boo
             clock: &clock,
             verbose: output.verbose > 0,
         };
-        print::text(&page.draw())?;
+        let mut out = page.draw();
+        if let Some(now) = &now {
+            let mask = |text: &str| story.masked(text, mask);
+            out += "\nTHE HOST NOW  (postfix-insights doctor tells all)\n";
+            out += &crate::doctor_text::draw_causes(now, page.screen, &clock, &mask);
+        }
+        print::text(&out)?;
     }
     Ok(Exit::of_reading(&read, output.quiet).or_no_match(story.found()))
+}
+
+/// What the doctor is asked about the subject of a story.
+fn request(subject: &Subject) -> doctor::Request {
+    let mut request = doctor::Request::default();
+    match subject {
+        Subject::Client(net) => request.client = (net.prefix_len() == net.max_prefix_len()).then(|| net.addr()),
+        Subject::Account(name) => request.account = Some(String::from_utf8_lossy(name).into_owned()),
+    }
+    request
 }
 
 fn text(bytes: &[u8], mask: Mask) -> String {
@@ -388,13 +420,6 @@ pub(crate) fn service(at: &Where) -> String {
 }
 
 fn message(mail: &Mailed, mask: Mask) -> Value {
-    let fate = |fate: &Fate| match fate {
-        Fate::Sent | Fate::Filtered => "sent",
-        Fate::Deferred => "deferred",
-        Fate::Bounced => "bounced",
-        Fate::Expired => "expired",
-    };
-    let recipients: Vec<Value> =
-        mail.recipients.iter().map(|(to, f)| json!({"to": text(to, mask), "status": fate(f)})).collect();
-    json!({"queue_id": String::from_utf8_lossy(&mail.queue_id), "ts": rfc3339(mail.at.time), "client_ip": mail.at.client_ip.map(|ip| mask.ip(ip)), "username": mail.username.as_deref().map(|n| text(n, mask)), "recipients": mail.recipients_total, "to": recipients})
+    let recipients: Vec<Value> = mail.recipients.iter().map(|(to, fate)| json::recipient(to, *fate, mask)).collect();
+    json!({"queue_id": String::from_utf8_lossy(&mail.queue_id), "ts": rfc3339(mail.at.time), "client_ip": mail.at.client_ip.map(|ip| mask.ip(ip)), "username": mail.username.as_deref().map(|n| text(n, mask)), "recipients": mail.recipients_total, "finished": mail.finished, "to": recipients})
 }
