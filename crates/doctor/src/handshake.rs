@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -78,11 +79,18 @@ pub(crate) fn connect(address: &Address, patience: Duration) -> std::io::Result<
 /// Speaks the greeting.
 pub(crate) fn shake(address: &Address, patience: Duration) -> Result<Vec<Mechanism>, Failure> {
     let mut socket = connect(address, patience).map_err(|error| Failure::Connect(error.kind(), error.to_string()))?;
-    let greeting = format!("VERSION\t1\t1\nCPID\t{}\n", std::process::id());
+    let greeting = format!("VERSION\t1\t1\nCPID\t{}\n", client_number());
     // A server that hangs up at once is told apart by what it sent.
     let _ = socket.write_all(greeting.as_bytes());
     let reader = BufReader::new(std::fs::File::from(OwnedFd::from(socket)).take(GREETING_MAX));
     read_greeting(reader, Instant::now() + patience)
+}
+
+/// Dovecot hangs up on a number that another client has: those of Postfix are process ids, and ours differ from them and
+/// from each other.
+fn client_number() -> u32 {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    1 << 30 | (std::process::id() & 0x003f_ffff) << 8 | CALLS.fetch_add(1, Ordering::Relaxed) & 0xff
 }
 
 /// Reads the server's half up to `DONE`.

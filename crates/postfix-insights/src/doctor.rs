@@ -123,8 +123,20 @@ impl Masked<'_> {
     pub(crate) fn text(&self, text: &str) -> String {
         let client = self.args.client.map(|client| client.to_string());
         let names = [self.args.account.clone(), self.args.login.clone(), client];
-        self.mask.within(text, &names.into_iter().flatten().collect::<Vec<String>>())
+        let mut named: Vec<String> = names.into_iter().flatten().collect();
+        named.extend(addresses(text));
+        self.mask.within(text, &named)
     }
+}
+
+/// The addresses in a text: those of other clients stand in what is said of penalties and bans.
+fn addresses(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, '.' | ':'));
+    let address = |word: &str| word.trim_matches(['.', ':']).parse::<std::net::IpAddr>().ok();
+    words
+        .filter_map(address)
+        .filter(|address| !address.is_loopback() && !address.is_unspecified())
+        .map(|address| address.to_string())
 }
 
 fn to_json(report: &Report, read: Option<&Read>, causes: &[LoggedCause<'_>], mask: &Masked<'_>) -> Value {
@@ -158,4 +170,18 @@ fn cause_json(row: &LoggedCause<'_>) -> Value {
         "cause": row.cause, "count": row.count, "says": row.says.name(), "checks": checks,
         "from": row.trouble.map(|(from, _)| rfc3339(from)), "to": row.trouble.map(|(_, to)| rfc3339(to)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_others_are_found() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(addresses(text).collect::<Vec<_>>(), expected, "{text}");
+        check("203.0.113.20: 3, 2001:db8::1: 2.", &["203.0.113.20", "2001:db8::1"]);
+        check("at 127.0.0.1 since 10:25, added", &[]);
+        check("0.0.0.0/0 (192.0.2.1)", &["192.0.2.1"]);
+        check("", &[]);
+    }
 }

@@ -1,13 +1,18 @@
 //! Hosts with nothing wrong: whatever is called a fault there is none.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::cyrus_hosts::{ask_cyrus, with_saslauthd};
 use super::fail2ban::{Fail2ban, MAIL_JAIL};
 use super::host::Host;
+use super::postfix_hosts::add_instance;
 use super::{Case, as_it_is, weak};
 use crate::accounts::address;
+use crate::command::wait_until;
 use crate::login::{Expected, Login};
+use crate::machine::lab_path;
 use crate::service::{SUBMISSION, SUBMISSIONS};
 
 pub(super) const CASES: &[Case] = &[
@@ -20,6 +25,7 @@ pub(super) const CASES: &[Case] = &[
         "",
     ),
     weak("healthy_cyrus", "The same with Cyrus SASL and saslauthd.", ask_cyrus, &[], "").on(with_saslauthd),
+    weak("healthy_instances", "Two instances of Postfix and one Dovecot, with a socket for each.", instances, &[], ""),
     weak("healthy_fail2ban", "The same with fail2ban, and failed logins in the log.", with_fail2ban, &[], "")
         .logged("cred.password_mismatch", "open"),
 ];
@@ -31,6 +37,14 @@ fn chrooted(host: &mut Host) -> Result<()> {
     host.reload()?;
     host.with(&["--account", &address("alice"), "--client", "203.0.113.20"]);
     Ok(())
+}
+
+fn instances(host: &mut Host) -> Result<()> {
+    add_instance(host, "private/auth")?;
+    let socket = lab_path("spool-out/private/auth");
+    let listener = format!("unix_listener {} {{\n    mode = 0660\n    user = postfix\n  }}", socket.display());
+    host.dovecot("service auth {", &format!("service auth {{\n  {listener}"))?;
+    wait_until("Dovecot makes its socket", Duration::from_secs(10), || socket.exists())
 }
 
 fn with_fail2ban(host: &mut Host) -> Result<()> {

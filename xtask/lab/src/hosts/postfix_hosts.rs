@@ -182,13 +182,18 @@ fn broken_main(_: &mut Host) -> Result<()> {
 }
 
 fn second_instance(host: &mut Host) -> Result<()> {
+    add_instance(host, "private/auth2")
+}
+
+/// Starts a second instance with one login port, which asks at that socket of its own queue directory.
+pub(super) fn add_instance(host: &mut Host, socket: &str) -> Result<()> {
     let (first, second) = (lab_path("postfix"), lab_path("postfix-out"));
     run(Command::new("cp").arg("-a").arg(&first).arg(&second))?;
     let second = second.display().to_string();
     let main = second.clone() + "/main.cf";
     replace(main.as_ref(), &place("spool"), &place("spool-out"))?;
     replace(main.as_ref(), &place("postfix-data"), &place("postfix-out-data"))?;
-    replace(main.as_ref(), "private/auth", "private/auth2")?;
+    replace(main.as_ref(), "private/auth", socket)?;
     fs::create_dir_all(lab_path("spool-out"))?;
     fs::create_dir_all(lab_path("postfix-out-data"))?;
     let (user, group) = crate::accounts::owner_of("postfix")?;
@@ -201,7 +206,5 @@ fn second_instance(host: &mut Host) -> Result<()> {
     // Each instance is started by its own name; the wrapper would start both.
     let mut start = Command::new("postfix");
     start.args(["-c", &second, "start"]).env("MAIL_CONFIG", &second);
-    let started = run(&mut start).map(drop);
-    started?;
-    Ok(())
+    run(&mut start).map(drop)
 }
