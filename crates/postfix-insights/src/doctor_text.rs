@@ -188,6 +188,6 @@ fn verdict(row: &LoggedCause<'_>, clock: &Clock, mask: &dyn Fn(&str) -> String) 
             let until = row.trouble.map(|(_, to)| format!("last at {}; ", clock.short(to))).unwrap_or_default();
             format!("{until}not the case now: {} fine", ids.join(", "))
         }
-        _ => "no check speaks of it".to_owned(),
+        _ => "no check can tell".to_owned(),
     }
 }
