@@ -561,6 +561,38 @@ impl Tally {
         add_to(&mut self.mechanisms, if known { name } else { OTHER_MECHANISMS }, count);
     }
 
+    /// Counts a refusal whose cause is known.
+    pub fn refused(&mut self, refusal: &Refusal, diagnosis: &Diagnosis) {
+        let Some(class) = diagnosis.class else { return };
+        let count = u64::from(refusal.count);
+        self.count_line(class, count);
+        if let Some(cause) = diagnosis.cause {
+            *self.causes.entry(cause.id).or_default() += count;
+        }
+        let ip = refusal.at.client_ip;
+        if let Some(client) = ip.and_then(|ip| self.clients.get_mut(&ip)) {
+            match class {
+                Class::RelayDenied => client.relay_denied += count,
+                Class::NotLoggedIn => client.not_logged_in += count,
+                _ => {}
+            }
+        }
+        let proof =
+            if matches!(class, Class::RelayDenied | Class::NotLoggedIn) { self.proof(refusal.at.line) } else { None };
+        match class {
+            Class::RelayDenied => {
+                let why = match refusal {
+                    r if r.logged_in => RelayWhy::LoggedInButRefused,
+                    r if r.failed_logins > 0 => RelayWhy::LoginFailedBefore,
+                    _ => RelayWhy::NoLoginTried,
+                };
+                add_refused(&mut self.relay_denied, (ip, why), refusal, proof);
+            }
+            Class::NotLoggedIn => add_refused(&mut self.not_logged_in, ip, refusal, proof),
+            _ => {}
+        }
+    }
+
     fn client_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
         let Some(ip) = attempt.at.client_ip else { return };
         let name = attempt.username.as_deref().map(|name| self.name_key(name));
@@ -772,34 +804,7 @@ impl Sink for Tally {
 
     fn refusal(&mut self, refusal: &Refusal) {
         let diagnosis = crate::diagnosis::refusal(refusal);
-        let Some(class) = diagnosis.class else { return };
-        let count = u64::from(refusal.count);
-        self.count_line(class, count);
-        if let Some(cause) = diagnosis.cause {
-            *self.causes.entry(cause.id).or_default() += count;
-        }
-        let ip = refusal.at.client_ip;
-        if let Some(client) = ip.and_then(|ip| self.clients.get_mut(&ip)) {
-            match class {
-                Class::RelayDenied => client.relay_denied += count,
-                Class::NotLoggedIn => client.not_logged_in += count,
-                _ => {}
-            }
-        }
-        let proof =
-            if matches!(class, Class::RelayDenied | Class::NotLoggedIn) { self.proof(refusal.at.line) } else { None };
-        match class {
-            Class::RelayDenied => {
-                let why = match refusal {
-                    r if r.logged_in => RelayWhy::LoggedInButRefused,
-                    r if r.failed_logins > 0 => RelayWhy::LoginFailedBefore,
-                    _ => RelayWhy::NoLoginTried,
-                };
-                add_refused(&mut self.relay_denied, (ip, why), refusal, proof);
-            }
-            Class::NotLoggedIn => add_refused(&mut self.not_logged_in, ip, refusal, proof),
-            _ => {}
-        }
+        self.refused(refusal, &diagnosis);
     }
 
     fn message_accepted(&mut self, at: &Where, username: &[u8], _queue_id: Option<&[u8]>) {

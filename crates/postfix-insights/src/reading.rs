@@ -10,13 +10,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use maillog::{Client, Event, Glance, QueueId, Record};
+use maillog::{Client, Event, Glance, Level, Program, QueueId, Record, level};
 use trace::{Follow, Limits, SessionId, Sink, Tracer};
 
 use crate::cli::{Input, Output};
 use crate::times;
 
 /// What to read and which part of it.
+#[derive(Clone)]
 pub(crate) struct Reading {
     files: Vec<PathBuf>,
     options: input::Options,
@@ -64,6 +65,9 @@ pub(crate) trait Reader: Sink {
     /// [`Reader::TAKES_NOTES`] must be off.
     const FOLLOW: Follow = Follow::Logins;
 
+    /// It also wants what Postfix says of itself: warnings and worse, and TLS handshakes. Only beside all messages.
+    const TAKES_SERVER: bool = false;
+
     /// Deliveries of a class that came in no other way. Told once, at the end.
     fn noted(&mut self, _class: Class, _count: u64) {}
 }
@@ -86,6 +90,21 @@ impl Reading {
             until,
             bar,
         })
+    }
+
+    /// Since when and until when, as asked for.
+    pub(crate) fn period(&self) -> (Option<i64>, Option<i64>) {
+        (self.since, self.until)
+    }
+
+    /// Sets since when and until when lines are read, in microseconds since 1970 UTC.
+    pub(crate) fn read_from(&mut self, since: Option<i64>, until: Option<i64>) {
+        (self.since, self.until) = (since, until);
+    }
+
+    /// The moment that relative times refer to.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.options.now
     }
 
     pub(crate) fn zone(&self) -> TimeZone {
@@ -165,6 +184,7 @@ impl Reading {
         let worth: fn(&Record<'_>) -> Worth = match R::FOLLOW {
             Follow::Logins if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() => noted_worth,
             Follow::Logins => worth,
+            _ if R::TAKES_SERVER => worth_with_server,
             _ => worth_with_messages,
         };
         let worth = |record: &Record<'_>| if only(record) { worth(record) } else { Worth::Skip };
@@ -219,6 +239,27 @@ fn worth_with_messages(record: &Record<'_>) -> Worth {
         None if QueueId::of_text(record.text).is_none() => worth_by_event(record),
         None if maillog::event(record).is_some() => Worth::Keep,
         None => Worth::Unknown,
+    }
+}
+
+/// The same for whoever also wants to know how Postfix itself fares. What is not known here is read once it is delivered.
+fn worth_with_server(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) if QueueId::of_text(record.text).is_none() && !tells_of_server(record) => Worth::Skip,
+        _ => Worth::Keep,
+    }
+}
+
+/// Warnings and worse, and TLS handshakes.
+fn tells_of_server(record: &Record<'_>) -> bool {
+    match record.text.first() {
+        Some(b'w' | b'e' | b'f' | b'p') => {
+            level(record.text).0 != Level::Info && maillog::program(record.tag) != Program::Other
+        }
+        Some(b'A' | b'U' | b'T' | b'V') => ["Anonymous", "Untrusted", "Trusted", "Verified"]
+            .iter()
+            .any(|level| record.text.strip_prefix(level.as_bytes()).is_some_and(|rest| rest.starts_with(b" TLS "))),
+        _ => false,
     }
 }
 
@@ -335,7 +376,7 @@ impl Unknown {
         }
         let program =
             line.record.map(|record| String::from_utf8_lossy(record.tag.daemon()).into_owned()).unwrap_or_default();
-        let shape = format!("{program}: {}", shape(text));
+        let shape = format!("{program}: {}", diagnose::shape(text));
         let full = self.shapes.len() >= SHAPES;
         match self.shapes.iter_mut().find(|(known, _, _)| *known == shape) {
             Some((_, count, _)) => *count += 1,
@@ -343,15 +384,4 @@ impl Unknown {
             None => self.shapes.push((shape, 1, String::from_utf8_lossy(&maillog::redact(text)).into_owned())),
         }
     }
-}
-
-/// The first words of a line with whatever varies (numbers, addresses, quoted text) taken out.
-fn shape(text: &[u8]) -> String {
-    let varies = |word: &str| word.contains(|c: char| c.is_ascii_digit() || matches!(c, '<' | '[' | '@' | '='));
-    String::from_utf8_lossy(text)
-        .split_whitespace()
-        .take(6)
-        .map(|word| if varies(word) { "…" } else { word })
-        .collect::<Vec<_>>()
-        .join(" ")
 }

@@ -527,7 +527,7 @@ impl Page<'_> {
             out += &format!("  {line}\n");
         }
         for gap in c.gaps.iter().take(if self.verbose { usize::MAX } else { 3 }) {
-            out += &format!("  {}\n", self.screen.ink(Ink::Warn, &self.gap(gap)));
+            out += &format!("  {}\n", self.screen.ink(Ink::Warn, &self.clock.gap(gap)));
         }
         let shapes = if self.verbose { 20 } else { 2 };
         for (_, count, sample) in self.read.unknown.shapes.iter().take(shapes) {
@@ -540,17 +540,6 @@ impl Page<'_> {
             );
         }
         out
-    }
-
-    fn gap(&self, gap: &input::Gap) -> String {
-        match gap.lost {
-            Some(lost) => format!(
-                "{}: {} were dropped here, counts are \"at least\"",
-                self.clock.short(gap.from),
-                plural(lost, "line", "lines")
-            ),
-            None => format!("nothing logged from {} to {}", self.clock.short(gap.from), self.clock.short(gap.to)),
-        }
     }
 
     fn next(&self) -> String {
