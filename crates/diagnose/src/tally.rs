@@ -22,8 +22,8 @@ const PER_ROW: usize = 20_000;
 /// Messages listed per recovered login at most; all are counted.
 const MESSAGES_LISTED: usize = 1_000;
 /// Messages of these whose recipients are listed, and recipients of each, at most.
-const WITH_RECIPIENTS: usize = 20;
-const RECIPIENTS_LISTED: usize = 10;
+const WITH_RECIPIENTS: usize = 5;
+const RECIPIENTS_LISTED: usize = 5;
 /// Evidence lines kept per client, and in all.
 const PROOFS_PER_ROW: usize = 3;
 const PROOFS: usize = 5_000;

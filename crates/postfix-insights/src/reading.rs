@@ -17,6 +17,7 @@ use crate::cli::{Input, Output};
 use crate::times;
 
 /// What to read and which part of it.
+#[derive(Clone)]
 pub(crate) struct Reading {
     files: Vec<PathBuf>,
     options: input::Options,

@@ -27,26 +27,26 @@ pub(crate) fn reasons() -> anyhow::Result<Exit> {
 
 fn fields_page() -> String {
     let mut page = String::from(
-        "# Fields of an entry\n\nOne log line is one entry. Absent fields are left out. *Hostile* text was written by strangers; *personal* data is masked by `--mask`.\n\n| field | type | meaning | |\n|---|---|---|---|\n",
+        "# Fields of an entry\n\nOne log line is one entry. Absent fields are left out. *Hostile* text was written by strangers; *personal* data is masked by `--mask`; in *cased* fields upper and lower case are different values.\n\n| field (short name) | type | meaning | |\n|---|---|---|---|\n",
     );
     for field in FIELDS {
         let alias = field.alias.map(|alias| format!(" (`{alias}`)")).unwrap_or_default();
-        let kind = match field.kind {
-            Kind::Time => "time",
-            Kind::Text => "text",
-            Kind::Int => "integer",
-            Kind::Real => "number",
-            Kind::Reals => "four numbers",
-            Kind::Flag => "flag",
-        };
-        let marks = [(field.hostile, "hostile"), (field.personal, "personal")]
+        let marks = [(field.hostile, "hostile"), (field.personal, "personal"), (field.cased, "cased")]
             .into_iter()
             .filter(|(set, _)| *set)
             .map(|(_, mark)| mark)
             .collect::<Vec<_>>()
             .join(", ");
+        let kind = field.kind.described().0;
         // Writing to a string cannot fail.
         let _ = writeln!(page, "| `{}`{alias} | {kind} | {} | {marks} |", field.name, field.meaning);
+    }
+    page.push_str(
+        "\n## How a query asks for them\n\nSee [the query language](query.md).\n\n| type | behind the colon |\n|---|---|\n",
+    );
+    for kind in Kind::ALL {
+        let (name, asked) = kind.described();
+        let _ = writeln!(page, "| {name} | {asked} |");
     }
     page
 }

@@ -238,3 +238,60 @@ fn masked_stories_name_nobody() {
         assert!(shown.contains("b***@example.test"), "{shown}");
     }
 }
+
+/// Sums over all queue files of a log.
+#[derive(Default)]
+struct Sums {
+    messages: loggen::Messages,
+    recipients: std::collections::BTreeMap<&'static str, u64>,
+    notices: u64,
+    forwarded: u64,
+}
+
+impl trace::Sink for Sums {
+    fn attempt(&mut self, _: &trace::Attempt) {}
+    fn login(&mut self, _: &trace::Login) {}
+    fn refusal(&mut self, _: &trace::Refusal) {}
+    fn message_accepted(&mut self, _: &trace::Where, _: &[u8], _: Option<&[u8]>) {}
+    fn story(&mut self, _: &trace::Story) {}
+
+    fn message(&mut self, message: &trace::Message) {
+        use trace::{End, Fate, Origin};
+        let active = message.activations > 0;
+        let sums = &mut self.messages;
+        sums.received += u64::from(active);
+        sums.removed += u64::from(active && matches!(message.end, End::Removed | End::Expired));
+        sums.expired += u64::from(message.end == End::Expired);
+        sums.deleted += u64::from(active && message.end == End::Deleted);
+        sums.in_queue += u64::from(active && message.ended.is_none());
+        sums.held += u64::from(message.end == End::Held);
+        sums.never_active += u64::from(!active && matches!(message.end, End::Held | End::Deleted));
+        self.notices += u64::from(matches!(message.origin, Origin::Notice { .. }));
+        self.forwarded += u64::from(message.origin == Origin::Forward);
+        for recipient in message.recipients() {
+            let fate = if recipient.fate == Fate::HandedOn { Fate::Sent } else { recipient.fate };
+            *self.recipients.entry(fate.name()).or_default() += 1;
+        }
+    }
+}
+
+/// A busy week on three hosts, with queue ids that come again: every queue file ends as the generator says it did.
+#[test]
+fn every_queue_file_of_a_generated_week() {
+    let settings = loggen::Settings { bytes: 8_000_000, stamp: loggen::Stamp::Rfc3339, ..loggen::Settings::default() };
+    let mut log = Vec::new();
+    let truth = loggen::generate(&settings, &mut log).unwrap().report;
+    let mut sums = Sums::default();
+    let mut tracer = trace::Tracer::following(trace::Follow::All, trace::Limits::default());
+    for (id, line) in log.split(|byte| *byte == b'\n').enumerate() {
+        let Some(record) = maillog::record(line) else { continue };
+        let (Some(event), maillog::Stamp::Instant(time)) = (maillog::event(&record), record.stamp) else { continue };
+        tracer.line(&trace::Line { id: id as u64, time, record, event }, &mut sums);
+    }
+    tracer.finish(&mut sums);
+    assert_eq!(sums.messages, truth.messages);
+    let recipients: std::collections::BTreeMap<&str, u64> =
+        truth.recipients.iter().map(|(status, count)| (status.as_str(), *count)).collect();
+    assert_eq!(sums.recipients, recipients);
+    assert_eq!((sums.notices, sums.forwarded), (truth.notifications, truth.forwarded));
+}

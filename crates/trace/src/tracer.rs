@@ -272,7 +272,8 @@ impl Tracer {
             return;
         }
         let host = self.names.number(line.record.host);
-        let tag = self.names.number(line.record.tag.0);
+        // Needed only where a line may begin a message.
+        let tag = if self.messages.follow().is_all() { self.names.number(line.record.tag.0) } else { host };
         self.messages.line(Place { host, tag, names: &self.names }, line);
         self.tell_messages(sink);
     }
@@ -325,7 +326,10 @@ impl Tracer {
             Some((_, Held::Accepted { at, username, queue_id })) => {
                 sink.message_accepted(&at, &username, queue_id.as_deref())
             }
-            Some((_, Held::Story(story))) => sink.story(&story),
+            Some((_, Held::Story(story))) => {
+                sink.story(&story);
+                self.messages.reuse(*story);
+            }
             None => {}
         }
     }

@@ -7,6 +7,9 @@ use crate::message::record::Message;
 use crate::message::tracker::Messages;
 use crate::message::{Follow, Story};
 
+/// Messages kept for their buffers at most.
+const SPARE: usize = 64;
+
 impl Messages {
     /// Whether [`Messages::next_message`] or [`Messages::next_story`] has something.
     #[inline]
@@ -161,6 +164,12 @@ impl Messages {
     }
 
     /// It has been told: its place is free, unless its story goes on.
+    /// Takes a story back that has been told.
+    pub(crate) fn reuse(&mut self, story: Story) {
+        let room = SPARE.saturating_sub(self.spare.len());
+        self.spare.extend(story.into_messages().into_iter().filter(|message| !message.is_large()).take(room));
+    }
+
     fn put_away(&mut self, handle: Handle) {
         let now = self.now;
         let Some(file) = self.files.get_mut(handle.slot as usize).filter(|file| file.message.number == handle.number)
@@ -218,7 +227,7 @@ impl Messages {
     fn take(&mut self, slot: u32) -> Option<Message> {
         let file = self.files.get_mut(slot as usize)?;
         self.bytes = self.bytes.saturating_sub(file.message.bytes());
-        let message = std::mem::replace(&mut file.message, Message::new());
+        let message = std::mem::replace(&mut file.message, self.spare.pop().unwrap_or_else(Message::new));
         self.bytes += file.message.bytes();
         self.release(slot);
         Some(message)
@@ -228,6 +237,9 @@ impl Messages {
         let Some(file) = self.files.get_mut(slot as usize).filter(|file| file.state != State::Free) else { return };
         file.state = State::Free;
         self.bytes = self.bytes.saturating_sub(file.message.bytes());
+        if file.message.is_large() {
+            file.message = Message::new();
+        }
         self.live -= 1;
         let key = file.key;
         if self.keys.get(&key) == Some(&slot) {

@@ -55,9 +55,9 @@ impl Messages {
             u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
         });
         let Some(file) = self.files.get_mut(slot as usize) else { return slot };
-        file.message.restart(number, id.as_bytes(), line, time);
-        file.message.host = place.names.string(place.host);
-        file.message.tag = place.names.string(place.tag);
+        let names = (place.names.string(place.host), place.names.string(place.tag));
+        file.message.restart(number, names, id.as_bytes());
+        file.message.begin(line, time);
         (file.key, file.host, file.state) = (key, place.host, State::Open);
         (file.story, file.expired, file.held) = (None, false, false);
         (file.unclaimed, file.awaits) = (false, i64::MIN);

@@ -3,9 +3,9 @@
 //! Input: what single lines say, one call each. Output: a [`Message`], whose texts stand in one buffer of its own, so that
 //! the next message can use it again.
 
+use std::hash::BuildHasher as _;
 use std::rc::Rc;
 
-use foldhash::HashMapExt as _;
 use maillog::{Delivery, Tag};
 
 use crate::Map;
@@ -55,7 +55,7 @@ pub struct Message {
     text: Vec<u8>,
     recipients: Vec<Row>,
     /// Rows by recipient, once there are many.
-    index: Map<u64, u32>,
+    index: Option<Box<Map<u64, u32>>>,
     tries: Vec<TryRow>,
     lines: Vec<u64>,
 }
@@ -97,6 +97,9 @@ const SEARCHED: usize = 16;
 /// Bytes kept of one text of a line, and of all texts of a message. What is beyond reads as empty.
 const TEXT: usize = 2_048;
 const TEXTS: usize = 8 << 20;
+const TEXTS_OF_MOST: usize = 128;
+/// Bytes of a buffer that is kept for the next message at most, about.
+const LARGE: usize = 16 << 10;
 
 impl Message {
     /// Recipients kept of one message at most.
@@ -129,30 +132,32 @@ impl Message {
             message_id: None,
             text: Vec::new(),
             recipients: Vec::new(),
-            index: Map::new(),
+            index: None,
             tries: Vec::new(),
             lines: Vec::new(),
         }
     }
 
-    /// Starts over for another message, keeping the buffers.
-    pub(super) fn restart(&mut self, number: u64, queue_id: &[u8], line: u64, time: i64) {
-        let mut old = std::mem::replace(self, Self::new());
-        old.text.clear();
-        old.recipients.clear();
-        old.children.clear();
-        old.tries.clear();
-        old.lines.clear();
-        self.text = old.text;
-        self.recipients = old.recipients;
-        self.children = old.children;
-        self.tries = old.tries;
-        self.lines = old.lines;
-        self.number = number;
+    /// Starts over for another message of this host and tag, keeping the buffers.
+    pub(super) fn restart(&mut self, number: u64, (host, tag): (Rc<[u8]>, Rc<[u8]>), queue_id: &[u8]) {
+        self.text.clear();
+        self.recipients.clear();
+        self.children.clear();
+        self.tries.clear();
+        self.lines.clear();
+        (self.number, self.host, self.tag) = (number, host, tag);
+        (self.origin, self.parent, self.end) = (Origin::Unknown, None, End::InQueue);
+        (self.size, self.nrcpt, self.activations, self.recipients_beyond) = (None, None, 0, 0);
+        (self.delivered, self.ended) = (None, None);
+        (self.sender, self.message_id, self.index) = (None, None, None);
+        // Enough for the ids and addresses of most, at once.
+        self.text.reserve(TEXTS_OF_MOST);
         self.queue_id = self.keep(queue_id);
-        self.first_line = line;
-        self.first = time;
-        self.last = time;
+    }
+
+    /// Its first line.
+    pub(super) fn begin(&mut self, line: u64, time: i64) {
+        (self.first_line, self.first, self.last) = (line, time, time);
     }
 
     /// The queue id as logged.
@@ -243,9 +248,15 @@ impl Message {
         size_of::<Self>()
             + self.text.len()
             + self.recipients.len() * size_of::<Row>()
-            + self.index.len() * 16
+            + self.index.as_ref().map_or(0, |index| index.len() * 16)
             + self.tries.len() * size_of::<TryRow>()
             + self.lines.len() * 8
+    }
+
+    /// Whether its buffers are too large to be kept for the next one.
+    pub(super) fn is_large(&self) -> bool {
+        let rows = self.recipients.capacity() + self.tries.capacity() + self.children.capacity();
+        self.text.capacity() > LARGE || rows > LARGE / 64 || self.lines.capacity() > LARGE / 8
     }
 
     fn recipient(&self, row: &Row) -> Recipient<'_> {
@@ -355,10 +366,10 @@ impl Message {
     }
 
     fn find(&self, to: &[u8]) -> Option<usize> {
-        if self.recipients.len() <= SEARCHED {
+        let Some(index) = &self.index else {
             return self.recipients.iter().position(|row| self.get(row.to) == to);
-        }
-        let at = *self.index.get(&self.hash(to))? as usize;
+        };
+        let at = *index.get(&index.hasher().hash_one(to))? as usize;
         self.recipients.get(at).is_some_and(|row| self.get(row.to) == to).then_some(at)
     }
 
@@ -380,25 +391,20 @@ impl Message {
             last: time,
             next: None,
         });
-        if at == SEARCHED {
-            for at in 0..at {
+        if at >= SEARCHED {
+            let first = if self.index.is_some() { at } else { 0 };
+            for at in first..=at {
                 self.enter(at);
             }
-        }
-        if at >= SEARCHED {
-            self.enter(at);
         }
         Some(at)
     }
 
     fn enter(&mut self, at: usize) {
         let Some(row) = self.recipients.get(at) else { return };
-        let hash = self.hash(self.get(row.to));
-        self.index.insert(hash, u32::try_from(at).unwrap_or(u32::MAX));
-    }
-
-    fn hash(&self, to: &[u8]) -> u64 {
-        use std::hash::BuildHasher as _;
-        self.index.hasher().hash_one(to)
+        let to = self.text.get(row.to.start as usize..row.to.end as usize).unwrap_or_default();
+        let index = self.index.get_or_insert_default();
+        let hash = index.hasher().hash_one(to);
+        index.insert(hash, u32::try_from(at).unwrap_or(u32::MAX));
     }
 }

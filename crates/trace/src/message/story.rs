@@ -27,6 +27,10 @@ impl Story {
         Self { messages, first }
     }
 
+    pub(super) fn into_messages(self) -> Vec<Message> {
+        self.messages
+    }
+
     /// All of them; never empty.
     #[must_use]
     pub fn messages(&self) -> &[Message] {

@@ -12,6 +12,7 @@ use crate::message::delay::{Delay, Handle};
 use crate::message::files::{File, Key, State};
 use crate::message::links::{Joined, Links};
 use crate::message::parts::{End, Fate, FromClient, LinkKind, Origin};
+use crate::message::record::Message;
 use crate::message::{Follow, Story};
 use crate::names::{Names, Symbol};
 
@@ -70,6 +71,8 @@ pub(crate) struct Messages {
     /// Ended, and not told yet.
     pub(super) over: VecDeque<Handle>,
     pub(super) ready: VecDeque<Story>,
+    /// Messages that have been told, for their buffers.
+    pub(super) spare: Vec<Message>,
 }
 
 impl Messages {
@@ -93,6 +96,7 @@ impl Messages {
             due: i64::MAX,
             over: VecDeque::new(),
             ready: VecDeque::new(),
+            spare: Vec::new(),
         }
     }
 
@@ -137,7 +141,7 @@ impl Messages {
             at,
             port: acceptance.client.port,
             username: acceptance.sasl_username.map(Into::into),
-            mechanism: acceptance.sasl_method.map(Into::into),
+            mechanism: acceptance.sasl_method.filter(|_| self.follow.is_all()).map(Into::into),
             orig_queue_id: acceptance.orig_queue_id.map(|id| id.as_bytes().into()),
         }));
         file.unclaimed = unclaimed;
