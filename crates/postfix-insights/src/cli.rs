@@ -159,6 +159,8 @@ pub(crate) struct Report {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
     /// The calendar day before today, as a job of cron wants it.
     #[arg(long, conflicts_with_all = ["since", "until"])]
     pub(crate) yesterday: bool,
@@ -383,6 +385,8 @@ pub(crate) struct Trace {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
     /// All messages of this envelope sender (with --since and --until: that were under way then).
     #[arg(long, value_name = "ADDR")]
     pub(crate) from: Option<String>,

@@ -95,6 +95,7 @@ impl Reader for Counter {
 }
 
 pub(crate) fn run(args: &cli::Report) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "`--since`")?;
     let mut reading = Reading::new(&args.input, &args.output, false)?;
     let options = options(args, &mut reading)?;
     // Before hours of reading: an address that cannot be written to is an error of use.

@@ -178,6 +178,7 @@ fn tells_of_proxy(record: &Record<'_>) -> bool {
 }
 
 pub(crate) fn run(args: &cli::Trace) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "`--from ADDR` or `--to ADDR`")?;
     let by_envelope = args.from.is_some() || args.to.is_some();
     let mut input = args.input.clone();
     // Without an ID the first word is a file.

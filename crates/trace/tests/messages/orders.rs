@@ -79,4 +79,24 @@ proptest! {
         prop_assert_eq!(&few, &logins(Follow::All));
         prop_assert_eq!(&few, &logins(Follow::Stories { detail: false }));
     }
+
+    /// Lines in an order that no Postfix writes: each message is still told once, and each delivery line is one attempt.
+    #[test]
+    fn no_order_loses_or_doubles_anything(slots in slots(), choices in vec(any::<u8>(), 1..80), order in vec(any::<u32>(), 1..50), step in 0i64..3_000_000) {
+        let mut lines: Vec<String> = mix(&print(&slots), &choices);
+        let keys: Vec<u32> = (0..lines.len()).map(|n| order[n % order.len()].wrapping_mul(n as u32 | 1)).collect();
+        let mut at: Vec<usize> = (0..lines.len()).collect();
+        at.sort_by_key(|n| keys[*n]);
+        lines = at.into_iter().map(|n| lines[n].clone()).collect();
+        let deliveries = lines.iter().filter(|line| line.contains(": to=<")).count();
+        for follow in [Follow::All, Follow::Stories { detail: true }] {
+            let told = play(follow, step, &lines);
+            let of_stories = told.stories.iter().flat_map(|story| story.messages());
+            let all: Vec<_> = if follow == Follow::All { told.messages.iter().collect() } else { of_stories.collect() };
+            let numbers: BTreeSet<u64> = all.iter().map(|message| message.number).collect();
+            prop_assert_eq!(numbers.len(), all.len());
+            let tries: u32 = all.iter().flat_map(|message| message.recipients()).map(|r| r.tries).sum();
+            prop_assert_eq!(tries as usize, deliveries);
+        }
+    }
 }
