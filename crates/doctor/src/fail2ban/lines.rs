@@ -7,6 +7,8 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::Stdio;
 
+use maillog::{Event, Program};
+
 /// How much of a log's end is looked at, in bytes.
 const TAIL_MAX: u64 = 1 << 20;
 /// Lines in a sample, at most.
@@ -31,7 +33,12 @@ fn tail(file: &Path) -> String {
 pub(super) fn has_mail(file: &Path, jail: &str) -> bool {
     let text = tail(file);
     let of_program = |line: &str| {
-        if jail.contains("dovecot") { line.contains("dovecot") } else { line.contains("postfix") && line.contains('[') }
+        let program = maillog::record(line.as_bytes()).map(|record| maillog::program(record.tag));
+        match program {
+            None | Some(Program::Other | Program::Neighbour | Program::Saslauthd) => false,
+            Some(Program::Dovecot) => jail.contains("dovecot"),
+            Some(_) => !jail.contains("dovecot"),
+        }
     };
     text.lines().any(of_program)
 }
@@ -43,18 +50,20 @@ pub(super) fn failures(logs: &[&Path]) -> String {
     logs.sort_unstable();
     logs.dedup();
     let texts: Vec<String> = logs.iter().map(|log| tail(log)).collect();
-    let is_failure = |line: &&str| {
-        line.contains(": SASL ")
-            && line.contains(" authentication failed:")
-            && !line.contains("Connection lost to authentication server")
-            && !line.contains("Invalid authentication mechanism")
-            && !line.contains("message repeated")
-    };
-    let mut lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).filter(is_failure).collect();
+    let mut lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).filter(|line| is_failure(line)).collect();
     let from = lines.len().saturating_sub(SAMPLE_MAX);
     lines.drain(..from);
     lines.into_iter().map(|line| format!("{line}\n")).collect()
 }
+
+fn is_failure(line: &str) -> bool {
+    let Some(record) = maillog::record(line.as_bytes()).filter(|record| record.repeat == 1) else { return false };
+    let Some(Event::SaslFailed(failure)) = maillog::event(&record) else { return false };
+    !LEFT_OUT.iter().any(|reason| failure.reason.starts_with(reason))
+}
+
+/// Reasons that fail2ban's own filter leaves out (`filter.d/postfix.conf`, mode auth).
+const LEFT_OUT: [&[u8]; 2] = [b"Connection lost to authentication server", b"Invalid authentication mechanism"];
 
 /// A text as a program's standard input that is an ordinary file, kept in memory.
 pub(super) fn as_input(text: &str) -> Option<Stdio> {
