@@ -157,6 +157,42 @@ mod tests {
         assert!(report.checks.iter().all(|check| check.status == Status::Unknown && !check.summary.is_empty()));
     }
 
+    /// A host whose programs all are this script.
+    fn host_of(folder: &std::path::Path, script: &str) -> Host {
+        use std::os::unix::fs::PermissionsExt as _;
+        for name in ["postconf", "doveconf", "doveadm", "fail2ban-client", "fail2ban-regex", "sasldblistusers2"] {
+            let program = folder.join(name);
+            std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Host {
+            programs: vec![folder.to_owned()],
+            fail2ban_config: folder.join("none"),
+            patience: std::time::Duration::from_millis(700),
+            ..Host::default()
+        }
+    }
+
+    #[test]
+    fn programs_that_hang_fail_or_talk_nonsense_are_told_and_never_believed() {
+        let hostile =
+            r"printf '\033[2Jsmtpd_sasl_auth_enable = yes\nsubmission inet n - n - - smtpd\nx {\n}}}\n/ = /\n\377\n'";
+        for (script, expected) in [
+            ("sleep 60", Status::Unknown),
+            ("echo 'fatal: it is broken' >&2; exit 1", Status::Fault),
+            ("kill -9 $$", Status::Fault),
+            ("exit 0", Status::Fault),
+            (hostile, Status::Fault),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let request =
+                Request { account: Some("a".to_owned()), client: "192.0.2.1".parse().ok(), ..Request::default() };
+            let report = examine(&host_of(folder.path(), script), &request);
+            assert_eq!(report.worst(), expected, "{script}: {:#?}", report.checks);
+            assert!(report.checks.iter().all(|check| !check.summary.is_empty()), "{script}");
+        }
+    }
+
     #[test]
     fn the_worst_counts() {
         let report =

@@ -14,6 +14,7 @@ use jails::{is_for_mail, read_filters};
 
 use crate::check::{Check, Status};
 use crate::examine::Look;
+use crate::host::{Answer, NoAnswer};
 use crate::kinds::{F2B_CLIENT, F2B_FILTER, F2B_JAILS, F2B_LOG, F2B_RUNNING};
 
 /// Jails looked at, at most.
@@ -27,15 +28,16 @@ pub(crate) fn check(look: &Look<'_>) -> Vec<Check> {
     if !look.host.has("fail2ban-client") {
         return vec![Check::unknown(&F2B_RUNNING, "fail2ban-client is not installed here").command(command)];
     }
-    let runs = client(look, &["ping"]).is_some_and(|output| output.contains("pong"));
-    let running = if runs {
-        Check::ok(&F2B_RUNNING, "its server answers")
-    } else if rustix::process::geteuid().is_root() {
-        Check::warn(&F2B_RUNNING, "fail2ban is installed and does not run: it bans nobody")
-            .seen(complaint(look))
-            .fix("systemctl enable --now fail2ban")
-    } else {
-        Check::unknown(&F2B_RUNNING, "its server does not answer this user").look("run this as root")
+    let (runs, running) = match ask(look, &["ping"]) {
+        Ok(answer) if answer.succeeded() && answer.output.contains("pong") => {
+            (true, Check::ok(&F2B_RUNNING, "its server answers"))
+        }
+        Ok(_) if rustix::process::geteuid().is_root() => {
+            let check = Check::warn(&F2B_RUNNING, "fail2ban is installed and does not run: it bans nobody");
+            (false, check.seen(complaint(look)).fix("systemctl enable --now fail2ban"))
+        }
+        Ok(_) => (false, Check::unknown(&F2B_RUNNING, "its server does not answer this user").look("run this as root")),
+        Err(why) => return vec![Check::unknown(&F2B_RUNNING, why.to_string()).command(words(look, "ping"))],
     };
     let mut checks = vec![running.command(words(look, "ping"))];
     let jails = if runs { running_jails(look) } else { configured_jails(look) };
@@ -48,15 +50,18 @@ pub(crate) fn check(look: &Look<'_>) -> Vec<Check> {
     checks
 }
 
-/// The answer of `fail2ban-client`, if it has one.
+/// What `fail2ban-client` printed, if it succeeded.
 fn client(look: &Look<'_>, rest: &[&str]) -> Option<String> {
+    ask(look, rest).ok().filter(Answer::succeeded).map(|answer| answer.output)
+}
+
+fn ask(look: &Look<'_>, rest: &[&str]) -> Result<Answer, NoAnswer> {
     let mut arguments: Vec<std::ffi::OsString> = vec!["-c".into(), look.host.fail2ban_config.clone().into()];
     if let Some(socket) = &look.host.fail2ban_socket {
         arguments.extend(["-s".into(), socket.into()]);
     }
     arguments.extend(rest.iter().map(Into::into));
-    let answer = look.host.run("fail2ban-client", &arguments).ok()?;
-    answer.succeeded().then_some(answer.output)
+    look.host.run("fail2ban-client", &arguments)
 }
 
 /// What fail2ban says of its own configuration.

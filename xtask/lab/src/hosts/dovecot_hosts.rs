@@ -288,6 +288,6 @@ fn allow_nets(host: &mut Host) -> Result<()> {
 }
 
 fn wrong_login(host: &mut Host) -> Result<()> {
-    host.with(&["--login", &address("alice"), "--password-fd", "0"]);
+    host.with_login(&address("alice"), "coffee");
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::fail2ban::{Fail2ban, MAIL_JAIL};
 use super::host::Host;
 use super::postfix_hosts::add_instance;
 use super::{Case, as_it_is, weak};
-use crate::accounts::address;
+use crate::accounts::{address, password};
 use crate::command::wait_until;
 use crate::login::{Expected, Login};
 use crate::machine::lab_path;
@@ -19,7 +19,7 @@ pub(super) const CASES: &[Case] = &[
     weak("healthy_dovecot", "587 and 465, Dovecot, certificate of an authority: nothing wrong.", as_it_is, &[], ""),
     weak(
         "healthy_chroot",
-        "The same under the stock names, both services chrooted, with a known account asked about.",
+        "The same under the stock names, both services chrooted, a known account asked about, and its login tried.",
         chrooted,
         &[],
         "",
@@ -36,6 +36,7 @@ fn chrooted(host: &mut Host) -> Result<()> {
     host.postconf(&["-F", "25/inet/service=smtp", "587/inet/service=submission", "465/inet/service=submissions"])?;
     host.reload()?;
     host.with(&["--account", &address("alice"), "--client", "203.0.113.20"]);
+    host.with_login(&address("alice"), &password("alice"));
     Ok(())
 }
 

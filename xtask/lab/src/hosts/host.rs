@@ -23,13 +23,15 @@ pub(super) struct Host {
     pub(super) machine: Machine,
     pub(super) options: Vec<OsString>,
     pub(super) fail2ban: Option<Fail2ban>,
+    /// What stands on the program's standard input.
+    pub(super) input: String,
 }
 
 impl Host {
     /// Starts the daemons, and closes all ports but 25, 587 and 465.
     pub(super) fn start(setup: Setup, number: usize) -> Result<Host> {
         let machine = Machine::start(setup, number, None)?;
-        let mut host = Host { machine, options: Vec::new(), fail2ban: None };
+        let mut host = Host { machine, options: Vec::new(), fail2ban: None, input: String::new() };
         for port in OTHER_PORTS.iter().filter(|port| !port.is_empty()) {
             host.postconf(&["-M#", &format!("{port}/inet")])?;
         }
@@ -93,6 +95,12 @@ impl Host {
         self.options.extend(options.iter().map(Into::into));
     }
 
+    /// Has the program try a login.
+    pub(super) fn with_login(&mut self, user: &str, password: &str) {
+        self.with(&["--login", user, "--password-fd", "0"]);
+        self.input = format!("{password}\n");
+    }
+
     /// Asks the program, and returns its exit code and its answer.
     pub(super) fn ask(&mut self, program: &Path) -> Result<(i32, Value)> {
         self.machine.syslog().settle()?;
@@ -100,6 +108,8 @@ impl Host {
         command.args(["doctor", "--json", "--quiet"]).args(["--postfix-config", &place("postfix")]);
         command.args(["--dovecot-config", &place("dovecot/dovecot.conf")]);
         command.args(["--fail2ban-config", &place("fail2ban"), "--fail2ban-socket", &place("fail2ban.sock")]);
+        fs::write(lab_path("input"), &self.input)?;
+        command.stdin(fs::File::open(lab_path("input"))?);
         let output = command.args(&self.options).arg(syslog::iso_log()).output().context("cannot run the program")?;
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
         let answer = serde_json::from_slice(&output.stdout).with_context(|| format!("no JSON: {complaint}"))?;
