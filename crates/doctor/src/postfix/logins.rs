@@ -3,7 +3,6 @@
 use super::{Instance, Service};
 use crate::check::Check;
 use crate::examine::Look;
-use crate::host::NoAnswer;
 use crate::kinds::{AUTH_ONLY, AUTH_RATE, LOGIN_SERVICES, PORT_25, SASL_TYPE, TLS_LEVEL};
 use crate::mechanisms::words;
 
@@ -86,7 +85,7 @@ fn sasl_type(look: &Look<'_>, instance: &Instance) -> Option<Check> {
     let command = "postconf -a; postconf smtpd_sasl_type";
     let answer = match look.host.run("postconf", &["-a"]) {
         Ok(answer) => answer,
-        Err(why @ NoAnswer::Missing(_) | why) => {
+        Err(why) => {
             return Some(Check::unknown(&SASL_TYPE, why.to_string()).command(command));
         }
     };
