@@ -15,10 +15,24 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
-pub(crate) const COMMANDS: &[&str] = &["triage", "entries", "explain", "client", "account", "fields", "causes", "help"];
+pub(crate) const COMMANDS: &[&str] = &[
+    "triage",
+    "entries",
+    "search",
+    "count",
+    "top",
+    "histogram",
+    "export",
+    "explain",
+    "client",
+    "account",
+    "fields",
+    "causes",
+    "help",
+];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -26,6 +40,16 @@ pub(crate) enum Command {
     Triage(Triage),
     /// The lines as structured entries.
     Entries(Entries),
+    /// The lines a query means, newest first, for people.
+    Search(Search),
+    /// How many lines a query means, times their repeats.
+    Count(Count),
+    /// The commonest values of a field.
+    Top(Top),
+    /// How many lines in each span of time.
+    Histogram(Histogram),
+    /// The lines a query means, into a file: CSV, JSON, NDJSON, Parquet or as they are.
+    Export(Export),
     /// Every field of a line, its class and cause, what to do next, where the wording comes from.
     Explain(Explain),
     /// One client's story: the six-step checklist with the answers filled in.
@@ -76,6 +100,21 @@ pub(crate) struct Output {
     pub(crate) verbose: u8,
 }
 
+/// Which entries.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// Only the lines this means, e.g. `client:203.0.113.0/24 class:auth_failed -user:bob@* "no such user"`.
+    #[arg(short, long, value_name = "QUERY")]
+    pub(crate) query: Option<String>,
+}
+
+/// Of commands that cannot take a query: taken, to be able to say why not.
+#[derive(Debug, Args)]
+pub(crate) struct NoQuery {
+    #[arg(short, long, value_name = "QUERY", hide = true)]
+    pub(crate) query: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     Auto,
@@ -89,6 +128,8 @@ pub(crate) struct Triage {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
     /// Machine-readable, as CONTRACT describes.
     #[arg(long)]
     pub(crate) json: bool,
@@ -103,6 +144,8 @@ pub(crate) struct Entries {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
     /// How to print them.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
@@ -121,8 +164,117 @@ pub(crate) enum Format {
     Csv,
     /// Aligned columns for people.
     Table,
+    /// Apache Parquet.
+    Parquet,
     /// The lines themselves, secrets redacted.
     Raw,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// What to look for: words, "phrases", `field:value`; see docs/reference/query.md.
+    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    pub(crate) words: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Show so many lines of the same file before and after each.
+    #[arg(short = 'C', long, value_name = "N", default_value_t = 0, conflicts_with = "json")]
+    pub(crate) context: usize,
+    /// Show so many at most.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// Which come first.
+    #[arg(long, value_enum, default_value_t = Sort::Newest, value_name = "ORDER")]
+    pub(crate) sort: Sort,
+    /// Go on where an earlier search ended.
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<store::Cursor>,
+    /// One JSON object per line, as `entries` prints them.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    Newest,
+    Oldest,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Count {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// The field, e.g. `client`, `user`, `cause`; `postfix-insights fields` lists them.
+    #[arg(value_name = "FIELD")]
+    pub(crate) field: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Also how many different values of this field each comes with.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) distinct: Option<String>,
+    /// Values shown; 0 is all (default: 10, with --json 100).
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Histogram {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Split each span by the values of this field.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) by: Option<String>,
+    /// How long a span is: `10m`, `1h`, `1d` (default: what makes 60 of them or fewer).
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) width: Option<String>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file to write; its ending says the format: .csv, .json, .ndjson, .jsonl, .parquet, .log.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// The format, whatever the file is called.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Overwrite the file if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +298,8 @@ pub(crate) struct Client {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,
@@ -160,6 +314,8 @@ pub(crate) struct Account {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,

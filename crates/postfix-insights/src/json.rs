@@ -27,16 +27,12 @@ fn name(bytes: &[u8], mask: Mask) -> String {
 
 /// An entry: absent fields are left out.
 pub(crate) fn entry(entry: &Entry, mask: Mask) -> Value {
-    let mut object = Map::new();
-    for field in FIELDS {
-        if let Some(value) = (field.get)(entry) {
-            object.insert(field.name.to_owned(), field_value(value));
-        }
-    }
-    if mask.0 { masked(object, mask) } else { Value::Object(object) }
+    let entry = mask.entry(entry);
+    let present = FIELDS.iter().filter_map(|field| Some((field.name.to_owned(), field_value((field.get)(&entry)?))));
+    Value::Object(present.collect())
 }
 
-pub(crate) fn field_value(value: FieldValue<'_>) -> Value {
+fn field_value(value: FieldValue<'_>) -> Value {
     match value {
         FieldValue::Time(micros) => rfc3339(micros).into(),
         FieldValue::Text(text) => text.into(),
@@ -45,22 +41,6 @@ pub(crate) fn field_value(value: FieldValue<'_>) -> Value {
         FieldValue::Reals(numbers) => json!(numbers),
         FieldValue::Flag(flag) => flag.into(),
     }
-}
-
-/// Masks the personal fields, and their values wherever another field quotes them.
-fn masked(mut object: Map<String, Value>, mask: Mask) -> Value {
-    let personal = |name: &str| FIELDS.iter().any(|field| field.name == name && field.personal);
-    let values: Vec<String> = object
-        .iter()
-        .filter(|(name, _)| personal(name))
-        .filter_map(|(_, value)| value.as_str().map(str::to_owned))
-        .collect();
-    for (name, value) in &mut object {
-        if let Value::String(text) = value {
-            *text = if personal(name) { mask.value(text) } else { mask.within(text, &values) };
-        }
-    }
-    Value::Object(object)
 }
 
 pub(crate) fn coverage(read: &Read) -> Value {

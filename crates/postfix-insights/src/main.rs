@@ -1,15 +1,24 @@
 //! The program: commands, options, and wiring. Holds no logic that others need.
 
+mod asked;
 mod cli;
 mod entries;
 mod exit;
 mod explain;
+mod export;
+mod files;
+mod formats;
 mod json;
 mod mask;
+mod parquet;
 mod print;
+mod questions;
+mod questions_text;
 mod ranking;
 mod reading;
 mod screen;
+mod search;
+mod stream;
 mod subject;
 mod subject_text;
 mod tables;
@@ -52,6 +61,11 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Triage(args) => triage::run(args),
         Command::Entries(args) => entries::run(args),
+        Command::Search(args) => search::run(args),
+        Command::Count(args) => questions::count(args),
+        Command::Top(args) => questions::top(args),
+        Command::Histogram(args) => questions::histogram(args),
+        Command::Export(args) => export::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),

@@ -16,6 +16,7 @@ use crate::cli::{Input, Output};
 use crate::times;
 
 /// What to read and which part of it.
+#[derive(Clone)]
 pub(crate) struct Reading {
     files: Vec<PathBuf>,
     options: input::Options,
@@ -85,6 +86,11 @@ impl Reading {
 
     pub(crate) fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
+    }
+
+    /// The present that relative times are relative to.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.options.now
     }
 
     /// Reads everything into `reader`.

@@ -257,6 +257,7 @@ impl Reader for Story {
 }
 
 pub(crate) fn client(args: &cli::Client) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "a network, or `--since`")?;
     let text = args.client.trim();
     let net: IpNet =
         text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()))).with_context(
@@ -266,6 +267,7 @@ pub(crate) fn client(args: &cli::Client) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn account(args: &cli::Account) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "`--since`")?;
     tell(Subject::Account(args.account.as_bytes().into()), &args.input, &args.output, args.json)
 }
 

@@ -32,6 +32,24 @@ impl Clock {
         self.format(micros, "%-d %b %Y %H:%M %Z")
     }
 
+    /// `2026-06-17 10:25:14`.
+    pub(crate) fn full(&self, micros: i64) -> String {
+        self.format(micros, "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// Columns of [`Clock::span`].
+    pub(crate) const SPAN_COLUMNS: usize = 19;
+
+    /// When a span of so many microseconds begins, no finer than it is long.
+    pub(crate) fn span(&self, from: i64, width: i64) -> String {
+        let format = match width / 1_000_000 {
+            ..60 => "%Y-%m-%d %H:%M:%S",
+            60..86_400 => "%Y-%m-%d %H:%M",
+            _ => "%Y-%m-%d",
+        };
+        self.format(from, format)
+    }
+
     fn format(&self, micros: i64, format: &str) -> String {
         let zoned = Timestamp::from_microsecond(micros).map(|instant| instant.to_zoned(self.zone.clone()));
         zoned.map(|zoned| zoned.strftime(format).to_string()).unwrap_or_else(|_| "?".to_owned())

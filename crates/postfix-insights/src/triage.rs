@@ -114,6 +114,7 @@ fn holds_secret(event: &Event<'_>) -> bool {
 }
 
 pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "`client ADDR`, `account NAME` or `--since`")?;
     let reading = Reading::new(&args.input, &args.output, false)?;
     let clock = Clock::new(reading.zone());
     let mut counter = Counter::new();

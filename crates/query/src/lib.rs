@@ -39,3 +39,4 @@ pub use parse::{CHARACTERS_MAX, DEPTH_MAX, TERMS_MAX};
 pub use pattern::{Glob, Phrase, fold};
 pub use present::{Present, TimeError, rfc3339};
 pub use query::Query;
+pub use value::nearest;

@@ -73,11 +73,7 @@ impl Target {
 
     /// The name most like this one, if any is.
     pub(crate) fn nearest(name: &str) -> Option<&'static str> {
-        let names = FIELDS.iter().flat_map(|field| std::iter::once(field.name).chain(field.alias));
-        let names = names.chain(TIME_WORDS.iter().map(|(word, _)| *word));
-        let distance = |near: &str| strsim::damerau_levenshtein(near, name);
-        // A name of which a third is different is another one.
-        names.filter(|near| distance(near) <= 1 + name.len() / 4).min_by_key(|near| distance(near))
+        most_like(name, names().chain(TIME_WORDS.iter().map(|(word, _)| *word)))
     }
 
     /// Its name, and what may stand behind it.
@@ -89,6 +85,22 @@ impl Target {
             Self::On => ("on", "a day"),
         }
     }
+}
+
+/// The name or alias of a field that is most like a text, if any is.
+#[must_use]
+pub fn nearest(name: &str) -> Option<&'static str> {
+    most_like(name, names())
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().flat_map(|field| std::iter::once(field.name).chain(field.alias))
+}
+
+fn most_like(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let distance = |near: &str| strsim::damerau_levenshtein(near, name);
+    // A name of which a third is different is another one.
+    names.filter(|near| distance(near) <= 1 + name.len() / 4).min_by_key(|near| distance(near))
 }
 
 /// The test of a field that a value asks for.

@@ -1,0 +1,44 @@
+//! The query of a command line: read, complained about, explained.
+
+use query::{Present, Query};
+
+use crate::cli::{Asked, NoQuery, Output};
+use crate::exit::Exit;
+use crate::print;
+use crate::reading::Reading;
+
+/// The query's text; without one, every entry is meant.
+pub(crate) fn text(asked: &Asked) -> &str {
+    asked.query.as_deref().unwrap_or_default()
+}
+
+/// Reads a query. With `-v` it says how it was understood; where it cannot be read it says where that begins.
+pub(crate) fn read(text: &str, reading: &Reading, output: &Output) -> Result<Query, Exit> {
+    let present = Present { zone: reading.zone(), now: reading.now() };
+    let query = Query::parse(text, &present).map_err(|error| {
+        print::error(&format!("the query: {error}"));
+        error.pointed(text).lines().for_each(print::error_detail);
+        Exit::Usage
+    })?;
+    if output.verbose > 0 {
+        explain(&query);
+    }
+    Ok(query)
+}
+
+/// Says on standard error how a query was understood.
+pub(crate) fn explain(query: &Query) {
+    print::note("the query means");
+    query.explain().lines().for_each(print::error_detail);
+}
+
+/// Commands that count logins need every line of a session; they refuse a query, and say which commands take one.
+pub(crate) fn refuse(asked: &NoQuery, instead: &str) -> anyhow::Result<()> {
+    match asked.query {
+        None => Ok(()),
+        Some(_) => anyhow::bail!(
+            "--query: this command counts logins, and lines left out would make other logins of the same sessions; \
+             ask {instead}, or ask about lines with `entries -q`, `search`, `count -q`, `top FIELD -q` or `histogram -q`"
+        ),
+    }
+}
