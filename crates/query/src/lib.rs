@@ -31,7 +31,7 @@ mod print;
 mod query;
 mod value;
 
-pub use entry::{describe, diagnosed};
+pub use entry::{describe, diagnosed, undescribed};
 pub use error::{Problem, QueryError};
 pub use expr::{Bound, Expr, IntRange, RealRange, Term, Test};
 pub use fields::{Entry, FIELDS, Field, Kind, OwnedValue, TEXT, TS, Value, field};

@@ -10,6 +10,7 @@
 
 mod buckets;
 mod gather;
+pub mod index;
 mod memory;
 mod place;
 mod question;

@@ -117,14 +117,24 @@ impl Kept {
         postcard::to_stdvec(&Packed { raw, head: self.head.as_ref().map(Cow::Borrowed), secret: self.secret, changed })
     }
 
+    /// Unpacks the line, and what it says of its time, without making an entry of it.
+    pub(crate) fn unpack_line(bytes: &[u8]) -> Result<Unpacked, postcard::Error> {
+        let packed: Packed<'_> = postcard::from_bytes(bytes)?;
+        let mut unpacked = Unpacked { kept: packed.kept(), time_inferred: None, truncated: false };
+        for Changed { field, value } in packed.changed {
+            match (field, value) {
+                ("time_inferred", Some(Cell::Text(text))) => unpacked.time_inferred = Some(text.to_owned()),
+                ("truncated", Some(Cell::Flag(flag))) => unpacked.truncated = flag,
+                _ => {}
+            }
+        }
+        Ok(unpacked)
+    }
+
     /// Unpacks it. The entry lacks what stands elsewhere: time, source and line.
     pub fn unpack(bytes: &[u8]) -> Result<(Self, Entry), postcard::Error> {
         let packed: Packed<'_> = postcard::from_bytes(bytes)?;
-        let kept = Self {
-            raw: packed.raw.map(|raw| raw.to_vec()),
-            head: packed.head.map(Cow::into_owned),
-            secret: packed.secret,
-        };
+        let kept = packed.kept();
         let mut entry = kept.said();
         for Changed { field, value } in packed.changed {
             // A field that is no more is left out.
@@ -134,6 +144,13 @@ impl Kept {
         }
         Ok((kept, entry))
     }
+}
+
+/// A line without its entry.
+pub(crate) struct Unpacked {
+    pub(crate) kept: Kept,
+    pub(crate) time_inferred: Option<String>,
+    pub(crate) truncated: bool,
 }
 
 /// Whether a field is kept outside of the packed line.
@@ -149,6 +166,12 @@ struct Packed<'a> {
     secret: bool,
     #[serde(borrow)]
     changed: Vec<Changed<'a>>,
+}
+
+impl Packed<'_> {
+    fn kept(&self) -> Kept {
+        Kept { raw: self.raw.map(|raw| raw.to_vec()), head: self.head.as_deref().cloned(), secret: self.secret }
+    }
 }
 
 /// A value that the line does not say, or one that it says and that does not hold.

@@ -38,6 +38,11 @@ pub(crate) fn is_cut(term: &str) -> bool {
     term.len() + 4 > WORD_BYTES_MAX
 }
 
+/// Whether a word of a text may have been cut.
+pub(crate) fn is_cut_token(term: &str) -> bool {
+    term.len() + 4 > TOKEN_BYTES_MAX
+}
+
 /// The term of an address: networks are ranges of such terms. What is no address has a term outside of all of them.
 pub(crate) fn address(value: &str) -> String {
     match value.parse::<IpAddr>() {
