@@ -65,6 +65,23 @@ pub enum Place {
     Reject,
 }
 
+impl Place {
+    /// All of them, in the order of declaration.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Reason,
+        Self::Dovecot,
+        Self::Saslauthd,
+        Self::Pam,
+        Self::Connect,
+        Self::Protocol,
+        Self::Cyrus,
+        Self::Library,
+        Self::Fatal,
+        Self::Tls,
+        Self::Reject,
+    ];
+}
+
 /// What words must be. Compared without regard to ASCII case.
 #[derive(Clone, Copy, Debug)]
 pub enum Pattern {

@@ -1,10 +1,11 @@
 //! The cause of one attempt, refusal or line: the table's signature first, then the rules of context where the line
 //! alone cannot tell.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use maillog::{Event, LimitKind, LoginOutcome, Program, Tag, program};
-use trace::{Attempt, AttemptKind, Evidence, EvidenceSource, Map, Refusal};
+use trace::{Attempt, AttemptKind, Evidence, EvidenceSource, Login, Map, Refusal};
 
 use crate::cause::{Cause, Place};
 use crate::causes::{by_id, of_words};
@@ -45,6 +46,8 @@ type Sure = (&'static Cause, f32);
 
 /// Accounts remembered for the rule about missing domains.
 const KNOWN_ACCOUNTS: usize = 200_000;
+/// Addresses remembered for the rules about ports and STARTTLS.
+const KNOWN_ADDRESSES: usize = 200_000;
 /// Wordings whose cause is remembered.
 const REMEMBERED_WORDS: usize = 4_096;
 
@@ -55,13 +58,26 @@ pub struct Diagnoser {
     /// Local parts of accounts that logged in as `name@domain`, and names that logged in without a domain.
     full_names: Map<u64, ()>,
     short_names: Map<u64, ()>,
-    /// Client addresses that logged in.
+    /// Addresses that logged in on a service for mail users.
+    mail_users: Map<IpAddr, ()>,
     hasher: foldhash::fast::RandomState,
 }
 
 impl Diagnoser {
-    /// Remembers that an account logged in.
-    pub fn logged_in(&mut self, username: &[u8]) {
+    /// Remembers a login that succeeded.
+    pub fn logged_in(&mut self, login: &Login) {
+        if let Some(ip) = login.at.client_ip
+            && Tag(&login.at.tag).is_submission()
+            && self.mail_users.len() < KNOWN_ADDRESSES
+        {
+            self.mail_users.insert(ip, ());
+        }
+        if let Some(username) = login.username.as_deref() {
+            self.account_logged_in(username);
+        }
+    }
+
+    fn account_logged_in(&mut self, username: &[u8]) {
         let (local, domain) = split_name(username);
         let key = self.key(local);
         let names = if domain.is_some() { &mut self.full_names } else { &mut self.short_names };
@@ -76,7 +92,7 @@ impl Diagnoser {
             AttemptKind::Failed => self.failed(attempt),
             AttemptKind::Aborted => Diagnosis::new(Some(Class::AuthAborted), "client.abort", None, ""),
             AttemptKind::Unanswered => Diagnosis::new(Some(Class::AuthAborted), "client.lost_mid_auth", None, ""),
-            AttemptKind::Silent => silent(attempt),
+            AttemptKind::Silent => self.silent(attempt),
             AttemptKind::Killed => self.killed(attempt),
             AttemptKind::Limited(kind) => limited(kind),
             AttemptKind::TooLong => Diagnosis::new(None, "client.response_too_long", None, ""),
@@ -170,6 +186,28 @@ impl Diagnoser {
         let on_starttls_port = cause.id == "tls.plaintext_to_wrapper" && !Tag(&attempt.at.tag).is_implicit_tls();
         let confidence = if on_starttls_port { confidence.min(0.6) } else { confidence };
         Diagnosis { class: Some(Class::TlsFailed), ..Diagnosis::of(cause, confidence, "") }
+    }
+
+    /// AUTH refused before it reached a backend. An address that has logged in on a service for mail users belongs to one.
+    fn silent(&self, attempt: &Attempt) -> Diagnosis {
+        let found = silent(attempt);
+        if !attempt.at.client_ip.is_some_and(|ip| self.mail_users.contains_key(&ip)) {
+            return found;
+        }
+        match found.id() {
+            "tls.auth_before_starttls" => Diagnosis {
+                confidence: 0.9,
+                note: "the same address has logged in here before: only STARTTLS was missing",
+                ..found
+            },
+            "config.auth_not_enabled" if !Tag(&attempt.at.tag).is_submission() => Diagnosis::new(
+                found.class,
+                "client.wrong_port_25",
+                None,
+                "the same address has logged in on a service for mail users",
+            ),
+            _ => found,
+        }
     }
 
     fn look_up(&mut self, place: Place, text: &Rc<[u8]>) -> Option<(&'static Cause, f32)> {

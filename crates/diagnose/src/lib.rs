@@ -10,6 +10,7 @@ mod diagnosis;
 mod finding;
 mod tally;
 mod verdict;
+mod wordings;
 
 pub use cause::{Cause, Check, Pattern, Place, Signature, With};
 pub use causes::{all, by_id, of_words};

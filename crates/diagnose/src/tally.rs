@@ -26,6 +26,11 @@ const PROOFS_PER_ROW: usize = 3;
 const PROOFS: usize = 5_000;
 /// Lines remembered for a moment, in case one of them becomes evidence.
 const RECENT_LINES: usize = 2_048;
+/// Mechanisms told apart at most; further ones are counted as [`OTHER_MECHANISMS`].
+const MECHANISMS: usize = 1_000;
+const OTHER_MECHANISMS: &[u8] = b"(OTHER)";
+/// Postfix cuts what a client calls a mechanism at so many bytes (`smtpd_sasl_glue.c`).
+const MECHANISM_BYTES: usize = 100;
 /// Rows of refused clients at most.
 const REFUSED: usize = 20_000;
 /// Backend faults further apart than this are two incidents, in microseconds.
@@ -44,18 +49,21 @@ pub struct Proof {
     pub text: String,
 }
 
-/// A line as it passes by.
+/// A line as it passes by, with its message a second time behind it: few lines ever become a proof, so secrets are looked for
+/// only then.
 struct Passing {
     id: u64,
     source: usize,
     number: u64,
-    /// Secrets redacted.
-    line: Vec<u8>,
+    line_and_message: Vec<u8>,
+    line_bytes: usize,
 }
 
 impl Passing {
     fn proof(&self) -> Proof {
-        Proof { source: self.source, number: self.number, text: String::from_utf8_lossy(&self.line).into_owned() }
+        let (line, message) = self.line_and_message.split_at_checked(self.line_bytes).unwrap_or_default();
+        let shown = maillog::redact_line(line, message);
+        Proof { source: self.source, number: self.number, text: String::from_utf8_lossy(&shown).into_owned() }
     }
 }
 
@@ -455,6 +463,8 @@ pub struct Tally {
     pub diagnoser: Diagnoser,
     recent: VecDeque<Passing>,
     proofs: usize,
+    /// A name without case, for a look-up.
+    lowered: Vec<u8>,
 }
 
 impl Tally {
@@ -465,14 +475,15 @@ impl Tally {
     }
 
     /// Remembers a line for a moment, in case an outcome makes it evidence: its id (as the tracer gets it), where it
-    /// stands, its bytes, secrets redacted.
-    pub fn remember(&mut self, id: u64, source: usize, number: u64, line: &[u8]) {
+    /// stands, its bytes and its message.
+    pub fn remember(&mut self, id: u64, source: usize, number: u64, line: &[u8], message: &[u8]) {
         // The oldest one's buffer serves the newest.
         let oldest = if self.recent.len() >= RECENT_LINES { self.recent.pop_front() } else { None };
-        let mut buffer = oldest.map(|passing| passing.line).unwrap_or_default();
+        let mut buffer = oldest.map(|passing| passing.line_and_message).unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(line);
-        self.recent.push_back(Passing { id, source, number, line: buffer });
+        buffer.extend_from_slice(message);
+        self.recent.push_back(Passing { id, source, number, line_and_message: buffer, line_bytes: line.len() });
     }
 
     /// Counts a line by its class alone: deliveries and the like, which are no outcome of a session.
@@ -522,7 +533,7 @@ impl Tally {
             self.count_line(class, count);
         }
         if attempt.kind == AttemptKind::Failed {
-            add_to(&mut self.mechanisms, &attempt.mechanism.to_ascii_uppercase(), count);
+            self.mechanism(&attempt.mechanism, count);
             add_to(&mut self.services, service_name(&attempt.at.tag), count);
         }
         if is_failure(diagnosis.class) {
@@ -533,6 +544,16 @@ impl Tally {
         self.incident(attempt, diagnosis);
         self.client_attempt(attempt, diagnosis);
         self.account_attempt(attempt, diagnosis);
+    }
+
+    /// Clients choose what they call a mechanism: a bounded number of names is told apart.
+    fn mechanism(&mut self, mechanism: &[u8], count: u64) {
+        let mut name = [0; MECHANISM_BYTES];
+        let name = name.get_mut(..mechanism.len().min(MECHANISM_BYTES)).unwrap_or_default();
+        name.copy_from_slice(mechanism.get(..name.len()).unwrap_or_default());
+        name.make_ascii_uppercase();
+        let known = self.mechanisms.len() < MECHANISMS || self.mechanisms.contains_key(&*name);
+        add_to(&mut self.mechanisms, if known { name } else { OTHER_MECHANISMS }, count);
     }
 
     fn client_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
@@ -573,7 +594,7 @@ impl Tally {
 
     fn account_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
         let (Some(name), Some(class)) = (attempt.username.as_deref(), diagnosis.class) else { return };
-        let Some(account) = account(&mut self.accounts, name, attempt.at.time) else {
+        let Some(account) = account(&mut self.accounts, &mut self.lowered, name, attempt.at.time) else {
             self.beyond += 1;
             return;
         };
@@ -639,13 +660,17 @@ impl Tally {
         Some(Rc::new(found))
     }
 
-    fn name_key(&self, name: &[u8]) -> u64 {
+    fn name_key(&mut self, name: &[u8]) -> u64 {
         use std::hash::BuildHasher as _;
-        self.accounts.hasher().hash_one(name.to_ascii_lowercase())
+        self.accounts.hasher().hash_one(lowered(&mut self.lowered, name))
     }
 
     /// A success after failures of the same client: told once for each account.
     fn recover(&mut self, ip: IpAddr, login: &Login) {
+        // Nearly all logins come from clients that never failed.
+        if self.clients.get(&ip).is_none_or(|client| client.first_failure.is_none()) {
+            return;
+        }
         let name = login.username.as_deref().map(|name| self.name_key(name));
         let index = self.recovered.len();
         let Some(client) = self.clients.get_mut(&ip) else { return };
@@ -670,6 +695,9 @@ impl Tally {
 
     /// The recovered login a message belongs to.
     fn recovered_row(&mut self, at: &Where, username: Option<&[u8]>) -> Option<&mut Recovered> {
+        if self.recovered.is_empty() {
+            return None;
+        }
         let name = username.map(|name| self.name_key(name));
         let client = self.clients.get(&at.client_ip?)?;
         let index = client.recovered.iter().find(|(known, _)| *known == name)?.1;
@@ -723,9 +751,9 @@ impl Sink for Tally {
                 None => self.beyond += 1,
             }
         }
+        self.diagnoser.logged_in(login);
         let Some(name) = login.username.as_deref() else { return };
-        self.diagnoser.logged_in(name);
-        if let Some(account) = account(&mut self.accounts, name, login.at.time) {
+        if let Some(account) = account(&mut self.accounts, &mut self.lowered, name, login.at.time) {
             account.counts.auth_ok += count;
             if let Some(ip) = login.at.client_ip
                 && let Some(seen) = row(&mut account.clients, ip, PER_ROW)
@@ -773,7 +801,7 @@ impl Sink for Tally {
         if let Some(client) = at.client_ip.and_then(|ip| self.clients.get_mut(&ip)) {
             client.messages += 1;
         }
-        if let Some(account) = account(&mut self.accounts, username, at.time) {
+        if let Some(account) = account(&mut self.accounts, &mut self.lowered, username, at.time) {
             account.messages += 1;
         }
     }
@@ -810,12 +838,28 @@ fn row<K: std::hash::Hash + Eq, V: Default>(table: &mut Map<K, V>, key: K, limit
     Some(table.entry(key).or_default())
 }
 
-fn account<'a>(accounts: &'a mut Map<Box<[u8]>, AccountTally>, name: &[u8], time: i64) -> Option<&'a mut AccountTally> {
-    let account = row(accounts, name.to_ascii_lowercase().into_boxed_slice(), ACCOUNTS)?;
-    if account.username.is_empty() {
-        account.username = name.into();
-        account.first = time;
+/// The name without case, in a buffer that is used again.
+fn lowered<'b>(buffer: &'b mut Vec<u8>, name: &[u8]) -> &'b [u8] {
+    buffer.clear();
+    buffer.extend(name.iter().map(u8::to_ascii_lowercase));
+    buffer
+}
+
+fn account<'a>(
+    accounts: &'a mut Map<Box<[u8]>, AccountTally>,
+    buffer: &mut Vec<u8>,
+    name: &[u8],
+    time: i64,
+) -> Option<&'a mut AccountTally> {
+    let key = lowered(buffer, name);
+    if !accounts.contains_key(key) {
+        if accounts.len() >= ACCOUNTS {
+            return None;
+        }
+        let new = AccountTally { username: name.into(), first: time, last: time, ..AccountTally::default() };
+        accounts.insert(key.into(), new);
     }
+    let account = accounts.get_mut(key)?;
     account.first = account.first.min(time);
     account.last = account.last.max(time);
     Some(account)

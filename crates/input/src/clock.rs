@@ -32,6 +32,8 @@ pub(crate) struct Clock {
     /// The year is not known: the first line without one is of the latest that is not after this local time.
     latest_us: Option<i64>,
     has_guessed: bool,
+    /// The stamp without a year that came last, and its instant: many lines share a second.
+    last: Option<(WallTime, i64)>,
 }
 
 /// Offsets from UTC in microseconds that a quarter of an hour may have.
@@ -65,6 +67,7 @@ impl Clock {
             known_us: None,
             latest_us,
             has_guessed: false,
+            last: None,
         }
     }
 
@@ -79,11 +82,19 @@ impl Clock {
         match stamp {
             Stamp::Instant(micros) => {
                 self.known_us = Some(*micros);
+                self.last = None;
                 (Some(*micros), Inferred::default())
             }
             Stamp::Wall(wall) => {
                 let inferred = Inferred { year: wall.year.is_none(), zone: true };
-                (self.wall(wall).map(|local| local - self.offset_at(local)), inferred)
+                if let Some((last, time)) = &self.last
+                    && last == wall
+                {
+                    return (Some(*time), inferred);
+                }
+                let time = self.wall(wall).map(|local| local - self.offset_at(local));
+                self.last = time.filter(|_| wall.year.is_none()).map(|time| (*wall, time));
+                (time, inferred)
             }
         }
     }

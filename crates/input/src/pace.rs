@@ -58,6 +58,15 @@ impl Pace {
     /// Takes the next line in. `kept` says whether it gets a span of its own anyway.
     #[inline]
     pub(crate) fn see(&mut self, stamp: &Stamp, number: u32, kept: bool, spans: &mut Vec<Span>) {
+        if let Some(stretch) = &mut self.stretch
+            && stretch.last.number == stretch.high.number
+            && stretch.high.stamp == *stamp
+        {
+            // Many lines share the latest second.
+            (stretch.high.number, stretch.high.kept) = (number, kept);
+            stretch.last = stretch.high;
+            return;
+        }
         let (clock, key) = key(stamp);
         let seen = Seen { key, stamp: *stamp, number, kept };
         if let Some(stretch) = &mut self.stretch {

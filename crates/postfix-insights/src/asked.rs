@@ -7,19 +7,18 @@ use crate::exit::Exit;
 use crate::print;
 use crate::reading::Reading;
 
-/// The query's text; without one, every entry is meant.
-pub(crate) fn text(asked: &Asked) -> &str {
-    asked.query.as_deref().unwrap_or_default()
-}
-
-/// Reads a query. With `-v` it says how it was understood; where it cannot be read it says where that begins.
-pub(crate) fn read(text: &str, reading: &Reading, output: &Output) -> Result<Query, Exit> {
+/// Reads the query of `-q`, if there is one: without, every entry is meant. `words`: query text that stands on its own; what
+/// both mean is meant. With `-v` it says how that was understood; where it cannot be read it says where that begins.
+pub(crate) fn read(words: &str, asked: &Asked, reading: &Reading, output: &Output) -> Result<Query, Exit> {
     let present = Present { zone: reading.zone(), now: reading.now() };
-    let query = Query::parse(text, &present).map_err(|error| {
-        print::error(&format!("the query: {error}"));
-        error.pointed(text).lines().for_each(print::error_detail);
-        Exit::Usage
-    })?;
+    let parse = |text: &str| {
+        Query::parse(text, &present).map_err(|error| {
+            print::error(&format!("the query: {error}"));
+            error.pointed(text).lines().for_each(print::error_detail);
+            Exit::Usage
+        })
+    };
+    let query = parse(words)?.and(parse(asked.query.as_deref().unwrap_or_default())?);
     if output.verbose > 0 {
         explain(&query);
     }
@@ -30,6 +29,18 @@ pub(crate) fn read(text: &str, reading: &Reading, output: &Output) -> Result<Que
 pub(crate) fn explain(query: &Query) {
     print::note("the query means");
     query.explain().lines().for_each(print::error_detail);
+}
+
+/// Says on standard error why nothing may have matched.
+pub(crate) fn nothing_matched(query: &Query, explained: bool) {
+    print::note("nothing matched");
+    if !explained {
+        explain(query);
+    }
+    for stranger in query.strangers() {
+        let nearest = stranger.nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        print::note(&format!("there is no {} `{}`{nearest}", stranger.field.name, stranger.word));
+    }
 }
 
 /// Commands that count logins need every line of a session; they refuse a query, and say which commands take one.

@@ -104,14 +104,14 @@ pub(crate) struct Output {
 #[derive(Debug, Args)]
 pub(crate) struct Asked {
     /// Only the lines this means, e.g. `client:203.0.113.0/24 class:auth_failed -user:bob@* "no such user"`.
-    #[arg(short, long, value_name = "QUERY")]
+    #[arg(short, long, value_name = "QUERY", allow_hyphen_values = true)]
     pub(crate) query: Option<String>,
 }
 
 /// Of commands that cannot take a query: taken, to be able to say why not.
 #[derive(Debug, Args)]
 pub(crate) struct NoQuery {
-    #[arg(short, long, value_name = "QUERY", hide = true)]
+    #[arg(short, long, value_name = "QUERY", hide = true, allow_hyphen_values = true)]
     pub(crate) query: Option<String>,
 }
 

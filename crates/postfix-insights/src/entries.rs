@@ -2,10 +2,10 @@
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
-use query::{Entry, Query};
+use query::{Entry, Query, Sight};
 
 use crate::asked;
-use crate::cli::{Entries, Format, Input, Output};
+use crate::cli::{Asked, Entries, Format, Input, Output};
 use crate::exit::Exit;
 use crate::formats::{Csv, JsonArray, Ndjson, Printer, Raw, Table};
 use crate::mask::Mask;
@@ -27,6 +27,10 @@ impl<P: Printer> Taker for Printing<P> {
         P::WANTS_RAW
     }
 
+    fn may_want(&self, sight: &Sight<'_>) -> bool {
+        self.failure.is_none() && self.query.may_mean(sight)
+    }
+
     fn take(&mut self, entry: &Entry, raw: &[u8]) {
         if self.failure.is_none() && self.query.matches(entry) {
             self.printed += 1;
@@ -46,9 +50,8 @@ pub(crate) fn run(args: &Entries) -> anyhow::Result<Exit> {
     if format == Format::Parquet && terminal {
         anyhow::bail!("--format parquet: not for a terminal; write it to a file: `> entries.parquet`, or use `export`");
     }
-    let query = asked::text(&args.asked);
     let out = BufWriter::with_capacity(1 << 16, io::stdout());
-    write(format, out, terminal, query, &args.input, &args.output)
+    write(format, out, terminal, &args.asked, &args.input, &args.output)
 }
 
 /// Writes what the query means to `out`. `terminal`: a person looks at it.
@@ -56,12 +59,12 @@ pub(crate) fn write(
     format: Format,
     out: impl Write + Send,
     terminal: bool,
-    query: &str,
+    asked: &Asked,
     input: &Input,
     output: &Output,
 ) -> anyhow::Result<Exit> {
     let reading = Reading::new(input, output, true)?;
-    let query = match asked::read(query, &reading, output) {
+    let query = match asked::read("", asked, &reading, output) {
         Ok(query) => query,
         Err(exit) => return Ok(exit),
     };

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use crate::asked;
 use crate::cli::{Export, Format};
 use crate::entries;
 use crate::exit::Exit;
@@ -30,7 +29,7 @@ pub(crate) fn run(args: &Export) -> anyhow::Result<Exit> {
     let mut file =
         tempfile::NamedTempFile::new_in(folder).with_context(|| format!("--to {shown}: cannot write there"))?;
     let out = BufWriter::with_capacity(1 << 16, file.as_file_mut());
-    let exit = entries::write(format, out, false, asked::text(&args.asked), &args.input, &args.output)?;
+    let exit = entries::write(format, out, false, &args.asked, &args.input, &args.output)?;
     if matches!(exit, Exit::Usage | Exit::Unreadable) {
         return Ok(exit);
     }

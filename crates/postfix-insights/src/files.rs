@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use input::FeedError;
-use query::{Entry, Query};
+use query::{Entry, Query, Sight};
 use store::{Answer, Memory, Question, Store as _, StoreError};
 
 use crate::exit::Exit;
@@ -16,17 +16,28 @@ struct Files {
     read: RefCell<Option<Read>>,
 }
 
-struct Handing<'t>(&'t mut dyn FnMut(&Entry));
+struct Handing<'t> {
+    wanted: &'t dyn Fn(&Sight<'_>) -> bool,
+    take: &'t mut dyn FnMut(&Entry),
+}
 
 impl Taker for Handing<'_> {
+    fn may_want(&self, sight: &Sight<'_>) -> bool {
+        (self.wanted)(sight)
+    }
+
     fn take(&mut self, entry: &Entry, _raw: &[u8]) {
-        (self.0)(entry);
+        (self.take)(entry);
     }
 }
 
 impl store::Source for Files {
-    fn read(&self, take: &mut dyn FnMut(&Entry)) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let read = stream::read_entries(self.reading.clone(), &mut Handing(take))?;
+    fn read(
+        &self,
+        wanted: &dyn Fn(&Sight<'_>) -> bool,
+        take: &mut dyn FnMut(&Entry),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let read = stream::read_entries(self.reading.clone(), &mut Handing { wanted, take })?;
         self.read.replace(Some(read));
         Ok(())
     }

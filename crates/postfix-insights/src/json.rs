@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use diagnose::{AccountTally, Class, ClientTally, Counts, Finding, Proof, Recovered, Refused, RelayWhy, Tally};
 use input::Coverage;
 use query::{Entry, FIELDS, Value as FieldValue};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::mask::Mask;
@@ -154,7 +155,7 @@ impl<'w, W: Write> Object<'w, W> {
         Ok(serde_json::to_writer(&mut *self.out, value)?)
     }
 
-    fn list(&mut self, key: &str, rows: impl Iterator<Item = Value>) -> io::Result<()> {
+    fn list(&mut self, key: &str, rows: impl Iterator<Item = impl Serialize>) -> io::Result<()> {
         self.key(key)?;
         self.out.write_all(b"[")?;
         for (n, row) in rows.enumerate() {
@@ -173,46 +174,87 @@ fn named_counts<'a>(counts: impl IntoIterator<Item = (&'a Box<[u8]>, &'a u64)>) 
     counts.into_iter().map(|(name, count)| (text(name), (*count).into())).collect()
 }
 
-fn counts(row: &mut Map<String, Value>, counts: &Counts) {
-    for (name, value) in [
-        ("auth_failed", counts.auth_failed),
-        ("backend_fault", counts.backend_fault),
-        ("auth_refused", counts.auth_refused),
-        ("auth_aborted", counts.auth_aborted),
-        ("auth_ok", counts.auth_ok),
-        ("sessions_killed", counts.sessions_killed),
-        ("tls_failed", counts.tls_failed),
-        ("rate_limited", counts.rate_limited),
-    ] {
-        row.insert(name.to_owned(), value.into());
+/// A row of `clients`, written without a map: with `--top 0` there are tens of thousands.
+#[derive(Serialize)]
+pub(crate) struct ClientRow {
+    client_ip: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_host: Option<String>,
+    auth_failed: u64,
+    backend_fault: u64,
+    auth_refused: u64,
+    auth_aborted: u64,
+    auth_ok: u64,
+    sessions_killed: u64,
+    tls_failed: u64,
+    rate_limited: u64,
+    usernames: usize,
+    first: String,
+    last: String,
+    messages: u64,
+    verdict: &'static str,
+}
+
+pub(crate) fn client_row(ip: IpAddr, client: &ClientTally, mask: Mask) -> ClientRow {
+    let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = client.counts;
+    let Counts { sessions_killed, tls_failed, rate_limited, .. } = client.counts;
+    ClientRow {
+        client_ip: mask.ip(ip),
+        client_host: client.host.as_deref().map(|host| if mask.0 { "***".to_owned() } else { text(host) }),
+        auth_failed,
+        backend_fault,
+        auth_refused,
+        auth_aborted,
+        auth_ok,
+        sessions_killed,
+        tls_failed,
+        rate_limited,
+        usernames: client.usernames(),
+        first: rfc3339(client.first),
+        last: rfc3339(client.last),
+        messages: client.messages,
+        verdict: diagnose::client_verdict(client).name(),
     }
 }
 
-pub(crate) fn client_row(ip: IpAddr, client: &ClientTally, mask: Mask) -> Value {
-    let mut row = Map::new();
-    row.insert("client_ip".into(), mask.ip(ip).into());
-    if let Some(host) = &client.host {
-        row.insert("client_host".into(), if mask.0 { "***".into() } else { text(host).into() });
-    }
-    counts(&mut row, &client.counts);
-    row.insert("usernames".into(), client.usernames().into());
-    row.insert("first".into(), rfc3339(client.first).into());
-    row.insert("last".into(), rfc3339(client.last).into());
-    row.insert("messages".into(), client.messages.into());
-    row.insert("verdict".into(), diagnose::client_verdict(client).name().into());
-    Value::Object(row)
+/// A row of `accounts`.
+#[derive(Serialize)]
+pub(crate) struct AccountRow {
+    username: String,
+    auth_failed: u64,
+    backend_fault: u64,
+    auth_refused: u64,
+    auth_aborted: u64,
+    auth_ok: u64,
+    sessions_killed: u64,
+    tls_failed: u64,
+    rate_limited: u64,
+    clients: usize,
+    first: String,
+    last: String,
+    messages: u64,
+    verdict: &'static str,
 }
 
-pub(crate) fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> Value {
-    let mut row = Map::new();
-    row.insert("username".into(), name(&account.username, mask).into());
-    counts(&mut row, &account.counts);
-    row.insert("clients".into(), account.clients().into());
-    row.insert("first".into(), rfc3339(account.first).into());
-    row.insert("last".into(), rfc3339(account.last).into());
-    row.insert("messages".into(), account.messages.into());
-    row.insert("verdict".into(), crate::ranking::account_verdict(tally, account).name().into());
-    Value::Object(row)
+pub(crate) fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> AccountRow {
+    let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = account.counts;
+    let Counts { sessions_killed, tls_failed, rate_limited, .. } = account.counts;
+    AccountRow {
+        username: name(&account.username, mask),
+        auth_failed,
+        backend_fault,
+        auth_refused,
+        auth_aborted,
+        auth_ok,
+        sessions_killed,
+        tls_failed,
+        rate_limited,
+        clients: account.clients(),
+        first: rfc3339(account.first),
+        last: rfc3339(account.last),
+        messages: account.messages,
+        verdict: crate::ranking::account_verdict(tally, account).name(),
+    }
 }
 
 pub(crate) fn recovered(row: &Recovered, mask: Mask) -> Value {

@@ -196,7 +196,7 @@ mod tests {
             code: (number % 2 == 0).then_some(number),
             username: Some(format!("=u{number}\u{1b}é")),
             delay: Some(0.5),
-            delays: (number % 3 == 0).then_some([0.1, 0.2, 0.3, number as f64]),
+            delays: (number % 3 == 0).then_some([0.1, 0.2, 0.3, number as f64 + 0.5]),
             truncated: (number == 7).then_some(true),
             ..Entry::default()
         };
@@ -208,7 +208,7 @@ mod tests {
         let reader = SerializedFileReader::new(file).unwrap();
         assert_eq!(reader.num_row_groups(), 2);
         let mut read = 0;
-        for (number, row) in (0_i64..).zip(reader.into_iter()) {
+        for (number, row) in (0_i64..).zip(reader) {
             let row = row.unwrap();
             let cell = |name: &str| {
                 let found = row.get_column_iter().find(|(column, _)| *column == name);

@@ -22,7 +22,7 @@ const BUCKETS: usize = 60;
 /// Runs `count`.
 pub(crate) fn count(args: &cli::Count) -> anyhow::Result<Exit> {
     let reading = Reading::new(&args.input, &args.output, true)?;
-    let query = match asked::read(asked::text(&args.asked), &reading, &args.output) {
+    let query = match asked::read("", &args.asked, &reading, &args.output) {
         Ok(query) => query,
         Err(exit) => return Ok(exit),
     };
@@ -45,7 +45,7 @@ pub(crate) fn top(args: &cli::Top) -> anyhow::Result<Exit> {
     let field = field(&args.field, mask)?;
     let distinct = args.distinct.as_deref().map(|name| self::field(name, Mask(false))).transpose()?;
     let reading = Reading::new(&args.input, &args.output, true)?;
-    let query = match asked::read(asked::text(&args.asked), &reading, &args.output) {
+    let query = match asked::read("", &args.asked, &reading, &args.output) {
         Ok(query) => query,
         Err(exit) => return Ok(exit),
     };
@@ -95,7 +95,7 @@ pub(crate) fn histogram(args: &cli::Histogram) -> anyhow::Result<Exit> {
         Some(text) => Width::Fixed(span(text).with_context(|| format!("--width {text}: write 10m, 1h or 1d"))?),
     };
     let reading = Reading::new(&args.input, &args.output, true)?;
-    let query = match asked::read(asked::text(&args.asked), &reading, &args.output) {
+    let query = match asked::read("", &args.asked, &reading, &args.output) {
         Ok(query) => query,
         Err(exit) => return Ok(exit),
     };

@@ -16,17 +16,16 @@ use crate::formats::{Ndjson, Printer as _};
 use crate::mask::Mask;
 use crate::print;
 use crate::reading::Reading;
-use crate::screen::{Ink, Screen, escape, number};
+use crate::screen::{Ink, Screen, escape, number, plural};
 use crate::times::Clock;
 
 /// Runs the command.
 pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
     let reading = Reading::new(&args.input, &args.output, true)?;
     let clock = Clock::new(reading.zone());
-    let read = |text: &str| asked::read(text, &reading, &args.output);
-    let query = match (read(&args.words), read(asked::text(&args.asked))) {
-        (Ok(words), Ok(asked)) => words.and(asked),
-        (Err(exit), _) | (_, Err(exit)) => return Ok(exit),
+    let query = match asked::read(&args.words, &args.asked, &reading, &args.output) {
+        Ok(query) => query,
+        Err(exit) => return Ok(exit),
     };
     let order = match args.sort {
         Sort::Newest => Order::Newest,
@@ -60,13 +59,13 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
 fn tell(page: &Page, all: u64, query: &Query, explained: bool) {
     if let Some(next) = &page.next {
         print::note(&format!(
-            "{} lines shown of {}; for more: --limit N, --cursor '{next}', or `entries -q` for all",
-            number(page.rows.len() as u64),
+            "{} shown of {}; for more: --limit N, --cursor '{next}', or `entries -q` for all",
+            plural(page.rows.len() as u64, "line", "lines"),
             number(all)
         ));
     }
-    if all == 0 && !explained {
-        asked::explain(query);
+    if all == 0 {
+        asked::nothing_matched(query, explained);
     }
 }
 

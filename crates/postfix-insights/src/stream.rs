@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use diagnose::{Diagnoser, Diagnosis};
 use input::{FeedError, Line};
 use maillog::Event;
-use query::Entry;
+use query::{Entry, Sight};
 use trace::{Attempt, AttemptKind, Login, Message, NameOrigin, Refusal, SessionId, Sink, Where};
 
 use crate::reading::{Passing, Read, Reader, Reading};
@@ -26,6 +26,9 @@ pub(crate) trait Taker {
     fn wants_raw(&self) -> bool {
         false
     }
+
+    /// Whether a line of which only this is known may be wanted. Others are not made entries.
+    fn may_want(&self, sight: &Sight<'_>) -> bool;
 
     /// An entry, and the line's bytes if they are wanted.
     fn take(&mut self, entry: &Entry, raw: &[u8]);
@@ -126,9 +129,7 @@ impl<T: Taker> Sink for Waiting<'_, T> {
     }
 
     fn login(&mut self, login: &Login) {
-        if let Some(name) = login.username.as_deref() {
-            self.diagnoser.logged_in(name);
-        }
+        self.diagnoser.logged_in(login);
     }
 
     fn refusal(&mut self, refusal: &Refusal) {
@@ -142,6 +143,11 @@ impl<T: Taker> Sink for Waiting<'_, T> {
 
 impl<T: Taker> Reader for Waiting<'_, T> {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
+        self.now = self.now.max(line.time.unwrap_or(i64::MIN));
+        let message = line.record.map_or(line.raw, |record| record.text);
+        if !self.taker.may_want(&Sight::new(line.time, message)) {
+            return self.flush(false);
+        }
         let mut entry = match &line.record {
             Some(record) => query::describe(record, event),
             None => Entry {
@@ -160,7 +166,6 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         entry.source = self.sources.get(line.source).cloned();
         entry.line = i64::try_from(line.line).ok();
         entry.truncated = line.truncated.then_some(true);
-        self.now = self.now.max(line.time.unwrap_or(i64::MIN));
         let raw = if self.taker.wants_raw() { redacted(line) } else { Vec::new() };
         let bytes = raw.len() + entry.text.as_ref().map_or(0, String::len);
         self.bytes += bytes;

@@ -340,17 +340,13 @@ fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
     object.insert("causes".into(), json!(story.causes));
     if let Subject::Account(name) = &story.subject {
         let row = tally.accounts.get(name.to_ascii_lowercase().as_slice());
-        object.insert("row".into(), row.map_or(Value::Null, |row| json::account_row(tally, row, mask)));
+        object.insert("row".into(), json!(row.map(|row| json::account_row(tally, row, mask))));
     }
     object.insert(
         "clients".into(),
-        story
-            .clients()
-            .into_iter()
-            .take(KEPT)
-            .map(|(ip, row)| json::client_row(ip, row, mask))
-            .collect::<Vec<_>>()
-            .into(),
+        json!(
+            story.clients().into_iter().take(KEPT).map(|(ip, row)| json::client_row(ip, row, mask)).collect::<Vec<_>>()
+        ),
     );
     object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer.iter().map(|line| story.masked(line, mask)).collect::<Vec<_>>(), "next": step.next})).collect::<Vec<_>>().into());
     object.insert(

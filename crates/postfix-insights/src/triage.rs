@@ -53,8 +53,7 @@ impl Reader for Counter {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
         let (Some(event), Some(record)) = (event, line.record) else { return };
         if may_be_evidence(event) {
-            let shown = maillog::redact_line(line.raw, record.text);
-            self.tally.remember(line.seq, line.source, line.line, &shown);
+            self.tally.remember(line.seq, line.source, line.line, line.raw, record.text);
         }
         if holds_secret(event) {
             self.tally.secret(line.seq);

@@ -113,3 +113,17 @@ fn a_login_after_guessing_is_a_takeover() {
         (Some(12), Some(1), Some(1))
     );
 }
+
+#[test]
+fn a_mail_user_on_port_25_is_told_apart_from_a_stranger() {
+    let refused = |ip: &str| {
+        let stamp = "Jun 17 10:00:00 mail postfix/smtpd[8]:";
+        format!(
+            "{stamp} connect from unknown[{ip}]\n{stamp} disconnect from unknown[{ip}] ehlo=1 auth=0/1 quit=1 commands=2/3"
+        )
+    };
+    let stranger = triage(&[refused("192.0.2.5")]);
+    assert_eq!(stranger["causes"], serde_json::json!({"config.auth_not_enabled": 1}));
+    let user = triage(&[login(10, "192.0.2.5", "alice@example.org"), refused("192.0.2.5"), refused("192.0.2.6")]);
+    assert_eq!(user["causes"], serde_json::json!({"client.wrong_port_25": 1, "config.auth_not_enabled": 1}));
+}

@@ -299,10 +299,12 @@ fields! {
     host: Word, "the mail host as logged", facet;
     tag: Word, "the program tag as logged, e.g. `postfix-out/submission/smtpd`";
     instance: Word, "the tag up to the first slash";
-    service: Word, "the tag between instance and program; `imap` or `pop3` for Dovecot's own logins", facet;
+    service: Word, "the tag between instance and program; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted", facet;
     daemon: Word, "the program", facet;
     pid: Int, "the process id";
     queue_id ("qid"): Word, "the queue id; absent for NOQUEUE", cased;
+    orig_queue_id: Word, "what the message was called before: a content filter's way back in, or `postsuper -r`", cased;
+    next_queue_id: Word, "what the message is called from here on (`queued as`, `forwarded as`), or the notice about it", cased;
     level: Word, "`info`, `warning`, `error`, `fatal` or `panic`", facet;
     repeat: Int, "how often the line occurred, where syslog folded it; absent means once";
     class: Word, "what the line is counted as", facet;
@@ -315,7 +317,7 @@ fields! {
     mechanism ("mech"): Word, "the SASL mechanism as the client spelled it", hostile, facet;
     username ("user"): Word, "the login name", hostile, personal, facet;
     username_origin: Word, "`logged`, or `joined` from another program's line";
-    reason: Text, "the backend's words, verbatim", hostile;
+    reason: Text, "why or what, verbatim: a backend's words, an error, a warning, the DNS list", hostile;
     stage: Word, "the SMTP command a reject, loss or timeout belongs to";
     code: Int, "the SMTP reply code";
     dsn: Word, "the enhanced status code", facet;
@@ -325,12 +327,14 @@ fields! {
     helo: Word, "what the client calls itself", hostile;
     proto: Word, "`SMTP` or `ESMTP`";
     sasl_sender: Word, "AUTH= of MAIL FROM", hostile, personal;
+    uid: Int, "the local user who handed in the message";
     relay_host: Word, "the next hop's name", facet;
     relay_ip: Address, "the next hop's address";
     relay_port: Int, "the next hop's port";
+    conn_use: Int, "how many deliveries the connection has served, from the second on";
     delay: Real, "seconds from arrival to the end of this delivery attempt";
     delays: Reals, "seconds before the queue manager, in it, for connection set-up, for transmission";
-    status: Word, "`sent`, `deferred`, `bounced`, `expired`, …", facet;
+    status: Word, "of a delivery: `sent`, `deferred`, `bounced`, `expired`, …; of a decision, a check or a screening: what it was", facet;
     response: Text, "the words of a reply or of a delivery's outcome", hostile;
     message_id: Word, "the Message-ID", hostile, cased;
     size: Int, "message size in bytes";
@@ -338,6 +342,7 @@ fields! {
     tls_version: Word, "the TLS version", facet;
     tls_cipher: Word, "the TLS cipher";
     tls_level: Word, "`Anonymous`, `Untrusted`, `Trusted` or `Verified`: of the other side's certificate";
+    tls_policy: Word, "of a delivery: TLS policy and what came of it, as Postfix 3.11 logs it (`may`, `dane/!requiretls:nocertmatch`)";
     auth_ok: Int, "logins that succeeded in the session";
     auth_tried: Int, "AUTH commands of the session";
     attempts: Int, "on a `disconnect` line of class `auth_refused`: how many silent refusals it stands for";

@@ -29,7 +29,9 @@ mod pattern;
 mod present;
 mod print;
 mod query;
+mod sight;
 mod value;
+mod vocabulary;
 
 pub use entry::{describe, diagnosed, undescribed};
 pub use error::{Problem, QueryError};
@@ -39,4 +41,6 @@ pub use parse::{CHARACTERS_MAX, DEPTH_MAX, TERMS_MAX};
 pub use pattern::{Glob, Phrase, fold};
 pub use present::{Present, TimeError, rfc3339};
 pub use query::Query;
+pub use sight::Sight;
 pub use value::nearest;
+pub use vocabulary::Stranger;

@@ -97,7 +97,8 @@ fn names() -> impl Iterator<Item = &'static str> {
     FIELDS.iter().flat_map(|field| std::iter::once(field.name).chain(field.alias))
 }
 
-fn most_like(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+/// The name most like a text, if any is.
+pub(crate) fn most_like(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let distance = |near: &str| strsim::damerau_levenshtein(near, name);
     // A name of which a third is different is another one.
     names.filter(|near| distance(near) <= 1 + name.len() / 4).min_by_key(|near| distance(near))

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use query::{Bound, Entry, Expr, Glob, IntRange, Phrase, Present, Query, RealRange, Term, Test, Value, field};
+use query::{Bound, Entry, Expr, Glob, IntRange, Phrase, Present, Query, RealRange, Sight, Term, Test, Value, field};
 
 fn present() -> Present {
     Present { zone: jiff::tz::TimeZone::UTC, now: "2026-06-17T12:00:00Z".parse().unwrap() }
@@ -192,6 +192,15 @@ mod model {
     }
 }
 
+fn only_time_and_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::All => true,
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().all(only_time_and_text),
+        Expr::Not(part) => only_time_and_text(part),
+        Expr::Term(term) => matches!((term.field.name, &term.test), ("ts", Test::Time(_)) | ("text", Test::Phrase(_))),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -207,6 +216,19 @@ proptest! {
     fn an_entry_is_meant_as_the_model_says(expr in expr(), entries in vec(entry(), 1..8)) {
         for entry in entries {
             prop_assert_eq!(expr.matches(&entry), model::means(&expr, &entry), "{} {:?}", expr, entry);
+        }
+    }
+
+    #[test]
+    fn a_glance_leaves_out_only_what_is_not_meant(expr in expr(), entry in entry()) {
+        let query = Query::parse(&expr.to_string(), &present()).unwrap();
+        // An entry of a line always has a text.
+        let entry = Entry { text: Some(entry.text.unwrap_or_default()), ..entry };
+        let sight = Sight::new(entry.ts, entry.text.as_deref().unwrap_or_default().as_bytes());
+        let may = query.may_mean(&sight);
+        prop_assert!(may || !query.matches(&entry), "{}", expr);
+        if only_time_and_text(&expr) {
+            prop_assert_eq!(may, query.matches(&entry), "{}", expr);
         }
     }
 

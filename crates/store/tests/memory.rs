@@ -4,14 +4,23 @@
 
 mod suite;
 
-use query::{Entry, Query};
+use query::{Entry, Query, Sight};
 use store::{Memory, Question, Source, Store as _, StoreError};
 
 struct Given(Vec<Entry>);
 
 impl Source for Given {
-    fn read(&self, take: &mut dyn FnMut(&Entry)) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.0.iter().for_each(take);
+    fn read(
+        &self,
+        wanted: &dyn Fn(&Sight<'_>) -> bool,
+        take: &mut dyn FnMut(&Entry),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        // An entry without a text comes from no line, so nothing can be said of it beforehand.
+        let seen = |entry: &&Entry| match &entry.text {
+            Some(text) => wanted(&Sight::new(entry.ts, text.as_bytes())),
+            None => true,
+        };
+        self.0.iter().filter(seen).for_each(take);
         Ok(())
     }
 }
@@ -24,7 +33,11 @@ fn memory_conforms() {
 struct Broken;
 
 impl Source for Broken {
-    fn read(&self, _take: &mut dyn FnMut(&Entry)) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn read(
+        &self,
+        _wanted: &dyn Fn(&Sight<'_>) -> bool,
+        _take: &mut dyn FnMut(&Entry),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Err("the disk is gone".into())
     }
 }

@@ -356,7 +356,7 @@ mod tests {
                 maillog::Event::Accepted(a) => messages.reinjected(0, &a, 0),
                 maillog::Event::Delivery(d) => messages.delivered(0, &d),
                 maillog::Event::Removed(id) => done.extend(messages.removed(0, id.as_bytes())),
-                maillog::Event::Expired(id, _) => messages.expired(0, id.as_bytes()),
+                maillog::Event::Expired(id, ..) => messages.expired(0, id.as_bytes()),
                 other => panic!("{other:?}"),
             }
         }

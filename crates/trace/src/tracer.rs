@@ -180,7 +180,7 @@ impl Tracer {
                 self.messages.delivered(host, &delivery);
                 None
             }
-            Event::Expired(id, _) => {
+            Event::Expired(id, ..) => {
                 let host = self.names.number(line.record.host);
                 self.messages.expired(host, id.as_bytes());
                 None

@@ -9,7 +9,10 @@ mod outbound;
 mod policy;
 mod tls;
 
+use std::sync::OnceLock;
+
 use crate::cause::{Cause, Place};
+use crate::wordings::Wordings;
 
 /// Every cause, by family. Earlier families win where two signatures fit.
 pub fn all() -> impl Iterator<Item = &'static Cause> {
@@ -33,19 +36,13 @@ pub fn by_id(id: &str) -> Option<&'static Cause> {
     all().find(|cause| cause.id == id)
 }
 
+/// The signatures of each place, made ready when first asked for.
+static BY_PLACE: [OnceLock<Wordings>; Place::ALL.len()] = [const { OnceLock::new() }; Place::ALL.len()];
+
 /// The surest cause whose wording this is, with its confidence.
 #[must_use]
 pub fn of_words(place: Place, text: &[u8]) -> Option<(&'static Cause, f32)> {
-    let mut best: Option<(&'static Cause, f32)> = None;
-    for cause in all() {
-        for signature in cause.signatures.iter().filter(|s| s.place == place) {
-            let confidence = signature.confidence.unwrap_or(cause.confidence);
-            if best.is_none_or(|(_, so_far)| confidence > so_far) && signature.pattern.matches(text) {
-                best = Some((cause, confidence));
-            }
-        }
-    }
-    best
+    BY_PLACE.get(place as usize)?.get_or_init(|| Wordings::of(place, all())).surest(text)
 }
 
 #[cfg(test)]
