@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use crate::error::QueryError;
 use crate::explain::explain;
-use crate::expr::Expr;
-use crate::fields::Entry;
+use crate::expr::{Expr, IntRange, Term, Test};
+use crate::fields::{Entry, TS};
 use crate::parse::parse;
 use crate::present::Present;
 use crate::sight::{Sight, possible};
@@ -23,6 +23,22 @@ impl Query {
     #[must_use]
     pub fn all() -> Self {
         Self(Expr::All)
+    }
+
+    /// What an expression means.
+    #[must_use]
+    pub fn of(expr: Expr) -> Self {
+        Self(expr)
+    }
+
+    /// Entries of a time, both ends in it, and those without one. `None` is without end.
+    #[must_use]
+    pub fn between(from: Option<i64>, to: Option<i64>) -> Self {
+        if from.is_none() && to.is_none() {
+            return Self::all();
+        }
+        let test = |test| Expr::Term(Term { field: TS, test });
+        Self(Expr::or(vec![test(Test::Time(IntRange { from, to })), test(Test::Absent)]))
     }
 
     /// Reads a query; `present` gives relative times their meaning. The grammar is in `docs/reference/query.md`.

@@ -15,6 +15,7 @@ mod memory;
 mod place;
 mod question;
 mod rows;
+pub mod state;
 mod values;
 
 pub use gather::Gatherer;

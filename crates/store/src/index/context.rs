@@ -17,7 +17,7 @@ impl Index {
     /// Adds to each row the lines before and after it, so many each.
     pub(crate) fn surround(&self, rows: &mut [Row], sources: &Sources, lines: usize) {
         // Lines near a row may belong to another day than those the question was about.
-        let Ok(days) = self.open_all(Span { from: i64::MIN, to: i64::MAX }) else { return };
+        let Ok(days) = self.open_all(Span::ALL) else { return };
         let lines = u64::try_from(lines).unwrap_or(u64::MAX);
         for row in rows {
             let name = row.entry.source.clone().unwrap_or_default();

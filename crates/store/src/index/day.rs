@@ -170,11 +170,21 @@ impl Day {
         columns.collect()
     }
 
+    /// A packed line.
+    pub(crate) fn packed(&self, address: DocAddress) -> Result<Vec<u8>, DayError> {
+        let document: TantivyDocument = self.searcher.doc(address)?;
+        Ok(document.get_first(self.slots.packed).and_then(|value| value.as_bytes()).unwrap_or_default().to_vec())
+    }
+
+    /// A line's time.
+    pub(crate) fn ts(&self, address: DocAddress) -> Result<Option<i64>, DayError> {
+        let reader = self.searcher.segment_reader(address.segment_ord);
+        Ok(reader.fast_fields().i64(query::TS.name)?.first(address.doc_id))
+    }
+
     /// A line with its entry.
     pub(crate) fn line(&self, address: DocAddress, places: &[Places], sources: &Sources) -> Result<Line, DayError> {
-        let document: TantivyDocument = self.searcher.doc(address)?;
-        let packed = document.get_first(self.slots.packed).and_then(|value| value.as_bytes()).unwrap_or_default();
-        let (kept, mut entry) = Kept::unpack(packed)?;
+        let (kept, mut entry) = Kept::unpack(&self.packed(address)?)?;
         let place = places.get(address.segment_ord as usize);
         let (source, line) = source_and_line(place.and_then(|at| at.place.first(address.doc_id)).unwrap_or_default());
         entry.ts = place.and_then(|at| at.ts.first(address.doc_id));

@@ -160,8 +160,16 @@ impl Index {
 
     fn open_all(&self, span: Span) -> Result<Vec<Day>, StoreError> {
         let dates = self.days().map_err(|why| StoreError::Unreadable(Box::new(why)))?;
-        let wanted = dates.into_iter().filter(|date| span.touches(*date));
+        let wanted = dates.into_iter().filter(|date| self.may_hold(*date, span));
         Ok(wanted.filter_map(|date| self.open(date)).collect())
+    }
+
+    /// Whether anything of a span may be in a day. A day that cannot be read may hold anything.
+    fn may_hold(&self, date: Date, span: Span) -> bool {
+        let undated = || -> Result<bool, DayError> {
+            Ok(day::payload(&tantivy::Index::open_in_dir(self.root.join(date.to_string()))?)?.undated)
+        };
+        span.touches(date) || span.undated && undated().unwrap_or(true)
     }
 
     fn note_scan(&self) {

@@ -2,12 +2,11 @@
 //!
 //! Day by day; in a day by time, where a line whose own time is before that of an earlier line of its source has its turn right after it.
 
-use query::Expr;
-use tantivy::schema::Value as _;
-use tantivy::query::AllQuery;
-use tantivy::{DocAddress, TantivyDocument};
+use query::{Entry, Query};
+use tantivy::query::{AllQuery, Query as Search};
+use tantivy::DocAddress;
 
-use super::day::{Day, DayError};
+use super::day::{Day, DayError, Places};
 use super::schema::source_and_line;
 use super::span::Span;
 use super::stored::{Kept, Unpacked};
@@ -40,26 +39,45 @@ pub struct Replayed {
 type Key = (i64, usize, u64, u64, DocAddress);
 
 impl Index {
-    /// Hands on every line of the days that a query can mean, whether it means the line or not. `false` from `take` ends it. Output: the
-    /// sources. Days that cannot be read are told of by [`Index::told`].
-    pub fn replay(
+    /// Hands on every line of the days that a query can mean, whether it means the line or not. `false` from `take` ends it. Days that
+    /// cannot be read are told of by [`Index::told`].
+    pub fn replay(&self, query: &Query, mut take: impl FnMut(Replayed) -> bool) -> Result<(), StoreError> {
+        self.each_day(query, |day, sources| {
+            walk(day, &AllQuery, sources, &mut |_, key| {
+                let packed = day.packed(key.4)?;
+                let Unpacked { kept, time_inferred, truncated } = Kept::unpack_line(&packed)?;
+                let ts = day.ts(key.4)?;
+                Ok(take(Replayed { source: key.2, line: key.3, ts, time_inferred, truncated, kept }))
+            })
+        })
+    }
+
+    /// Hands on every entry that a query means, with its line, in the order of [`Index::replay`].
+    pub fn entries(&self, query: &Query, mut take: impl FnMut(Entry, &Kept) -> bool) -> Result<(), StoreError> {
+        self.each_day(query, |day, sources| {
+            let narrowed = day.narrow(query, sources);
+            walk(day, narrowed.search.as_ref(), sources, &mut |places, key| {
+                let line = day.line(key.4, places, sources)?;
+                Ok(!query.matches(&line.entry) || take(line.entry, &line.kept))
+            })
+        })
+    }
+
+    fn each_day(
         &self,
-        expr: &Expr,
-        mut take: impl FnMut(&Sources, Replayed) -> bool,
-    ) -> Result<Sources, StoreError> {
-        let sources = self.sources().map_err(|why| StoreError::Unreadable(Box::new(why)))?;
-        let ranks = sources.ranks();
-        let rank = |source: u64| ranks.get(&source).copied().unwrap_or(usize::MAX);
-        let span = Span::of(expr);
-        let dates = self.days().map_err(|why| StoreError::Unreadable(Box::new(why)))?;
-        for date in dates.into_iter().filter(|date| span.touches(*date)) {
+        query: &Query,
+        mut run: impl FnMut(&Day, &Sources) -> Result<bool, DayError>,
+    ) -> Result<(), StoreError> {
+        let unreadable = |why| StoreError::Unreadable(Box::new(why));
+        let sources = self.sources().map_err(unreadable)?;
+        let span = Span::of(query.expr());
+        for date in self.days().map_err(unreadable)?.into_iter().filter(|date| self.may_hold(*date, span)) {
             let Some(day) = self.open(date) else { continue };
-            let go_on = self.undamaged(date, || replay_day(&day, rank, &mut |line| take(&sources, line)));
-            if go_on == Some(false) {
+            if self.undamaged(date, || run(&day, &sources)) == Some(false) {
                 break;
             }
         }
-        Ok(sources)
+        Ok(())
     }
 }
 
@@ -69,20 +87,23 @@ fn minute(day: &Day, turn: i64) -> usize {
     usize::try_from(minute).unwrap_or_default().min(MINUTES - 1)
 }
 
-fn replay_day(
+/// Goes through what a search finds in a day. Output: whether more is wanted.
+fn walk(
     day: &Day,
-    rank: impl Fn(u64) -> usize,
-    take: &mut dyn FnMut(Replayed) -> bool,
+    search: &dyn Search,
+    sources: &Sources,
+    take: &mut dyn FnMut(&[Places], Key) -> Result<bool, DayError>,
 ) -> Result<bool, DayError> {
-    let places = day.places()?;
+    let (places, ranks) = (day.places()?, sources.ranks());
     let key = |segment: u32, doc| -> Option<Key> {
         let at = places.get(segment as usize)?;
         let (source, line) = source_and_line(at.place.first(doc)?);
         let turn = at.turn.first(doc).or_else(|| at.ts.first(doc))?;
-        Some((turn, rank(source), source, line, DocAddress::new(segment, doc)))
+        let rank = ranks.get(&source).copied().unwrap_or(usize::MAX);
+        Some((turn, rank, source, line, DocAddress::new(segment, doc)))
     };
     let mut minutes = vec![0_u64; MINUTES];
-    day.each(&AllQuery, |segment, doc| {
+    day.each(search, |segment, doc| {
         if let Some(slot) = key(segment, doc).and_then(|key| minutes.get_mut(minute(day, key.0))) {
             *slot += 1;
         }
@@ -92,17 +113,13 @@ fn replay_day(
     while from < MINUTES {
         let to = chunk_end(&minutes, from);
         let mut keys: Vec<Key> = Vec::new();
-        day.each(&AllQuery, |segment, doc| {
+        day.each(search, |segment, doc| {
             keys.extend(key(segment, doc).filter(|key| (from..to).contains(&minute(day, key.0))));
             Ok(true)
         })?;
         keys.sort_unstable();
-        for (_, _, source, line, address) in keys {
-            let ts = places.get(address.segment_ord as usize).and_then(|at| at.ts.first(address.doc_id));
-            let document: TantivyDocument = day.searcher.doc(address)?;
-            let packed = document.get_first(day.slots.packed).and_then(|value| value.as_bytes()).unwrap_or_default();
-            let Unpacked { kept, time_inferred, truncated } = Kept::unpack_line(packed)?;
-            if !take(Replayed { source, line, ts, time_inferred, truncated, kept }) {
+        for key in keys {
+            if !take(&places, key)? {
                 return Ok(false);
             }
         }

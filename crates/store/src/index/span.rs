@@ -4,33 +4,44 @@ use query::{Expr, TS, Test};
 
 use super::day::Date;
 
-/// A stretch of time, both ends in it, microseconds since 1970 UTC.
+/// A stretch of time, both ends in it, microseconds since 1970 UTC, and whether lines without a time are meant as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    pub(crate) from: i64,
-    pub(crate) to: i64,
+    from: i64,
+    to: i64,
+    /// Lines without a time may be in any day.
+    pub(crate) undated: bool,
 }
 
 impl Span {
-    const ALL: Self = Self { from: i64::MIN, to: i64::MAX };
+    /// All time.
+    pub(crate) const ALL: Self = Self { from: i64::MIN, to: i64::MAX, undated: true };
 
     /// What an expression says about time: nothing it means lies outside.
     pub(crate) fn of(expr: &Expr) -> Self {
         match expr {
             Expr::Term(term) if term.field == TS => match &term.test {
-                Test::Time(range) => {
-                    Self { from: range.from.unwrap_or(i64::MIN), to: range.to.unwrap_or(i64::MAX) }
-                }
+                Test::Time(range) => Self {
+                    from: range.from.unwrap_or(i64::MIN),
+                    to: range.to.unwrap_or(i64::MAX),
+                    undated: false,
+                },
+                Test::Absent => Self { from: i64::MAX, to: i64::MIN, undated: true },
                 _ => Self::ALL,
             },
             Expr::And(parts) => parts.iter().map(Self::of).fold(Self::ALL, |a, b| Self {
                 from: a.from.max(b.from),
                 to: a.to.min(b.to),
+                undated: a.undated && b.undated,
             }),
             Expr::Or(parts) => parts
                 .iter()
                 .map(Self::of)
-                .reduce(|a, b| Self { from: a.from.min(b.from), to: a.to.max(b.to) })
+                .reduce(|a, b| Self {
+                    from: a.from.min(b.from),
+                    to: a.to.max(b.to),
+                    undated: a.undated || b.undated,
+                })
                 .unwrap_or(Self::ALL),
             _ => Self::ALL,
         }
@@ -63,5 +74,9 @@ mod tests {
         check("on:2026-06-17 OR bob", "2026-06-18", true);
         check("-on:2026-06-17", "2026-06-18", true);
         check("since:2026-06-17 until:2026-06-16", "2026-06-17", false);
+        check("on:2026-06-17 OR ts:?", "2026-06-18", false);
+        check("on:2026-06-17 OR ts:?", "2026-06-17", true);
+        let span = |text: &str| Span::of(Query::parse(text, &present).unwrap().expr());
+        assert!(span("bob").undated && span("on:2026-06-17 OR ts:?").undated && !span("on:2026-06-17 bob").undated);
     }
 }

@@ -154,7 +154,14 @@ impl Writer {
         self.payloads.values().filter_map(|day| day.sources.get(&source)).map(|part| part.turn).max()
     }
 
-    /// The first line of a source that is at a time or later, or that stands behind a number, among those that are in.
+    /// Whether a line is in already. `time`: its own, or that of the line before it.
+    #[must_use]
+    pub fn has(&self, source: u64, line: u64, time: Option<i64>) -> bool {
+        let part = self.payloads.get(&Date::of(time.unwrap_or_default())).and_then(|day| day.sources.get(&source));
+        part.is_some_and(|part| line <= part.last)
+    }
+
+    /// The days that there are.
     #[must_use]
     pub fn days(&self) -> Vec<Date> {
         self.payloads.keys().copied().collect()
@@ -163,9 +170,9 @@ impl Writer {
     /// Takes a line in. `false`: it is in already.
     pub fn add(&mut self, line: NewLine<'_>) -> Result<bool, WriteError> {
         let ts = line.entry.ts;
-        let date = Date::of(ts.or(line.time_before).unwrap_or_default());
-        let in_already = |payload: &Payload| payload.sources.get(&line.source).is_some_and(|part| line.line <= part.last);
-        if self.payloads.get(&date).is_some_and(in_already) {
+        let time = ts.or(line.time_before);
+        let date = Date::of(time.unwrap_or_default());
+        if self.has(line.source, line.line, time) {
             return Ok(false);
         }
         let (identity, name) = (self.sources.identity(line.source).cloned().unwrap_or_default(), self.sources.name(line.source).to_owned());
@@ -175,7 +182,6 @@ impl Writer {
         let (Some(open), payload) = (self.open.get_mut(&date), self.payloads.entry(date).or_default()) else {
             return Ok(false);
         };
-        let start = ts.or(line.time_before).unwrap_or_default();
         let part = payload.sources.entry(line.source).or_insert_with(|| Part {
             identity: identity.clone(),
             name,
@@ -186,7 +192,7 @@ impl Writer {
         if identity.is_longer(&part.identity) {
             part.identity = identity;
         }
-        part.turn = part.turn.max(start);
+        part.turn = part.turn.max(time.unwrap_or_default());
         let turn = part.turn;
         let mut document = TantivyDocument::new();
         document.add_u64(open.slots.place, schema::place(line.source, line.line));
