@@ -8,7 +8,9 @@ mod explain;
 mod export;
 mod files;
 mod formats;
+mod ingest;
 mod json;
+mod keeping;
 mod mask;
 mod parquet;
 mod print;
@@ -16,8 +18,11 @@ mod questions;
 mod questions_text;
 mod ranking;
 mod reading;
+mod retention;
 mod screen;
 mod search;
+mod state;
+mod stored;
 mod stream;
 mod subject;
 mod subject_text;
@@ -69,6 +74,10 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
+        Command::Ingest(args) => ingest::run(args),
+        Command::Status(args) => keeping::status(args),
+        Command::Check(args) => keeping::check(args),
+        Command::Purge(args) => keeping::purge(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
     }

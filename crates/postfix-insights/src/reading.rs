@@ -98,6 +98,16 @@ impl Reading {
         })
     }
 
+    /// Files only, whatever is stored.
+    pub(crate) fn of_files(input: &Input, output: &Output) -> anyhow::Result<Self> {
+        let without = Input { state: None, ..input.clone() };
+        Ok(Self { state: None, ..Self::new(&without, output, true)? })
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.options.threads
+    }
+
     pub(crate) fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
     }

@@ -6,7 +6,8 @@ use std::ops::Range;
 use crate::error::QueryError;
 use crate::explain::explain;
 use crate::expr::{Expr, IntRange, Term, Test};
-use crate::fields::{Entry, TS};
+use crate::fields::{Entry, FIELDS, Field, Kind, TS};
+use crate::pattern::{Glob, Phrase};
 use crate::parse::parse;
 use crate::present::Present;
 use crate::sight::{Sight, possible};
@@ -29,6 +30,22 @@ impl Query {
     #[must_use]
     pub fn of(expr: Expr) -> Self {
         Self(expr)
+    }
+
+    /// Entries that name somebody: a personal field is the name or address, or the name stands in one of their texts.
+    #[must_use]
+    pub fn naming(person: &str) -> Self {
+        let whole = |field: &'static Field| {
+            let glob = Glob::new(vec![person.to_owned()], field.cased);
+            Expr::Term(Term { field, test: Test::Word(glob) })
+        };
+        let within = |field: &'static Field| {
+            let phrase = Phrase::new(person.to_owned(), false, false);
+            Expr::Term(Term { field, test: Test::Phrase(phrase) })
+        };
+        let words = FIELDS.iter().filter(|field| field.kind == Kind::Word && field.personal).map(whole);
+        let texts = FIELDS.iter().filter(|field| field.kind == Kind::Text).map(within);
+        Self(Expr::or(words.chain(texts).collect()))
     }
 
     /// Entries of a time, both ends in it, and those without one. `None` is without end.

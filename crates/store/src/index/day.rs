@@ -184,14 +184,29 @@ impl Day {
 
     /// A line with its entry.
     pub(crate) fn line(&self, address: DocAddress, places: &[Places], sources: &Sources) -> Result<Line, DayError> {
-        let (kept, mut entry) = Kept::unpack(&self.packed(address)?)?;
-        let place = places.get(address.segment_ord as usize);
-        let (source, line) = source_and_line(place.and_then(|at| at.place.first(address.doc_id)).unwrap_or_default());
-        entry.ts = place.and_then(|at| at.ts.first(address.doc_id));
-        entry.source = Some(sources.name(source).to_owned());
-        entry.line = i64::try_from(line).ok();
-        Ok(Line { source, line, kept, entry })
+        let Some(places) = places.get(address.segment_ord as usize) else {
+            return Err(DayError::Broken("a segment without columns".to_owned()));
+        };
+        let document: TantivyDocument = self.searcher.doc(address)?;
+        line_of(&document, self.slots.packed, places, address.doc_id, sources)
     }
+}
+
+/// A line with its entry, out of its document and its columns.
+pub(crate) fn line_of(
+    document: &TantivyDocument,
+    packed: tantivy::schema::Field,
+    places: &Places,
+    doc: DocId,
+    sources: &Sources,
+) -> Result<Line, DayError> {
+    let packed = document.get_first(packed).and_then(|value| value.as_bytes()).unwrap_or_default();
+    let (kept, mut entry) = Kept::unpack(packed)?;
+    let (source, line) = source_and_line(places.place.first(doc).unwrap_or_default());
+    entry.ts = places.ts.first(doc);
+    entry.source = Some(sources.name(source).to_owned());
+    entry.line = i64::try_from(line).ok();
+    Ok(Line { kept, entry })
 }
 
 /// Blocks of packed lines kept unpacked, of 16 KiB each.
@@ -206,8 +221,6 @@ pub(crate) struct Places {
 
 /// A line as it was kept.
 pub(crate) struct Line {
-    pub(crate) source: u64,
-    pub(crate) line: u64,
     pub(crate) kept: Kept,
     pub(crate) entry: Entry,
 }

@@ -12,6 +12,7 @@ mod day;
 mod narrow;
 mod page;
 mod payload;
+mod purge;
 mod replay;
 mod schema;
 mod sources;

@@ -282,7 +282,9 @@ impl Weight for TermsSearch {
             let mut postings =
                 inverted.read_block_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
             while !postings.docs().is_empty() {
-                postings.docs().iter().for_each(|doc| drop(found.insert(*doc)));
+                for doc in postings.docs() {
+                    let _ = found.insert(*doc);
+                }
                 postings.advance();
             }
         }

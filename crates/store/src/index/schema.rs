@@ -3,7 +3,7 @@
 //! Words, addresses and the line's text are looked up by terms; numbers and what a field table row calls a facet stand in columns.
 //! The line itself is kept once, packed by [`super::stored`]. `source` and `line` are in one number, the line's place.
 
-use query::{FIELDS, Field, Kind, TEXT, TS};
+use query::{FIELDS, Field, Kind, TEXT};
 use tantivy::schema::{
     BytesOptions, Field as Slot, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
 };
@@ -122,10 +122,6 @@ impl Slots {
 
     pub(crate) fn get(&self, field: &Field) -> Option<Slot> {
         self.fields.iter().find(|(known, _)| *known == field).map(|(_, slot)| *slot)
-    }
-
-    pub(crate) fn ts(&self) -> Option<Slot> {
-        self.get(TS)
     }
 
     /// Fills a document with an entry's values. Output: whether a term was cut.

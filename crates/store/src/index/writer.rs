@@ -124,10 +124,48 @@ impl Writer {
                 Err(why) => return Err(WriteError::Day { path, why }),
             }
         }
+        writer.sweep()?;
         Ok(writer)
     }
 
-    fn path(&self, date: Date) -> PathBuf {
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Forgets a day that is about to go.
+    pub(crate) fn forget(&mut self, date: Date) {
+        drop(self.open.remove(&date));
+        self.payloads.remove(&date);
+    }
+
+    /// Deletes what a search finds in a day, with the next commit.
+    pub(crate) fn delete(&mut self, date: Date, search: Box<dyn tantivy::query::Query>) -> Result<(), WriteError> {
+        let path = self.path(date);
+        self.opened(date)?;
+        let Some(open) = self.open.get_mut(&date) else { return Ok(()) };
+        open.writer.delete_query(search).map_err(|why| WriteError::Day { path, why: why.into() })?;
+        open.pending += 1;
+        Ok(())
+    }
+
+    /// Commits a day and writes it as one piece, so that what was deleted is in no file any more.
+    pub(crate) fn compact(&mut self, date: Date) -> Result<(), WriteError> {
+        self.commit_day(date)?;
+        let path = self.path(date);
+        let Some(open) = self.open.get_mut(&date) else { return Ok(()) };
+        let mut compact = || -> Result<(), DayError> {
+            let segments = open.writer.index().searchable_segment_ids()?;
+            if !segments.is_empty() {
+                open.writer.merge(&segments).wait()?;
+            }
+            open.writer.garbage_collect_files().wait()?;
+            Ok(())
+        };
+        compact().map_err(|why| WriteError::Day { path, why })?;
+        self.close(date)
+    }
+
+    pub(crate) fn path(&self, date: Date) -> PathBuf {
         self.root.join(date.to_string())
     }
 
