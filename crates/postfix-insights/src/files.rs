@@ -9,8 +9,8 @@ use store::{Answer, Memory, Question, Store as _, StoreError};
 
 use crate::exit::Exit;
 use crate::print;
-use crate::state;
 use crate::reading::{Read, Reading};
+use crate::state;
 use crate::stream::{self, Taker};
 
 /// Sources to be read, and what the last reading of them was like.

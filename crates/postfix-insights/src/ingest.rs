@@ -95,21 +95,21 @@ impl Taking {
         self.sources.values_mut().find(|source| source.number == number)
     }
 
-    /// A line that is not in the store: what of its source's last minute waits goes before it.
-    fn make_good(&mut self, number: u64) {
+    /// The first line that is not in the store: what of its source's last minute waits takes the place of what is there, and so does
+    /// the line itself, of which the beginning may have been taken for the whole.
+    fn make_good(&mut self, number: u64, line: u64) {
         let Some(source) = self.source_of(number) else { return };
         let seam = std::mem::take(&mut source.seam);
         if std::mem::replace(&mut source.rewound, true) {
             return;
         }
-        if let Some((_, first)) = seam.front() {
-            let rewound = self.writer.rewind(number, first.line);
-            self.note(rewound);
-            // They are new to the store only in what is known of them.
-            let new = self.new;
-            seam.iter().for_each(|(entry, carried)| self.add(entry, carried));
-            self.new = new;
-        }
+        let from = seam.front().map_or(line, |(_, first)| first.line);
+        let rewound = self.writer.rewind(number, from);
+        self.note(rewound);
+        // They are new to the store only in what is known of them.
+        let new = self.new;
+        seam.iter().for_each(|(entry, carried)| self.add(entry, carried));
+        self.new = new;
     }
 }
 
@@ -165,9 +165,12 @@ impl Taker for Taking {
         let number = source.number;
         let known = self.writer.has(number, line.line, time);
         let in_seam = || source.latest.zip(time).is_none_or(|(latest, time)| latest.saturating_sub(time) <= WAIT);
-        source.in_seam |= known && in_seam();
-        self.known += u64::from(known);
-        if known && !source.in_seam && !self.anew.contains(&number) {
+        // Whatever stands behind a line that comes in is taken out with it, and comes in again.
+        let begins = !known || in_seam();
+        source.in_seam |= begins;
+        let anew = self.anew.contains(&number);
+        self.known += u64::from(known && !anew);
+        if known && !source.in_seam && !anew {
             return Carry::Skip;
         }
         let kept = Kept::new(line.raw, line.record.as_ref());
@@ -191,7 +194,7 @@ impl Taker for Taking {
             }
             return;
         }
-        self.make_good(number);
+        self.make_good(number, carried.line);
         self.add(&entry, &carried);
     }
 }
@@ -223,7 +226,10 @@ pub(crate) fn run(args: &cli::Ingest) -> anyhow::Result<Exit> {
     };
     let exit = Exit::of_reading(&read, quiet);
     let (new, known) = (taking.new, taking.known);
-    finish(taking)?;
+    if let Err(error) = finish(taking) {
+        print::error(&format!("{error:#}"));
+        return Ok(Exit::Partly);
+    }
     let removed = retention::enforce(&state, &args.retention)?;
     if args.json {
         print::json(&json!({"new": new, "known": known, "lines": read.coverage.lines, "removed_days": removed.len()}))?;

@@ -51,7 +51,8 @@ pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
         json!({"name": sources.name(number), "fingerprint": fingerprint, "position": position, "lag_bytes": Value::Null, "last": last})
     });
     let rows: Vec<Value> = rows.collect();
-    let (entries, bytes) = (days.iter().map(|day| day.lines).sum::<u64>(), days.iter().map(|day| day.bytes).sum::<u64>());
+    let (entries, bytes) =
+        (days.iter().map(|day| day.lines).sum::<u64>(), days.iter().map(|day| day.bytes).sum::<u64>());
     if args.json {
         let days: Vec<Value> = days
             .iter()
@@ -61,10 +62,12 @@ pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
     } else {
         let mut text = format!("{}: {entries} lines of {} days, {bytes} bytes\n", state.root().display(), days.len());
         for row in &rows {
-            let part = |name: &str| row.get(name).map_or_else(String::new, |value| match value {
-                Value::String(text) => escape(text).into_owned(),
-                other => other.to_string(),
-            });
+            let part = |name: &str| {
+                row.get(name).map_or_else(String::new, |value| match value {
+                    Value::String(text) => escape(text).into_owned(),
+                    other => other.to_string(),
+                })
+            };
             text += &format!("  {}: up to line {}, {}\n", part("name"), part("position"), part("last"));
         }
         print::text(&text)?;
@@ -106,7 +109,9 @@ pub(crate) fn check(args: &cli::Check) -> anyhow::Result<Exit> {
         print::json(&json!({"checks": rows, "worst": if sound { "ok" } else { "fault" }}))?;
     } else {
         let part = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let line = |row: &Value| format!("{:5} {}  {}\n", part(row, "status"), escape(&part(row, "id")), escape(&part(row, "summary")));
+        let line = |row: &Value| {
+            format!("{:5} {}  {}\n", part(row, "status"), escape(&part(row, "id")), escape(&part(row, "summary")))
+        };
         print::text(&rows.iter().map(line).collect::<String>())?;
     }
     Ok(if sound { told(&index) } else { Exit::Partly })

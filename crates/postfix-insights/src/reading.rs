@@ -10,9 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use maillog::{Client, Event, Glance, QueueId, Record};
 use query::Query;
 use store::state::State;
-use maillog::{Client, Event, Glance, QueueId, Record};
 use trace::{Limits, SessionId, Sink, Tracer};
 
 use crate::cli::{Input, Output};

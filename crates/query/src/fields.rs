@@ -227,22 +227,40 @@ macro_rules! kinds {
         Value::Flag(*$value)
     };
     (put Time $slot:expr, $value:expr) => {
-        $slot = match $value { Some(OwnedValue::Time(value)) => Some(value), _ => None }
+        $slot = match $value {
+            Some(OwnedValue::Time(value)) => Some(value),
+            _ => None,
+        }
     };
     (put Int $slot:expr, $value:expr) => {
-        $slot = match $value { Some(OwnedValue::Int(value)) => Some(value), _ => None }
+        $slot = match $value {
+            Some(OwnedValue::Int(value)) => Some(value),
+            _ => None,
+        }
     };
     (put Real $slot:expr, $value:expr) => {
-        $slot = match $value { Some(OwnedValue::Real(value)) => Some(value), _ => None }
+        $slot = match $value {
+            Some(OwnedValue::Real(value)) => Some(value),
+            _ => None,
+        }
     };
     (put Reals $slot:expr, $value:expr) => {
-        $slot = match $value { Some(OwnedValue::Reals(value)) => Some(value), _ => None }
+        $slot = match $value {
+            Some(OwnedValue::Reals(value)) => Some(value),
+            _ => None,
+        }
     };
     (put Flag $slot:expr, $value:expr) => {
-        $slot = match $value { Some(OwnedValue::Flag(value)) => Some(value), _ => None }
+        $slot = match $value {
+            Some(OwnedValue::Flag(value)) => Some(value),
+            _ => None,
+        }
     };
     (put $text:ident $slot:expr, $value:expr) => {
-        $slot = match $value { Some(OwnedValue::Text(value)) => Some(value), _ => None }
+        $slot = match $value {
+            Some(OwnedValue::Text(value)) => Some(value),
+            _ => None,
+        }
     };
     (set Address $slot:expr, $text:expr) => {
         $slot = Some($text)

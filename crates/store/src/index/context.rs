@@ -35,12 +35,12 @@ impl Index {
 
     /// Lines of a source from one number to before another.
     fn between(&self, days: &[Day], sources: &Sources, number: u64, from: u64, to: u64) -> Vec<Arc<Entry>> {
-        let touches = |day: &&Day| {
-            day.payload.sources.get(&number).is_some_and(|part| part.first < to && part.last >= from)
-        };
-        let found = days.iter().filter(touches).filter_map(|day| {
-            self.undamaged(day.date, || entries(day, sources, number, from, to))
-        });
+        let touches =
+            |day: &&Day| day.payload.sources.get(&number).is_some_and(|part| part.first < to && part.last >= from);
+        let found = days
+            .iter()
+            .filter(touches)
+            .filter_map(|day| self.undamaged(day.date, || entries(day, sources, number, from, to)));
         found.flatten().collect()
     }
 }

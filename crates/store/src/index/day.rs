@@ -7,7 +7,9 @@ use std::str::FromStr;
 use query::{Entry, Query};
 use tantivy::query::EnableScoring;
 use tantivy::schema::Value as _;
-use tantivy::{DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, TantivyDocument};
+use tantivy::{
+    DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, TantivyDocument,
+};
 
 use super::narrow::{self, Narrowed};
 use super::payload::{LAYOUT, Payload};
@@ -89,7 +91,9 @@ pub enum DayError {
     #[error("the commit's own note is damaged")]
     Payload(#[from] serde_json::Error),
     /// It is of a version that this program does not know.
-    #[error("it has layout {0}, and this program knows {LAYOUT}: use the newer program, or remove the day's folder and ingest its logs again")]
+    #[error(
+        "it has layout {0}, and this program knows {LAYOUT}: use the newer program, or remove the day's folder and ingest its logs again"
+    )]
     Layout(u32),
     /// A reader gave up.
     #[error("the index is damaged: {0}")]

@@ -193,9 +193,8 @@ impl Day<'_> {
         if range.from.zip(range.to).is_some_and(|(from, to)| from > to) {
             return Narrowed::nothing();
         }
-        let end = |at: Option<i64>| {
-            at.map_or(RangeEnd::Unbounded, |at| RangeEnd::Included(Term::from_field_i64(slot, at)))
-        };
+        let end =
+            |at: Option<i64>| at.map_or(RangeEnd::Unbounded, |at| RangeEnd::Included(Term::from_field_i64(slot, at)));
         Narrowed::exact(RangeQuery::new(end(range.from), end(range.to)))
     }
 
@@ -279,8 +278,7 @@ impl Weight for TermsSearch {
             if !std::str::from_utf8(terms.key()).is_ok_and(|term| (self.fits)(term)) {
                 continue;
             }
-            let mut postings =
-                inverted.read_block_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
+            let mut postings = inverted.read_block_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
             while !postings.docs().is_empty() {
                 for doc in postings.docs() {
                     let _ = found.insert(*doc);

@@ -88,7 +88,13 @@ fn push<T: Ord>(best: &mut BinaryHeap<T>, item: T, most: usize) {
 }
 
 impl Index {
-    pub(crate) fn page(&self, days: &[Day], sources: &Sources, query: &Query, asked: &RowsAsked) -> Result<Page, StoreError> {
+    pub(crate) fn page(
+        &self,
+        days: &[Day],
+        sources: &Sources,
+        query: &Query,
+        asked: &RowsAsked,
+    ) -> Result<Page, StoreError> {
         within_bounds(asked)?;
         let ranks = sources.ranks();
         let mut rows: Vec<Row> = Vec::new();

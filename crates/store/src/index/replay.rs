@@ -3,8 +3,8 @@
 //! Day by day; in a day by time, where a line whose own time is before that of an earlier line of its source has its turn right after it.
 
 use query::{Entry, Query};
-use tantivy::query::{AllQuery, Query as Search};
 use tantivy::DocAddress;
+use tantivy::query::{AllQuery, Query as Search};
 
 use super::day::{Day, DayError, Places};
 use super::schema::source_and_line;
@@ -94,12 +94,12 @@ fn walk(
     sources: &Sources,
     take: &mut dyn FnMut(&[Places], Key) -> Result<bool, DayError>,
 ) -> Result<bool, DayError> {
-    let (places, ranks) = (day.places()?, sources.ranks());
+    let (places, turns) = (day.places()?, sources.turns());
     let key = |segment: u32, doc| -> Option<Key> {
         let at = places.get(segment as usize)?;
         let (source, line) = source_and_line(at.place.first(doc)?);
         let turn = at.turn.first(doc).or_else(|| at.ts.first(doc))?;
-        let rank = ranks.get(&source).copied().unwrap_or(usize::MAX);
+        let rank = turns.get(&source).copied().unwrap_or(usize::MAX);
         Some((turn, rank, source, line, DocAddress::new(segment, doc)))
     };
     let mut minutes = vec![0_u64; MINUTES];

@@ -14,16 +14,20 @@ pub struct Sources {
 struct Known {
     identity: Identity,
     name: String,
+    /// The latest time of its lines.
+    latest: i64,
 }
 
 impl Sources {
     /// Adds what a day's commit says.
     pub(crate) fn add(&mut self, payload: &Payload) {
         for (number, part) in &payload.sources {
-            let known = self
-                .known
-                .entry(*number)
-                .or_insert_with(|| Known { identity: part.identity.clone(), name: part.name.clone() });
+            let known = self.known.entry(*number).or_insert_with(|| Known {
+                identity: part.identity.clone(),
+                name: part.name.clone(),
+                latest: i64::MIN,
+            });
+            known.latest = known.latest.max(part.turn);
             if part.identity.is_longer(&known.identity) {
                 known.identity.clone_from(&part.identity);
             }
@@ -58,10 +62,11 @@ impl Sources {
     /// The number of the source that begins so; a new one if it is not known.
     pub(crate) fn find_or_add(&mut self, identity: &Identity, name: &str) -> u64 {
         let number = self.find(identity).unwrap_or_else(|| self.known.last_key_value().map_or(1, |(last, _)| last + 1));
-        let known = self
-            .known
-            .entry(number)
-            .or_insert_with(|| Known { identity: identity.clone(), name: name.to_owned() });
+        let known = self.known.entry(number).or_insert_with(|| Known {
+            identity: identity.clone(),
+            name: name.to_owned(),
+            latest: i64::MIN,
+        });
         if identity.is_longer(&known.identity) {
             known.identity.clone_from(identity);
         }
@@ -73,9 +78,18 @@ impl Sources {
         self.known.keys().copied()
     }
 
+    /// Places of the sources in the order in which they end, by number: a log before the one that took its place.
+    pub(crate) fn turns(&self) -> BTreeMap<u64, usize> {
+        let mut order: Vec<(i64, &str, u64)> =
+            self.known.iter().map(|(number, known)| (known.latest, known.name.as_str(), *number)).collect();
+        order.sort_unstable();
+        order.into_iter().enumerate().map(|(turn, (.., number))| (number, turn)).collect()
+    }
+
     /// Places of the sources in the order of their names, by number.
     pub(crate) fn ranks(&self) -> BTreeMap<u64, usize> {
-        let mut order: Vec<(&str, u64)> = self.known.iter().map(|(number, known)| (known.name.as_str(), *number)).collect();
+        let mut order: Vec<(&str, u64)> =
+            self.known.iter().map(|(number, known)| (known.name.as_str(), *number)).collect();
         order.sort_unstable();
         order.into_iter().enumerate().map(|(rank, (_, number))| (number, rank)).collect()
     }

@@ -21,11 +21,9 @@ impl Span {
     pub(crate) fn of(expr: &Expr) -> Self {
         match expr {
             Expr::Term(term) if term.field == TS => match &term.test {
-                Test::Time(range) => Self {
-                    from: range.from.unwrap_or(i64::MIN),
-                    to: range.to.unwrap_or(i64::MAX),
-                    undated: false,
-                },
+                Test::Time(range) => {
+                    Self { from: range.from.unwrap_or(i64::MIN), to: range.to.unwrap_or(i64::MAX), undated: false }
+                }
                 Test::Absent => Self { from: i64::MAX, to: i64::MIN, undated: true },
                 _ => Self::ALL,
             },
@@ -37,11 +35,7 @@ impl Span {
             Expr::Or(parts) => parts
                 .iter()
                 .map(Self::of)
-                .reduce(|a, b| Self {
-                    from: a.from.min(b.from),
-                    to: a.to.max(b.to),
-                    undated: a.undated || b.undated,
-                })
+                .reduce(|a, b| Self { from: a.from.min(b.from), to: a.to.max(b.to), undated: a.undated || b.undated })
                 .unwrap_or(Self::ALL),
             _ => Self::ALL,
         }

@@ -183,7 +183,12 @@ impl Writer {
     /// The number of a source's last line that is in, whatever the day; 0 if there is none.
     #[must_use]
     pub fn last(&self, source: u64) -> u64 {
-        self.payloads.values().filter_map(|day| day.sources.get(&source)).map(|part| part.last).max().unwrap_or_default()
+        self.payloads
+            .values()
+            .filter_map(|day| day.sources.get(&source))
+            .map(|part| part.last)
+            .max()
+            .unwrap_or_default()
     }
 
     /// The latest time of a source's lines.
@@ -213,7 +218,10 @@ impl Writer {
         if self.has(line.source, line.line, time) {
             return Ok(false);
         }
-        let (identity, name) = (self.sources.identity(line.source).cloned().unwrap_or_default(), self.sources.name(line.source).to_owned());
+        let (identity, name) = (
+            self.sources.identity(line.source).cloned().unwrap_or_default(),
+            self.sources.name(line.source).to_owned(),
+        );
         let path = self.path(date);
         let fail = |why: DayError| WriteError::Day { path: path.clone(), why };
         self.opened(date)?;
@@ -240,7 +248,11 @@ impl Writer {
         document.add_bytes(open.slots.packed, &line.kept.pack(line.entry).map_err(|why| fail(why.into()))?);
         payload.cut |= open.slots.fill(&mut document, line.entry);
         payload.undated |= ts.is_none();
-        open.writer.add_document(document).map_err(|why| fail(why.into()))?;
+        if let Err(why) = open.writer.add_document(document) {
+            // A thread that gave up says why only when it is asked to end.
+            let why = open.writer.prepare_commit().err().unwrap_or(why);
+            return Err(fail(why.into()));
+        }
         open.pending += 1;
         part_last(payload, line.source, line.line);
         Ok(true)
@@ -249,11 +261,14 @@ impl Writer {
     /// Takes out the lines of a source from a number on, so that they can come in anew. The next commit says so.
     pub fn rewind(&mut self, source: u64, from: u64) -> Result<(), WriteError> {
         let touched = |payload: &Payload| payload.sources.get(&source).is_some_and(|part| part.last >= from);
-        let dates: Vec<Date> = self.payloads.iter().filter(|(_, payload)| touched(payload)).map(|(date, _)| *date).collect();
+        let dates: Vec<Date> =
+            self.payloads.iter().filter(|(_, payload)| touched(payload)).map(|(date, _)| *date).collect();
         for date in dates {
             let path = self.path(date);
             self.opened(date)?;
-            let (Some(open), Some(payload)) = (self.open.get_mut(&date), self.payloads.get_mut(&date)) else { continue };
+            let (Some(open), Some(payload)) = (self.open.get_mut(&date), self.payloads.get_mut(&date)) else {
+                continue;
+            };
             let end = |line| Term::from_field_u64(open.slots.place, schema::place(source, line));
             let range = RangeQuery::new(Bound::Included(end(from)), Bound::Included(end(u64::MAX)));
             open.writer.delete_query(Box::new(range)).map_err(|why| WriteError::Day { path, why: why.into() })?;

@@ -39,7 +39,9 @@ pub enum StateError {
         path: PathBuf,
     },
     /// The layout is that of another version.
-    #[error("{path} has the layout `{found}`, which this version does not know; use the version that wrote it, or another --state")]
+    #[error(
+        "{path} has the layout `{found}`, which this version does not know; use the version that wrote it, or another --state"
+    )]
     Layout {
         /// The folder.
         path: PathBuf,

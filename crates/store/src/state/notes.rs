@@ -39,8 +39,10 @@ impl Notes {
         if let Some((known, _)) = known {
             self.connection.execute("DELETE FROM source WHERE identity = ?1", params![text_of(&known)])?;
         }
-        self.connection
-            .execute("INSERT OR REPLACE INTO source (identity, name) VALUES (?1, ?2)", params![text_of(identity), name])?;
+        self.connection.execute(
+            "INSERT OR REPLACE INTO source (identity, name) VALUES (?1, ?2)",
+            params![text_of(identity), name],
+        )?;
         Ok(())
     }
 
