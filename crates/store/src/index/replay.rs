@@ -81,6 +81,9 @@ impl Index {
     }
 }
 
+/// Takes a line where it stands; says whether more is wanted.
+type Take<'t> = dyn FnMut(&[Places], Key) -> Result<bool, DayError> + 't;
+
 /// The minute of the day in which a line has its turn.
 fn minute(day: &Day, turn: i64) -> usize {
     let minute = turn.saturating_sub(day.date.start()).div_euclid(MINUTE_US);
@@ -92,7 +95,7 @@ fn walk(
     day: &Day,
     search: &dyn Search,
     sources: &Sources,
-    take: &mut dyn FnMut(&[Places], Key) -> Result<bool, DayError>,
+    take: &mut Take<'_>,
 ) -> Result<bool, DayError> {
     let (places, turns) = (day.places()?, sources.turns());
     let key = |segment: u32, doc| -> Option<Key> {
