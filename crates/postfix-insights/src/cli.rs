@@ -345,6 +345,9 @@ pub(crate) struct Retention {
     /// Remove the oldest days while the store is larger than so many bytes.
     #[arg(long, value_name = "BYTES", env = "POSTFIX_INSIGHTS_KEEP_BYTES")]
     pub(crate) keep_bytes: Option<u64>,
+    /// In days older than so many, put tokens in place of names and addresses: the same for the same, and nobody's name.
+    #[arg(long, value_name = "N", env = "POSTFIX_INSIGHTS_PSEUDONYMISE_DAYS")]
+    pub(crate) pseudonymise_days: Option<u32>,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use store::index::{Date, Index, Writer};
+use store::index::{Date, Index, Pseudonyms, Writer};
 use store::state::State;
 
 use crate::cli::Retention;
@@ -13,18 +13,24 @@ const WRITER_BYTES: usize = 32 << 20;
 
 /// Removes what is older than asked. The caller holds the lock. Output: the days removed.
 pub(crate) fn enforce(state: &State, retention: &Retention) -> anyhow::Result<Vec<Date>> {
-    let by_age = retention.keep_days.map(|days| {
+    let before = |days: u32| {
         let now = Timestamp::now().as_microsecond();
         Date::of(now.saturating_sub(i64::from(days).saturating_mul(DAY_US)))
-    });
+    };
+    let by_age = retention.keep_days.map(before);
     let by_size = match retention.keep_bytes {
         Some(most) => beyond_size(&Index::new(&state.index()), most)?,
         None => None,
     };
-    match by_age.into_iter().chain(by_size).max() {
-        Some(horizon) => remove_before(state, horizon),
-        None => Ok(Vec::new()),
+    let removed = match by_age.into_iter().chain(by_size).max() {
+        Some(horizon) => remove_before(state, horizon)?,
+        None => Vec::new(),
+    };
+    if let Some(days) = retention.pseudonymise_days {
+        let pseudonyms = Pseudonyms::new(state.key()?);
+        Writer::new(&state.index(), WRITER_BYTES, 1)?.pseudonymise_before(before(days), &pseudonyms)?;
     }
+    Ok(removed)
 }
 
 /// Removes the days before one, and keeps them from coming back.

@@ -203,8 +203,9 @@ fn a_person_who_was_purged_is_in_no_file() {
             "2026-06-17T10:00:{second:02}+00:00 mail postfix/submission/smtpd[7]: warning: h[192.0.2.{second}]: SASL LOGIN authentication failed: x, sasl_username={user}\n"
         )
     };
-    let lines: String =
-        (0..40).map(|n| line(n, if n % 4 == 0 { "gudrun.unverwechselbar@example.org" } else { "bob" })).collect();
+    let lines: String = (0..40)
+        .map(|n| line(n, if n.is_multiple_of(4) { "gudrun.unverwechselbar@example.org" } else { "bob" }))
+        .collect();
     fs::write(&log, lines).unwrap();
     ingest(&logs.state(), &[&log]);
     assert!(holds(&logs.state(), "unverwechselbar"), "it would be seen if it were there");
@@ -215,6 +216,42 @@ fn a_person_who_was_purged_is_in_no_file() {
     assert!(!holds(&logs.state(), "unverwechselbar"));
     assert_eq!(ingest(&logs.state(), &[&log])["new"], 0, "it does not come back");
     assert_eq!(count(&logs.state()), "30");
+}
+
+#[test]
+fn after_their_time_lines_name_nobody_and_are_counted_all_the_same() {
+    let logs = Logs::new();
+    let log = logs.path("named.log");
+    let line = |second: u32| {
+        let user = if second.is_multiple_of(3) {
+            "Gudrun.Unverwechselbar@example.org"
+        } else {
+            "gudrun.unverwechselbar@example.org"
+        };
+        format!(
+            "2026-06-17T10:00:{second:02}+00:00 mail postfix/submission/smtpd[7]: warning: einzigartig.example[203.0.113.249]: SASL LOGIN authentication failed: x, sasl_username={user}\n"
+        )
+    };
+    fs::write(&log, (0..40).map(line).collect::<String>()).unwrap();
+    ingest(&logs.state(), &[&log]);
+    let named = ["unverwechselbar", "einzigartig", "203.0.113.249"];
+    let classes = || {
+        let output = run(args(&["triage", "--json", "--state"], &[&logs.state()]));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["classes"].clone()
+    };
+    let before = classes();
+    let hide = ["purge", "--pseudonymise-days", "1", "--state"];
+    for _ in 0..2 {
+        let output = run(args(&hide, &[&logs.state()]));
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        assert!(named.iter().all(|name| !holds(&logs.state(), name)));
+    }
+    let top = run(args(&["top", "user", "--json", "--distinct", "client", "--state"], &[&logs.state()]));
+    let top: Value = serde_json::from_slice(&top.stdout).unwrap();
+    assert_eq!((top["distinct"].as_u64(), top["values"][0]["count"].as_u64()), (Some(1), Some(40)));
+    assert_eq!(top["values"][0]["distinct"].as_u64(), Some(1));
+    assert_eq!(classes(), before);
+    assert_eq!(ingest(&logs.state(), &[&log])["new"], 0, "the names do not come back");
 }
 
 fn count(state: &Path) -> String {

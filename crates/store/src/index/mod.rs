@@ -12,8 +12,10 @@ mod day;
 mod narrow;
 mod page;
 mod payload;
+mod pseudonym;
 mod purge;
 mod replay;
+mod rewrite;
 mod schema;
 mod sources;
 mod span;
@@ -26,6 +28,7 @@ use std::sync::{Mutex, PoisonError};
 
 pub use day::{Date, DayError};
 pub use payload::{HEAD_BYTES, Identity, LAYOUT, Part, Payload};
+pub use pseudonym::Pseudonyms;
 use query::Query;
 pub use replay::Replayed;
 pub use sources::Sources;

@@ -15,7 +15,7 @@ use super::sources::Sources;
 use super::writer::{WriteError, Writer};
 
 /// A day's folder on its way out is called so, that it is no day any more.
-const LEAVING: &str = "removing-";
+pub(super) const LEAVING: &str = "removing-";
 
 impl Writer {
     /// Removes whole days. Output: which.

@@ -91,12 +91,7 @@ fn minute(day: &Day, turn: i64) -> usize {
 }
 
 /// Goes through what a search finds in a day. Output: whether more is wanted.
-fn walk(
-    day: &Day,
-    search: &dyn Search,
-    sources: &Sources,
-    take: &mut Take<'_>,
-) -> Result<bool, DayError> {
+fn walk(day: &Day, search: &dyn Search, sources: &Sources, take: &mut Take<'_>) -> Result<bool, DayError> {
     let (places, turns) = (day.places()?, sources.turns());
     let key = |segment: u32, doc| -> Option<Key> {
         let at = places.get(segment as usize)?;

@@ -46,6 +46,11 @@ impl Head {
         }
     }
 
+    /// The same with another text.
+    pub(crate) fn with_text(self, change: impl Fn(&[u8]) -> Vec<u8>) -> Self {
+        Self { text: change(&self.text), ..self }
+    }
+
     fn record(&self, ts: i64) -> Record<'_> {
         Record {
             stamp: Stamp::Instant(ts),

@@ -91,9 +91,9 @@ pub struct Writer {
 }
 
 /// A day that is being written to.
-struct Open {
-    writer: IndexWriter,
-    slots: Slots,
+pub(super) struct Open {
+    pub(super) writer: IndexWriter,
+    pub(super) slots: Slots,
     /// Changes since the last commit.
     pending: u64,
     used: u64,
@@ -113,6 +113,7 @@ impl Writer {
             open: BTreeMap::new(),
             turns: 0,
         };
+        writer.settle()?;
         for date in super::days(root).map_err(io)? {
             let path = writer.path(date);
             let read = || payload(&Index::open_in_dir(&path).map_err(DayError::from)?);
@@ -124,7 +125,6 @@ impl Writer {
                 Err(why) => return Err(WriteError::Day { path, why }),
             }
         }
-        writer.sweep()?;
         Ok(writer)
     }
 
@@ -136,6 +136,21 @@ impl Writer {
     pub(crate) fn forget(&mut self, date: Date) {
         drop(self.open.remove(&date));
         self.payloads.remove(&date);
+    }
+
+    /// Whether a day names nobody.
+    pub(super) fn is_pseudonymous(&self, date: Date) -> bool {
+        self.payloads.get(&date).is_some_and(|payload| payload.pseudonyms)
+    }
+
+    /// What a day's commit says now that it was written anew.
+    pub(super) fn now_is(&mut self, date: Date, payload: Payload) {
+        self.payloads.insert(date, payload);
+    }
+
+    /// Ends writing to a day.
+    pub(super) fn end(&mut self, date: Date) -> Result<(), WriteError> {
+        if self.open.contains_key(&date) { self.close(date) } else { Ok(()) }
     }
 
     /// Deletes what a search finds in a day, with the next commit.
@@ -248,6 +263,8 @@ impl Writer {
         document.add_bytes(open.slots.packed, &line.kept.pack(line.entry).map_err(|why| fail(why.into()))?);
         payload.cut |= open.slots.fill(&mut document, line.entry);
         payload.undated |= ts.is_none();
+        // Whoever hides names goes over the day once more.
+        payload.pseudonyms = false;
         if let Err(why) = open.writer.add_document(document) {
             // A thread that gave up says why only when it is asked to end.
             let why = open.writer.prepare_commit().err().unwrap_or(why);
@@ -298,7 +315,7 @@ impl Writer {
         Ok(())
     }
 
-    fn create(&self, path: &Path) -> Result<Open, DayError> {
+    pub(super) fn create(&self, path: &Path) -> Result<Open, DayError> {
         std::fs::create_dir_all(path)?;
         let index = if path.join("meta.json").exists() {
             Index::open_in_dir(path)?

@@ -6,7 +6,7 @@
 mod notes;
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 pub use notes::Notes;
@@ -149,6 +149,20 @@ impl State {
         write().map_err(Self::io(&path))
     }
 
+    /// The key of pseudonyms, made on first use, readable by the folder's owner alone. Whoever removes it makes sure that nobody can ever
+    /// test whom a pseudonym stands for; new ones will be different.
+    pub fn key(&self) -> Result<[u8; 32], StateError> {
+        let path = self.root.join("pseudonym.key");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let broken = || io::Error::new(io::ErrorKind::InvalidData, "it is no key of 32 bytes");
+                <[u8; 32]>::try_from(bytes).map_err(|_| broken()).map_err(Self::io(&path))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(&path).map_err(Self::io(&path)),
+            Err(error) => Err(StateError::Io { path, source: error }),
+        }
+    }
+
     /// The small database, for writing.
     pub fn notes(&self) -> Result<Notes, StateError> {
         let path = self.root.join("state.sqlite");
@@ -175,6 +189,19 @@ fn holds_anything(folder: &Path) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// A new key out of the kernel's random numbers. It appears as a whole or not at all.
+fn make_key(path: &Path) -> io::Result<[u8; 32]> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut key = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut key)?;
+    let new = path.with_extension("new");
+    let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    Ok(key)
 }
 
 #[cfg(unix)]
