@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
-use jiff::tz::TimeZone;
 use maillog::Record;
 
 use crate::block::has_text;
 use crate::clock;
 use crate::coverage::{Count, Coverage, Silences, SourceCoverage};
+use crate::feed::Options;
 use crate::line::{GoOn, Inferred, Line, Worth};
 use crate::rotation::rotated;
 
@@ -41,10 +41,10 @@ struct Counted {
 }
 
 /// Delivers lines to `sink` as [`crate::feed`] does. `names` are those of the sources; `lines` calls what it is given with one line after
-/// the other, as long as that says `true`. All lines are delivered, whatever they are worth.
+/// the other, as long as that says `true`.
 pub fn feed_dated<R: GoOn>(
     names: &[String],
-    timezone: &TimeZone,
+    options: &Options,
     worth: impl Fn(&Record<'_>) -> Worth,
     mut sink: impl FnMut(Line<'_>) -> R,
     lines: impl FnOnce(&mut dyn FnMut(Dated<'_>) -> bool),
@@ -78,6 +78,10 @@ pub fn feed_dated<R: GoOn>(
             silences.lines += 1;
             dated.time.into_iter().for_each(|time| silences.see(time));
         }
+        if worth == Worth::Skip && !options.keep_all {
+            seq += 1;
+            return true;
+        }
         let Dated { source, line, time, inferred, record, raw, truncated } = dated;
         let go_on = sink(Line { source, line, time, inferred, record, raw, worth, truncated, seq }).go_on();
         seq += 1;
@@ -97,7 +101,7 @@ pub fn feed_dated<R: GoOn>(
             from: count.from,
             to: count.to,
             inferred_year: guessed_year_at
-                .map(|time| clock::year_of(clock::local_us(timezone, time)))
+                .map(|time| clock::year_of(clock::local_us(&options.timezone, time)))
                 .and_then(|year| i16::try_from(year).ok()),
             ..SourceCoverage::default()
         });

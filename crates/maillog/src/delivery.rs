@@ -80,10 +80,7 @@ impl<'a> Delivery<'a> {
     /// The queue id the next hop gave the message: `… queued as NEXT`.
     #[must_use]
     pub fn queued_as(&self) -> Option<QueueId<'a>> {
-        let at = memchr::memmem::rfind(self.response, b"queued as ")?;
-        let id = self.response.get(at + 10..)?;
-        let end = id.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(id.len());
-        QueueId::new(id.get(..end)?)
+        queued_as(self.response)
     }
 
     /// The queue id of the copy that `local` sent on for an alias or a `.forward` file: `forwarded as NEW`.
@@ -100,6 +97,15 @@ impl<'a> Delivery<'a> {
     pub fn relayhost_login_failed(&self) -> bool {
         is_login_failure(self.response)
     }
+}
+
+/// The queue id in the reply of whoever took a message: `… queued as NEXT` (Postfix `src/smtpd/smtpd.c`).
+#[must_use]
+pub fn queued_as(reply: &[u8]) -> Option<QueueId<'_>> {
+    let at = memchr::memmem::rfind(reply, b"queued as ")?;
+    let id = reply.get(at + 10..)?;
+    let end = id.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(id.len());
+    QueueId::new(id.get(..end)?)
 }
 
 impl<'a> Timing<'a> {
@@ -122,8 +128,30 @@ fn is_login_failure(response: &[u8]) -> bool {
     response.starts_with(b"SASL authentication failed") || response.starts_with(b"SASL [CACHED] authentication failed")
 }
 
+/// A number that is not negative. Delays are short and come by the million, so the plain ones are read here.
 fn decimal(text: &[u8]) -> Option<f64> {
-    std::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0)
+    plain_decimal(text).or_else(|| {
+        std::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0)
+    })
+}
+
+/// `12` or `0.17` of at most 15 digits: both numbers of the quotient are exact, so it is what the library would read.
+fn plain_decimal(text: &[u8]) -> Option<f64> {
+    let (mut digits, mut scale, mut point) = (0_u64, 1_u64, false);
+    if text.is_empty() || text.len() > 16 || !text.first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {
+                digits = digits * 10 + u64::from(byte - b'0');
+                scale *= if point { 10 } else { 1 };
+            }
+            b'.' if !point => point = true,
+            _ => return None,
+        }
+    }
+    (digits < 1_000_000_000_000_000).then(|| digits as f64 / scale as f64)
 }
 
 fn four(text: &[u8]) -> Option<[f64; 4]> {
@@ -281,6 +309,17 @@ mod tests {
             Some(Event::Delivery(delivery)) => delivery,
             other => panic!("{text}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn decimals_are_those_of_the_library() {
+        for text in ["0", "0.17", "12", "86400", "0.05", "3602.5", "123456789.123456", "1.", "007.50"] {
+            assert_eq!(decimal(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+        for text in ["", ".", "-1", "1e400", "nan", "inf", "1.2.3", "1,2", " 1", "x"] {
+            assert_eq!(decimal(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(decimal(b"1234567890123456789"), Some(1_234_567_890_123_456_789.0));
     }
 
     #[test]

@@ -39,7 +39,7 @@ mod unwrap;
 pub use anvil::Peak;
 pub use client::{Client, address};
 pub use content::ContentCheck;
-pub use delivery::{Delivery, Timing};
+pub use delivery::{Delivery, Timing, queued_as};
 pub use dovecot::{DovecotAuth, DovecotLogin, LoginOutcome};
 pub use dovecot_delivery::DovecotDelivery;
 pub use envelope::{Record, Stamps, is_filler, lines_lost, looks_stamped, record};

@@ -43,12 +43,12 @@ pub(crate) fn nothing_matched(query: &Query, explained: bool) {
     }
 }
 
-/// Commands that count logins need every line of a session; they refuse a query, and say which commands take one.
+/// Commands that count logins and messages need every line of them; they refuse a query, and say which commands take one.
 pub(crate) fn refuse(asked: &NoQuery, instead: &str) -> anyhow::Result<()> {
     match asked.query {
         None => Ok(()),
         Some(_) => anyhow::bail!(
-            "--query: this command counts logins, and lines left out would make other logins of the same sessions; \
+            "--query: this command counts logins and messages, and lines left out would make others of them; \
              ask {instead}, or ask about lines with `entries -q`, `search`, `count -q`, `top FIELD -q` or `histogram -q`"
         ),
     }

@@ -15,7 +15,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account, trace); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
 pub(crate) const COMMANDS: &[&str] = &[
@@ -33,8 +33,11 @@ pub(crate) const COMMANDS: &[&str] = &[
     "status",
     "check",
     "purge",
+    "trace",
+    "report",
     "fields",
     "causes",
+    "reasons",
     "help",
 ];
 
@@ -68,10 +71,16 @@ pub(crate) enum Command {
     Check(Check),
     /// Take lines or days out of the store for good.
     Purge(Purge),
+    /// How the mail of a period fared: delivered, delayed, returned, refused, and why.
+    Report(Report),
+    /// One message's whole story: where from, to whom, what became of it, and the lines that prove it.
+    Trace(Trace),
     /// The field table: what an entry can hold.
     Fields,
     /// The cause table: why logins fail, and what to check.
     Causes,
+    /// The reason table: why mail is deferred, returned or refused, what status codes mean, and what to do.
+    Reasons,
 }
 
 /// Where lines come from, and which of them.
@@ -151,6 +160,40 @@ pub(crate) struct Triage {
     /// Rows per list; 0 is all (default: 10, with --json 100).
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
+    /// The calendar day before today, as a job of cron wants it.
+    #[arg(long, conflicts_with_all = ["since", "until"])]
+    pub(crate) yesterday: bool,
+    /// Machine-readable.
+    #[arg(long, conflicts_with_all = ["html", "mail_to"])]
+    pub(crate) json: bool,
+    /// A page to print or to keep, whole in one file; `-` for standard output.
+    #[arg(long, value_name = "FILE", conflicts_with = "mail_to")]
+    pub(crate) html: Option<PathBuf>,
+    /// Rows per list; 0 is all (default: 10, on an HTML page 20, with --json 100).
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Tell the share of deliveries within so many seconds (default: 60,300).
+    #[arg(long, value_name = "SECONDS", value_delimiter = ',')]
+    pub(crate) sla: Vec<u32>,
+    /// Send the report by mail, as text and HTML, through the local sendmail.
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    pub(crate) mail_to: Vec<String>,
+    /// The sender of that mail (default: the local user, as sendmail writes it).
+    #[arg(long, value_name = "ADDR", requires = "mail_to")]
+    pub(crate) mail_from: Option<String>,
+    /// The program that takes the mail.
+    #[arg(long, value_name = "FILE", default_value = "/usr/sbin/sendmail")]
+    pub(crate) sendmail: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -331,6 +374,28 @@ pub(crate) struct Account {
     pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) asked: NoQuery,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A queue id, or a Message-ID with or without its angle brackets. Leave it out with --from or --to.
+    #[arg(value_name = "ID", required_unless_present_any = ["from", "to"])]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
+    /// All messages of this envelope sender (with --since and --until: that were under way then).
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+    /// All messages to this recipient, also before aliases.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: Option<String>,
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,

@@ -8,6 +8,7 @@ use input::Coverage;
 use query::{Entry, FIELDS, Value as FieldValue};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use trace::Fate;
 
 use crate::mask::Mask;
 use crate::reading::Read;
@@ -258,15 +259,23 @@ pub(crate) fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> 
 }
 
 pub(crate) fn recovered(row: &Recovered, mask: Mask) -> Value {
-    let messages: Vec<Value> = row.messages.iter().map(message).collect();
+    let messages: Vec<Value> = row.messages.iter().map(|sent| message(sent, mask)).collect();
     json!({
         "client_ip": mask.ip(row.client_ip), "username": row.username.as_deref().map(|n| name(n, mask)), "failures": row.failures, "failures_same_user": row.failures_same_user,
         "first_failure": rfc3339(row.first_failure), "succeeded": rfc3339(row.succeeded), "messages_total": row.messages_total, "messages": messages,
     })
 }
 
-pub(crate) fn message(sent: &diagnose::SentMessage) -> Value {
-    json!({"queue_id": text(&sent.queue_id), "ts": rfc3339(sent.time), "recipients": sent.recipients, "sent": sent.sent, "deferred": sent.deferred, "bounced": sent.bounced, "expired": sent.expired})
+fn message(sent: &diagnose::SentMessage, mask: Mask) -> Value {
+    let to: Vec<Value> = sent.to.iter().map(|(to, fate)| recipient(to, *fate, mask)).collect();
+    json!({"queue_id": text(&sent.queue_id), "ts": rfc3339(sent.time), "recipients": sent.recipients, "sent": sent.sent, "deferred": sent.deferred, "bounced": sent.bounced, "expired": sent.expired, "to": to})
+}
+
+/// A recipient with its last fate. Mail handed to a content filter of which nothing more is known was sent, as far as the
+/// log shows.
+pub(crate) fn recipient(to: &[u8], fate: Fate, mask: Mask) -> Value {
+    let status = if fate == Fate::HandedOn { Fate::Sent } else { fate };
+    json!({"to": name(to, mask), "status": status.name()})
 }
 
 fn relay_denied(ip: Option<IpAddr>, why: RelayWhy, row: &Refused, mask: Mask) -> Value {

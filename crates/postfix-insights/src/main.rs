@@ -18,11 +18,21 @@ mod questions;
 mod questions_text;
 mod ranking;
 mod reading;
+mod report;
+mod report_html;
+mod report_json;
+mod report_mail;
+mod report_page;
+mod report_text;
+mod report_time;
 mod retention;
 mod screen;
 mod search;
 mod state;
 mod stored;
+mod story;
+mod story_json;
+mod story_text;
 mod stream;
 mod subject;
 mod subject_text;
@@ -78,7 +88,10 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Status(args) => keeping::status(args),
         Command::Check(args) => keeping::check(args),
         Command::Purge(args) => keeping::purge(args),
+        Command::Report(args) => report::run(args),
+        Command::Trace(args) => story::run(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
+        Command::Reasons => tables::reasons(),
     }
 }

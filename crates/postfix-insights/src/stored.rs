@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use input::{Coverage, Dated, GoOn, Inferred, Line, Worth};
-use jiff::tz::TimeZone;
+use input::{Coverage, Dated, GoOn, Inferred, Line, Options, Worth};
 use maillog::Record;
 use query::Query;
 use store::index::Index;
@@ -45,11 +44,11 @@ impl Stored {
     /// Hands on every line.
     pub(crate) fn feed<R: GoOn>(
         &self,
-        timezone: &TimeZone,
+        options: &Options,
         worth: impl Fn(&Record<'_>) -> Worth,
         sink: impl FnMut(Line<'_>) -> R,
     ) -> Coverage {
-        input::feed_dated(&self.names, timezone, worth, sink, |take| {
+        input::feed_dated(&self.names, options, worth, sink, |take| {
             let replayed = self.index.replay(&self.time, |line| {
                 let Some(source) = self.places.get(&line.source).copied() else { return true };
                 let said = |part| line.time_inferred.as_deref().is_some_and(|said| said.contains(part));

@@ -10,7 +10,7 @@ use input::{Coverage, FeedError, Line};
 use maillog::Event;
 use query::{Entry, Query, Sight};
 use store::index::{Index, Kept};
-use trace::{Attempt, AttemptKind, Login, Message, NameOrigin, Refusal, SessionId, Sink, Where};
+use trace::{Attempt, AttemptKind, Login, NameOrigin, Refusal, SessionId, Sink, Story, Where};
 
 use crate::reading::{Passing, Read, Reader, Reading, Unknown};
 use crate::state;
@@ -199,7 +199,7 @@ impl<T: Taker> Sink for Waiting<'_, T> {
 
     fn message_accepted(&mut self, _at: &Where, _username: &[u8], _queue_id: Option<&[u8]>) {}
 
-    fn message(&mut self, _message: &Message) {}
+    fn story(&mut self, _story: &Story) {}
 }
 
 impl<T: Taker> Reader for Waiting<'_, T> {

@@ -6,6 +6,8 @@ use jiff::tz::TimeZone;
 use query::Present;
 pub(crate) use query::rfc3339;
 
+use crate::screen::plural;
+
 /// Reads a time in any form of [`Present::instant`]. Output: microseconds since 1970 UTC. `flag` names the option in the error.
 pub(crate) fn parse(flag: &str, text: &str, zone: &TimeZone, now: Timestamp) -> anyhow::Result<i64> {
     Present { zone: zone.clone(), now }.instant(text).with_context(|| format!("{flag} {text}"))
@@ -30,6 +32,23 @@ impl Clock {
     /// `17 Jun 2026 10:25 CEST`.
     pub(crate) fn long(&self, micros: i64) -> String {
         self.format(micros, "%-d %b %Y %H:%M %Z")
+    }
+
+    /// A gap in the log, as a sentence.
+    pub(crate) fn gap(&self, gap: &input::Gap) -> String {
+        match gap.lost {
+            Some(lost) => format!(
+                "{}: {} were dropped here, counts are \"at least\"",
+                self.short(gap.from),
+                plural(lost, "line", "lines")
+            ),
+            None => format!("nothing logged from {} to {}", self.short(gap.from), self.short(gap.to)),
+        }
+    }
+
+    /// `Wed 17 Jun`.
+    pub(crate) fn day(&self, micros: i64) -> String {
+        self.format(micros, "%a %-d %b")
     }
 
     /// `2026-06-17 10:25:14`.

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use diagnose::{Class, Tally};
 use input::Line;
 use maillog::Event;
-use trace::{Attempt, Login, Message, Refusal, Sink, Where};
+use trace::{Attempt, Login, Refusal, Sink, Story, Where};
 
 use crate::cli::Triage;
 use crate::exit::Exit;
@@ -44,8 +44,8 @@ impl Sink for Counter {
         self.tally.message_accepted(at, username, queue_id);
     }
 
-    fn message(&mut self, message: &Message) {
-        self.tally.message(message);
+    fn story(&mut self, story: &Story) {
+        self.tally.story(story);
     }
 }
 

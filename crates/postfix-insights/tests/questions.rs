@@ -172,7 +172,9 @@ fn an_empty_answer_says_how_the_query_was_understood() {
 #[test]
 fn commands_that_count_logins_name_those_that_take_a_query() {
     let log = recording("guessing");
-    for command in [&["triage"][..], &["client", "192.0.2.1"], &["account", "bob"]] {
+    for command in
+        [&["triage"][..], &["client", "192.0.2.1"], &["account", "bob"], &["report"], &["trace", "0F5383D12"]]
+    {
         let mut args = command.to_vec();
         args.extend(["-q", "class:auth_failed"]);
         let output = ask(&args, &log);

@@ -67,8 +67,10 @@ fn entries(state: &Path) -> String {
 
 /// Every command says the same from files and from the store.
 fn same_answers(state: &Path, files: &[&Path], client: &str) {
-    let questions: [&[&str]; 16] = [
+    let questions: [&[&str]; 18] = [
         &["triage", "--json", "--top", "0"],
+        &["report", "--json"],
+        &["trace", "--json", "--from", "info@example.test"],
         &["client", client, "--json"],
         &["account", "info", "--json"],
         &["entries"],
