@@ -22,6 +22,7 @@
 mod block;
 mod clock;
 mod coverage;
+mod dated;
 mod discover;
 mod export;
 mod feed;
@@ -45,8 +46,9 @@ mod wrapped;
 mod years;
 
 pub use coverage::{Coverage, Damage, Gap, SourceCoverage};
+pub use dated::{Dated, feed_dated};
 pub use discover::discover;
-pub use feed::{FeedError, Options, Progress, feed, feed_with_progress};
+pub use feed::{FeedError, Options, Progress, feed, feed_with_heads, feed_with_progress};
 pub use line::{GoOn, Inferred, Line, Worth};
 pub use problem::{Access, Problem};
 pub use source::{Source, Sources};

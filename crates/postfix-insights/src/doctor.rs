@@ -91,6 +91,7 @@ fn read_log(args: &Doctor) -> anyhow::Result<Option<(Counter, Read)>> {
     }
     let input = Input {
         files: args.input.files.clone(),
+        state: args.input.state.clone(),
         since: Some(args.input.since.clone().unwrap_or_else(|| "1d".to_owned())),
         until: args.input.until.clone(),
         timezone: args.input.timezone.clone(),
