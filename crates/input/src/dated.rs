@@ -40,7 +40,7 @@ struct Counted {
     guessed_year_at: Option<i64>,
 }
 
-/// Delivers lines to `sink` as [`crate::feed`] does. `names` are those of the sources; `lines` calls what it is given with one line after
+/// Delivers lines to `sink` as [`crate::feed()`] does. `names` are those of the sources; `lines` calls what it is given with one line after
 /// the other, as long as that says `true`.
 pub fn feed_dated<R: GoOn>(
     names: &[String],

@@ -131,7 +131,7 @@ impl End {
 pub struct Link {
     /// How.
     pub kind: LinkKind,
-    /// The other's [`Message::number`].
+    /// The other's `Message::number`.
     pub message: u64,
 }
 
