@@ -211,11 +211,11 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         self.now = self.now.max(line.time.unwrap_or(i64::MIN));
         let message = line.record.map_or(line.raw, |record| record.text);
         if !self.taker.may_want(&Sight::new(line.time, message)) {
-            return self.flush(false);
+            return;
         }
         let carried = match self.taker.carry(line) {
             Carry::Entry => None,
-            Carry::Skip => return self.flush(false),
+            Carry::Skip => return,
             Carry::Keep(carried) => Some(carried),
         };
         let mut entry = match &line.record {
@@ -237,7 +237,6 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         let bytes = raw.len() + kept_bytes + entry.text.as_ref().map_or(0, String::len);
         self.bytes += bytes;
         self.entries.push_back(Open { carried, seq: line.seq, time: line.time, entry, raw, bytes });
-        self.flush(false);
     }
 
     fn after(&mut self, passing: &Passing<'_>) {
@@ -245,6 +244,8 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         if let Some(entry) = self.entry(passing.line.seq) {
             set_session(entry, session);
         }
+        // Not before the tracer has had the line: its time is what lets out the outcomes that waiting entries wait for.
+        self.flush(false);
     }
 }
 

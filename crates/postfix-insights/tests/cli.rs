@@ -379,3 +379,12 @@ fn folders_and_patterns() {
         (2, 2, 1)
     );
 }
+
+#[test]
+fn a_failed_login_that_a_long_silence_follows_has_its_class() {
+    let lines = b"Jun 17 10:25:14 mail postfix/submission/smtpd[7]: warning: unknown[203.0.113.9]: SASL LOGIN authentication failed: \n\
+        Jun 17 10:45:14 mail postfix/qmgr[3]: 0F5383D12: removed\n";
+    let output = run_with_input(["entries", "--format", "ndjson", "--year", "2026", "-"], lines);
+    let first: serde_json::Value = serde_json::from_str(text(&output).lines().next().unwrap()).unwrap();
+    assert_eq!((first["class"].as_str(), first["cause"].as_str()), (Some("auth_failed"), Some("cred.undifferentiated")));
+}
