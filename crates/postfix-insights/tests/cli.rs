@@ -386,5 +386,8 @@ fn a_failed_login_that_a_long_silence_follows_has_its_class() {
         Jun 17 10:45:14 mail postfix/qmgr[3]: 0F5383D12: removed\n";
     let output = run_with_input(["entries", "--format", "ndjson", "--year", "2026", "-"], lines);
     let first: serde_json::Value = serde_json::from_str(text(&output).lines().next().unwrap()).unwrap();
-    assert_eq!((first["class"].as_str(), first["cause"].as_str()), (Some("auth_failed"), Some("cred.undifferentiated")));
+    assert_eq!(
+        (first["class"].as_str(), first["cause"].as_str()),
+        (Some("auth_failed"), Some("cred.undifferentiated"))
+    );
 }
