@@ -13,7 +13,7 @@ use crate::cli;
 use crate::exit::Exit;
 use crate::print;
 use crate::retention;
-use crate::screen::escape;
+use crate::screen::{escape, plural};
 use crate::state;
 use crate::times::{self, rfc3339};
 
@@ -60,7 +60,12 @@ pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
             .collect();
         print::json(&json!({"entries": entries, "bytes": bytes, "days": days, "sources": rows}))?;
     } else {
-        let mut text = format!("{}: {entries} lines of {} days, {bytes} bytes\n", state.root().display(), days.len());
+        let mut text = format!(
+            "{}: {} of {}, {bytes} bytes\n",
+            state.root().display(),
+            plural(entries, "line", "lines"),
+            plural(days.len() as u64, "day", "days")
+        );
         for row in &rows {
             let part = |name: &str| {
                 row.get(name).map_or_else(String::new, |value| match value {

@@ -17,9 +17,9 @@ use store::state::State;
 use trace::{Follow, Limits, SessionId, Sink, Tracer};
 
 use crate::cli::{Input, Output};
-use crate::state;
 use crate::stored::Stored;
 use crate::times;
+use crate::{print, state};
 
 /// What to read and which part of it.
 #[derive(Clone)]
@@ -85,8 +85,23 @@ pub(crate) trait Reader: Sink {
 }
 
 impl Reading {
-    /// Takes the options apart. Errors name the option.
+    /// Takes the options apart. Errors name the option. Without files it says which store answers, and how new that is: an old one
+    /// would tell of a quiet night.
     pub(crate) fn new(input: &Input, output: &Output, keep_all: bool) -> anyhow::Result<Self> {
+        let reading = Self::once_more(input, output, keep_all)?;
+        if let Some(state) = reading.state.as_ref().filter(|_| !output.quiet) {
+            print::note(&state::answers(state, &times::Clock::new(reading.zone())));
+        }
+        Ok(reading)
+    }
+
+    /// The same for whoever reads a second time.
+    pub(crate) fn once_more(input: &Input, output: &Output, keep_all: bool) -> anyhow::Result<Self> {
+        let state = if input.files.is_empty() { chosen(input.state.as_deref())? } else { None };
+        Self::of(input, output, keep_all, state)
+    }
+
+    fn of(input: &Input, output: &Output, keep_all: bool, state: Option<State>) -> anyhow::Result<Self> {
         let timezone = zone(input.timezone.as_deref())?;
         let now = Timestamp::now();
         let bound = |flag: &str, text: &Option<String>| {
@@ -95,7 +110,6 @@ impl Reading {
         let (since, until) = (bound("--since", &input.since)?, bound("--until", &input.until)?);
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
         let bar = !output.quiet && std::io::stderr().is_terminal();
-        let state = if input.files.is_empty() { chosen(input.state.as_deref())? } else { None };
         Ok(Self {
             files: input.files.clone(),
             state,
@@ -108,8 +122,7 @@ impl Reading {
 
     /// Files only, whatever is stored.
     pub(crate) fn of_files(input: &Input, output: &Output) -> anyhow::Result<Self> {
-        let without = Input { state: None, ..input.clone() };
-        Ok(Self { state: None, ..Self::new(&without, output, true)? })
+        Self::of(input, output, true, None)
     }
 
     pub(crate) fn threads(&self) -> usize {

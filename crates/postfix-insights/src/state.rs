@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use store::index::{Damaged, Index};
 use store::state::State;
 
+use crate::times::Clock;
+
 /// Where the system keeps it.
 const SYSTEM: &str = "/var/lib/postfix-insights";
 
@@ -30,6 +32,15 @@ fn is_root() -> bool {
 pub(crate) fn index(state: &State) -> Index {
     // Without the names, sources are called what they were called at first.
     Index::new(&state.index()).with_names(state.names().unwrap_or_default())
+}
+
+/// Which store answers, and up to when it knows the log.
+pub(crate) fn answers(state: &State, clock: &Clock) -> String {
+    let days = index(state).states().unwrap_or_default();
+    let last = days.iter().flat_map(|day| day.payload.sources.values()).map(|part| part.turn).max();
+    let known = last.map_or_else(|| "which is empty".to_owned(), |last| format!("up to {}", clock.long(last)));
+    let root = state.root().display();
+    format!("the answer is from the store {root}, {known}; for newer lines name the files, or `ingest` them first")
 }
 
 /// What is wrong with a day.

@@ -194,7 +194,7 @@ pub(crate) fn run(args: &cli::Trace) -> anyhow::Result<Exit> {
         let mut finder = Finder { wanted, stories: 0, queue_ids: HashSet::new(), needs_sessions: false };
         let result = reading.run(&mut finder);
         if result.is_ok() && finder.stories > 0 {
-            let (again, _) = Reading::new(&input, &args.output, false)?.whole();
+            let (again, _) = Reading::once_more(&input, &args.output, false)?.whole();
             let (ids, needs_sessions) = (finder.queue_ids, finder.needs_sessions);
             let only = |record: &Record<'_>| match QueueId::of_text(record.text) {
                 Some(id) => ids.contains(id.as_bytes()),

@@ -312,3 +312,17 @@ fn a_full_disk_is_named_and_what_was_in_stays() {
         text(&run(args(&["count", "--timezone", "UTC"], &[&logs.path("whole.log")]))).trim()
     );
 }
+
+#[test]
+fn an_answer_from_the_store_says_so_and_how_new_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, state) = (folder.path().join("mail.log"), folder.path().join("state"));
+    fs::write(&log, "Jun 17 10:25:14 mail postfix/qmgr[3]: 0F5383D12: removed\n").unwrap();
+    ingest(&state, &[&log]);
+    let asked = args(&["triage", "--timezone", "UTC", "--state"], &[&state]);
+    let said = errors(&run(&asked));
+    assert!(said.contains("the answer is from the store") && said.contains("up to 17 Jun 2026 10:25 UTC"), "{said}");
+    assert_eq!(errors(&run(asked.into_iter().chain(args(&["--quiet"], &[])))), "");
+    let from_files = run(args(&["triage", "--timezone", "UTC", "--year", "2026"], &[&log]));
+    assert!(!errors(&from_files).contains("from the store"), "{}", errors(&from_files));
+}
