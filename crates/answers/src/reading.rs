@@ -163,6 +163,11 @@ impl Reading {
         self.options.now
     }
 
+    /// How sources are read: zone, year, threads.
+    pub fn options(&self) -> &input::Options {
+        &self.options
+    }
+
     pub fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
     }
