@@ -9,6 +9,7 @@
 )]
 
 pub mod bans;
+pub mod blocklist;
 pub mod entries;
 pub mod explain;
 pub mod files;
