@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod ingest;
 pub(crate) mod questions;
 pub(crate) mod report;
+pub(crate) mod serve;
 pub(crate) mod subject;
 pub(crate) mod trace;
 pub(crate) mod triage;
