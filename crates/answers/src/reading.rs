@@ -59,7 +59,9 @@ pub struct Reading {
 
 /// What was read, besides the outcomes.
 pub struct Read {
+    /// Which sources, how many lines, which gaps.
     pub coverage: Coverage,
+    /// Lines that were not understood.
     pub unknown: Unknown,
     /// Days of the store that could not be read, and why.
     pub damaged: Vec<String>,
@@ -79,7 +81,9 @@ const SHAPES: usize = 200;
 
 /// A line with all that is known of it when it passes.
 pub struct Passing<'a> {
+    /// The line.
     pub line: Line<'a>,
+    /// The SMTP session it belongs to, if that is known.
     pub session: Option<SessionId>,
 }
 
@@ -144,6 +148,7 @@ impl Reading {
         Self::of(input, true, None)
     }
 
+    /// Threads that parse.
     pub fn threads(&self) -> usize {
         self.options.threads
     }
@@ -163,6 +168,7 @@ impl Reading {
         self.options.now
     }
 
+    /// The zone of stamps without one, and of the times shown.
     pub fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
     }
@@ -293,6 +299,7 @@ impl Reading {
         }
     }
 
+    /// The files that are read.
     pub fn sources(&self) -> Sources {
         input::discover(&self.files, Path::new("/"))
     }
