@@ -25,6 +25,7 @@ mod coverage;
 mod discover;
 mod export;
 mod feed;
+mod fingerprint;
 mod identity;
 mod journal;
 mod line;
@@ -46,6 +47,7 @@ mod years;
 
 pub use coverage::{Coverage, Damage, Gap, SourceCoverage};
 pub use discover::discover;
+pub use fingerprint::Fingerprint;
 pub use feed::{FeedError, Options, Progress, feed, feed_with_progress};
 pub use line::{GoOn, Inferred, Line, Worth};
 pub use problem::{Access, Problem};
