@@ -1,6 +1,6 @@
 //! What a source is known by: its first bytes, whatever its name, its inode and its packing.
 //!
-//! Input: the start of a source's unpacked text. Output: a short value that the same source gives again after it was renamed, copied or
+//! Input: the start of a source's unpacked text, without NULs in front of it. Output: a short value that the same source gives again after it was renamed, copied or
 //! packed. A source that is still short is known by what there is of it; its fingerprint grows with it up to [`FINGERPRINT_BYTES`].
 
 use sha2::{Digest, Sha256};
