@@ -44,6 +44,7 @@ mod rotation;
 mod seen;
 mod source;
 mod spool;
+mod syslog;
 mod wrapped;
 mod years;
 
@@ -52,7 +53,9 @@ pub use discover::discover;
 pub use feed::{FeedError, Options, Progress, feed, feed_with_progress};
 pub use fingerprint::Fingerprint;
 pub use follow::{Batch, Begin, FollowConfig, FollowedLine, Follower, Position, SourceStatus, Stopper, Watch};
+pub use journal::{JournalConfig, JournalReader, JournalStatus};
 pub use line::{GoOn, Inferred, Line, Worth};
 pub use problem::{Access, Problem};
 pub use source::{Source, Sources};
 pub use spool::{SYNC_EVERY, Spool, SpoolError, SpoolLimits};
+pub use syslog::{Addresses, SyslogConfig, SyslogCounts, SyslogLimits, SyslogServer, TlsFiles};

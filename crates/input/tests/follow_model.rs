@@ -310,7 +310,11 @@ impl World {
             // The writer has it open.
             Action::Forbid => self.permit(0o200),
             Action::Allow => self.permit(0o644),
-            Action::Poll(count) => (0..count).for_each(|_| drop(self.poll(Duration::from_millis(2)))),
+            Action::Poll(count) => {
+                for _ in 0..count {
+                    self.poll(Duration::from_millis(2));
+                }
+            }
             Action::Restart => self.restart(),
         }
     }

@@ -252,7 +252,7 @@ impl Log {
     /// A copy is left alone while its original can be read; one that took the original's place is read in its stead.
     fn copy_of_open(&mut self, at: usize, member: &Member, start: members::Start) {
         let Some(tail) = self.tails.get_mut(at) else { return };
-        let replaced = tail.place.is_some() && tail.is_unlinked() && tail.lag_bytes() == Some(0);
+        let replaced = tail.is_unlinked() && tail.is_at_end();
         match start.plain {
             Some(file) if replaced && member.size >= tail.offset => {
                 tail.move_to(file, member.place, &member.path);
@@ -332,6 +332,11 @@ impl Log {
             match tail.step(now, common.config.unended_after, &common.hasher) {
                 Step::Lines(batch) => return Offer::Lines(batch),
                 Step::Busy => return Offer::Busy,
+                Step::Quiet if self.is_done(common, at, now) && self.needs_last_look(at) => {
+                    // Before a line without its end is let go: it may go on in a file that took this one's place.
+                    self.scan(common);
+                    return Offer::Busy;
+                }
                 Step::Quiet if self.is_done(common, at, now) => match self.retire(common, at, now) {
                     Some(batch) => return Offer::Lines(batch),
                     None => continue,
@@ -364,6 +369,10 @@ impl Log {
         let quiet =
             tail.quiet_since.is_some_and(|since| now.saturating_duration_since(since) >= common.config.retire_after);
         quiet && tail.place != self.newest
+    }
+
+    fn needs_last_look(&mut self, at: usize) -> bool {
+        self.tails.get_mut(at).is_some_and(|tail| tail.has_unended() && !std::mem::replace(&mut tail.looked_last, true))
     }
 
     /// Closes a source that is done; its unended line, if there is one, comes first.

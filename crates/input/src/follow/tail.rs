@@ -67,6 +67,8 @@ pub(crate) struct Tail {
     unended: Option<(usize, Instant)>,
     /// Since when nothing has come.
     pub(crate) quiet_since: Option<Instant>,
+    /// The folder was looked at since it fell silent.
+    pub(crate) looked_last: bool,
     /// Time of the last line that has one.
     pub(crate) last: Option<i64>,
     before: Vec<u8>,
@@ -100,6 +102,7 @@ impl Tail {
             long: None,
             unended: None,
             quiet_since: None,
+            looked_last: false,
             last: None,
             before: Vec::new(),
             from: start.from,
@@ -137,6 +140,13 @@ impl Tail {
         self.text = Some(Text::Plain(file));
         (self.place, self.path, self.checked) = (Some(place), path.to_owned(), None);
         (self.content, self.long, self.unended, self.quiet_since) = (self.offset, None, None, None);
+        self.looked_last = false;
+    }
+
+    /// Whether there is nothing more to read but an unended line.
+    pub(crate) fn is_at_end(&self) -> bool {
+        let unended = self.unended.map_or(0, |(length, _)| length as u64);
+        self.lag_bytes() == Some(self.content - self.offset + unended)
     }
 
     /// Bytes not read yet, as far as that is known without unpacking.
@@ -255,7 +265,7 @@ impl Tail {
         self.last = times.iter().rev().find_map(|(time, _)| *time).or(self.last);
         let (start, lines_before) = (self.content, self.lines);
         (self.offset, self.content, self.lines) = (end, end, self.lines + newlines);
-        (self.unended, self.quiet_since) = (None, None);
+        (self.unended, self.quiet_since, self.looked_last) = (None, None, false);
         self.extend_head_of_file();
         let text = block.text();
         let before = text.get(text.len().saturating_sub(BEFORE_BYTES)..).unwrap_or_default().to_vec();
