@@ -29,7 +29,7 @@ const CURSOR: &[u8] = b"-- postfix-insights spool cursor ";
 pub struct SpoolLimits {
     /// A segment that has reached this size is followed by the next.
     pub segment_bytes: u64,
-    /// All segments together; beyond, the spool is full.
+    /// All segments together; from there on the spool is full. What is appended last may go beyond.
     pub total_bytes: u64,
 }
 
@@ -143,10 +143,13 @@ impl Spool {
     /// # Errors
     /// If the spool or the disk is full.
     pub fn append(&mut self, lines: &[u8]) -> Result<(), SpoolError> {
-        if self.before + self.written + lines.len() as u64 > self.limits.total_bytes {
+        let failed = |folder: &Path, source| SpoolError::Io { folder: folder.to_owned(), source };
+        // Also when it is full: only what is not the current segment can be released.
+        self.turn().map_err(|source| failed(&self.folder, source))?;
+        if self.before + self.written >= self.limits.total_bytes {
             return Err(SpoolError::Full { folder: self.folder.clone(), bytes: self.before + self.written });
         }
-        self.write(lines).map_err(|source| SpoolError::Io { folder: self.folder.clone(), source })
+        self.write(lines).map_err(|source| failed(&self.folder, source))
     }
 
     /// Appends an entry of the journal: its line, ending in a newline, and its cursor.
@@ -159,11 +162,16 @@ impl Spool {
         Ok(())
     }
 
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.written >= self.limits.segment_bytes {
+    /// Begins the next segment if this one is big enough.
+    fn turn(&mut self) -> io::Result<()> {
+        if self.written >= self.limits.segment_bytes.min(self.limits.total_bytes) {
             self.file.sync_data()?;
-            *self = Self::create(&self.folder, self.limits, self.number + 1, self.cursor.take())?;
+            *self = Self::create(&self.folder, self.limits, self.number + 1, self.cursor.clone())?;
         }
+        Ok(())
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if let Err(error) = self.file.write_all(lines) {
             // A piece of a line would become one with the next.
             self.file.set_len(self.written)?;
@@ -301,7 +309,7 @@ mod tests {
             }
         };
         assert!(matches!(full, SpoolError::Full { .. }), "{full}");
-        assert!(total(folder.path()).unwrap() <= 400);
+        assert!(total(folder.path()).unwrap() < 400 + 100);
         let expected: Vec<String> = (0..count).map(|at| format!("line {at}")).collect();
         assert_eq!(contents(folder.path()).join(","), expected.join(","));
         let partly: Vec<Position> =
@@ -310,6 +318,17 @@ mod tests {
         assert!(spool.release(&all_read(folder.path())).unwrap() > 0);
         assert_eq!(segments(folder.path()).unwrap().len(), 1, "the current segment stays");
         spool.append(b"more\n").unwrap();
+    }
+
+    #[test]
+    fn what_is_bigger_than_the_bound_passes_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(folder.path(), SpoolLimits { segment_bytes: 100, total_bytes: 400 }).unwrap();
+        for _ in 0..3 {
+            spool.append(&b"line\n".repeat(1000)).unwrap();
+            assert!(matches!(spool.append(b"more\n"), Err(SpoolError::Full { .. })));
+            assert!(spool.release(&all_read(folder.path())).unwrap() >= 5000);
+        }
     }
 
     #[test]

@@ -223,7 +223,7 @@ impl Follower {
         let mut all: Vec<SourceStatus> = Vec::new();
         for log in &self.logs {
             all.extend(log.tails.iter().map(SourceStatus::of));
-            all.extend(log.problems.iter().map(|problem| SourceStatus::problem(log.path(), problem)));
+            all.extend(log.problems().map(|problem| SourceStatus::problem(log.path(), problem)));
         }
         all.extend(self.streams.iter().map(SourceStatus::of));
         all.extend(self.problems.iter().map(|problem| SourceStatus::problem(Path::new(""), problem)));

@@ -46,18 +46,19 @@ pub(crate) struct Log {
     /// A file that was empty when it was the newest: whatever becomes of it, it is new.
     awaited: Option<(u64, u64)>,
     newest: Option<(u64, u64)>,
-    pub(crate) problems: Vec<Problem>,
+    problems: Vec<Problem>,
     scanned: bool,
 }
 
 /// Why a file is not open.
-#[derive(Clone, Copy)]
 struct Settled {
     size: u64,
     modified: (i64, i64),
     /// It was read, or is a copy of what is being read.
     is_ours: bool,
     is_copy: bool,
+    /// What could not be read of it.
+    damage: Option<Problem>,
 }
 
 /// What a log has to offer now.
@@ -99,6 +100,11 @@ impl Log {
         match &self.naming {
             Naming::Log(path) | Naming::Spool(path) => path,
         }
+    }
+
+    /// What stands in the way.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().chain(self.settled.values().filter_map(|settled| settled.damage.as_ref()))
     }
 
     fn source_name(&self, path: &Path) -> String {
@@ -265,7 +271,7 @@ impl Log {
     }
 
     fn settle(&mut self, member: &Member, is_ours: bool, is_copy: bool) {
-        let settled = Settled { size: member.size, modified: member.modified, is_ours, is_copy };
+        let settled = Settled { size: member.size, modified: member.modified, is_ours, is_copy, damage: None };
         self.settled.insert(member.place, settled);
     }
 
@@ -383,15 +389,16 @@ impl Log {
         {
             return Some(batch);
         }
-        if let Some(what) = tail.text.as_ref().and_then(Text::failed) {
-            let source = std::io::Error::other(format!("damaged after byte {} of its text: {what}", tail.offset));
-            self.problems.push(Problem::Io { name: tail.path.display().to_string(), source });
-        }
+        let damage = tail.text.as_ref().and_then(Text::failed).map(|what| Problem::Io {
+            name: tail.path.display().to_string(),
+            source: std::io::Error::other(format!("damaged after byte {} of its text: {what}", tail.offset)),
+        });
         let (place, path, offset, is_packed) = (tail.place, tail.path.clone(), tail.offset, tail.is_packed);
         self.close(common, at);
         let same = |member: &Member| Some(member.place) == place && (is_packed || member.size == offset);
         if let Some(member) = Member::of(path).filter(same) {
             self.settle(&member, true, false);
+            self.settled.entry(member.place).and_modify(|settled| settled.damage = damage);
         }
         None
     }

@@ -182,7 +182,8 @@ impl Tail {
             }
             match cut(&window.bytes, !window.at_end) {
                 Cut::Lines(count) => return self.deliver(window.bytes, count, hasher),
-                Cut::Nuls(count) => self.content += count as u64,
+                // A hole in front of a file is big, and its end is known.
+                Cut::Nuls(count) => self.content = self.head.nuls.max(self.content + count as u64),
                 Cut::Long => self.begin_long(window.bytes),
                 Cut::Unended if window.bytes.is_empty() => return self.quiet(now),
                 Cut::Unended => return self.unended(window.bytes, now, patience, hasher),
