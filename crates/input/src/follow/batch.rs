@@ -36,6 +36,8 @@ pub struct Batch {
     pub(crate) lines_before: u64,
     pub(crate) from: Option<Position>,
     pub(crate) position: Position,
+    /// How the source starts.
+    pub(crate) head: Vec<u8>,
     /// Marks among the lines are left out.
     pub(crate) is_spool: bool,
 }
@@ -72,6 +74,12 @@ impl Batch {
     #[must_use]
     pub fn position(&self) -> &Position {
         &self.position
+    }
+
+    /// How the source starts: its first 4 KiB, or as much of them as there was, without NULs in front.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// The lines, in order. A run of NULs in front of a line is left out of it.

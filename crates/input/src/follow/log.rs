@@ -22,7 +22,6 @@ use crate::follow::members::{self, Member, Naming};
 use crate::follow::tail::{self, Step, Tail};
 use crate::follow::text::{Text, WINDOW_BYTES};
 use crate::look;
-use crate::open;
 use crate::problem::Problem;
 use crate::spool;
 use crate::years::{self, DAY_US};
@@ -56,7 +55,8 @@ struct Settled {
     modified: (i64, i64),
     /// It was read, or is a copy of what is being read.
     is_ours: bool,
-    is_copy: bool,
+    /// The source it is a copy of.
+    copy_of: Option<u64>,
     /// What could not be read of it.
     damage: Option<Problem>,
 }
@@ -149,7 +149,7 @@ impl Log {
         if let Some(position) = tail.position() {
             common.known.remember(tail.source, position);
         }
-        self.settled.retain(|_, settled| !settled.is_copy);
+        self.settled.retain(|_, settled| settled.copy_of != Some(tail.source));
     }
 
     fn rename(&mut self, members: &[Member]) {
@@ -182,8 +182,10 @@ impl Log {
         if let Some(settled) = self.settled.get(&member.place).filter(unchanged) {
             return Relation::Settled(settled.is_ours);
         }
-        let start = match members::start(&member.path) {
+        let start = match members::start(member) {
             Ok(start) => start,
+            // Renamed meanwhile: the next look finds it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Relation::NotYet,
             Err(error) => {
                 self.problems.push(Problem::of(&member.path, error));
                 return Relation::NotYet;
@@ -248,7 +250,7 @@ impl Log {
             None => position.finished,
         };
         if nothing_left {
-            self.settle(member, true, false);
+            self.settle(member, true, None);
         } else {
             self.open_known(common, member, start, remembered);
         }
@@ -266,12 +268,15 @@ impl Log {
                     tail.name = member.path.display().to_string().into();
                 }
             }
-            _ => self.settle(member, true, true),
+            _ => {
+                let source = tail.source;
+                self.settle(member, true, Some(source));
+            }
         }
     }
 
-    fn settle(&mut self, member: &Member, is_ours: bool, is_copy: bool) {
-        let settled = Settled { size: member.size, modified: member.modified, is_ours, is_copy, damage: None };
+    fn settle(&mut self, member: &Member, is_ours: bool, copy_of: Option<u64>) {
+        let settled = Settled { size: member.size, modified: member.modified, is_ours, copy_of, damage: None };
         self.settled.insert(member.place, settled);
     }
 
@@ -299,7 +304,7 @@ impl Log {
         let begin = common.config.begin;
         let is_new = index == 0 || older_is_ours || self.awaited == Some(member.place) || begin == Begin::Oldest;
         if !is_new && !matches!(self.naming, Naming::Spool(_)) {
-            return self.settle(member, false, false);
+            return self.settle(member, false, None);
         }
         let (mut offset, mut lines) = (spool::mark_length(&self.naming, &start.head.bytes), 0);
         if begin == Begin::End
@@ -331,7 +336,10 @@ impl Log {
             if tail.text.is_none()
                 && let Err(error) = unpack(tail)
             {
-                self.problems.push(Problem::of(&tail.path, error));
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    self.problems.push(Problem::of(&tail.path, error));
+                }
+                // The next look finds it under its new name.
                 self.close(common, at);
                 continue;
             }
@@ -384,7 +392,11 @@ impl Log {
     /// Closes a source that is done; its unended line, if there is one, comes first.
     fn retire(&mut self, common: &mut Common, at: usize, now: Instant) -> Option<Box<Batch>> {
         let tail = self.tails.get_mut(at)?;
+        // The line may have its end in a copy: that one is read on from the line's start.
+        let copied = |settled: &Settled| settled.copy_of == Some(tail.source);
+        let goes_on = tail.is_unlinked() && self.settled.values().any(copied);
         if tail.has_unended()
+            && !goes_on
             && let Step::Lines(batch) = tail.step(now, std::time::Duration::ZERO, &common.hasher)
         {
             return Some(batch);
@@ -397,7 +409,7 @@ impl Log {
         self.close(common, at);
         let same = |member: &Member| Some(member.place) == place && (is_packed || member.size == offset);
         if let Some(member) = Member::of(path).filter(same) {
-            self.settle(&member, true, false);
+            self.settle(&member, true, None);
             self.settled.entry(member.place).and_modify(|settled| settled.damage = damage);
         }
         None
@@ -413,8 +425,8 @@ fn is_old(common: &Common, member: &Member) -> bool {
 
 /// Opens an archive whose turn has come.
 fn unpack(tail: &mut Tail) -> std::io::Result<()> {
-    let opened = open::open_file(&tail.path, &Arc::default())?;
-    tail.text = Some(Text::packed(opened.reader));
+    let place = tail.place.ok_or(std::io::ErrorKind::NotFound)?;
+    tail.text = Some(Text::packed(members::open_archive(&tail.path, place)?));
     Ok(())
 }
 

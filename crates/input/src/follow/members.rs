@@ -69,12 +69,28 @@ pub(crate) struct Start {
 }
 
 /// Opens a file and reads its first bytes. An archive is closed again: there may be many.
-pub(crate) fn start(path: &Path) -> io::Result<Start> {
-    let file = File::open(path)?;
+///
+/// Rotation may have given its name to another file since the folder was listed: then it is not found.
+pub(crate) fn start(member: &Member) -> io::Result<Start> {
+    let file = File::open(&member.path)?;
     let head = Head::of_file(&file)?;
-    if head.nuls > 0 || open::packing(&head.bytes) == Packing::Plain {
-        return Ok(Start { head, plain: Some(file) });
-    }
+    let found = if head.nuls > 0 || open::packing(&head.bytes) == Packing::Plain {
+        let metadata = file.metadata()?;
+        let is_it = (metadata.dev(), metadata.ino()) == member.place;
+        (Start { head, plain: Some(file) }, is_it)
+    } else {
+        let opened = open_archive(&member.path, member.place)?;
+        (Start { head: Head::of_text(opened), plain: None }, is_at(&member.path, member.place))
+    };
+    if found.1 { Ok(found.0) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+/// Opens an archive, if it still stands there.
+pub(crate) fn open_archive(path: &Path, place: (u64, u64)) -> io::Result<Box<dyn io::Read + Send>> {
     let opened = open::open_file(path, &Arc::default())?;
-    Ok(Start { head: Head::of_text(opened.reader), plain: None })
+    if is_at(path, place) { Ok(opened.reader) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+fn is_at(path: &Path, place: (u64, u64)) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == place)
 }

@@ -274,7 +274,7 @@ impl Tail {
         // The head holds what was just read, so there is a position.
         let Some(position) = self.position() else { return Step::Busy };
         let from = self.from.replace(position.clone());
-        let (source, name) = (self.source, Arc::clone(&self.name));
+        let (source, name, head) = (self.source, Arc::clone(&self.name), self.head.bytes.clone());
         Step::Lines(Box::new(Batch {
             source,
             name,
@@ -286,6 +286,7 @@ impl Tail {
             from,
             position,
             is_spool: self.is_spool,
+            head,
         }))
     }
 
