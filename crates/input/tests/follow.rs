@@ -5,7 +5,7 @@ mod common;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::Folder;
@@ -277,4 +277,112 @@ fn files_are_not_touched() {
     let before = state(&log);
     take(&mut follow(&log, Vec::new()), 1);
     assert_eq!(state(&log), before);
+}
+
+/// A daemon that opens its log anew every now and then, and a rotation that packs at once what nobody writes to any more: each line comes
+/// once, in the order of its file.
+#[test]
+fn rotation_under_load() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    const REOPENS: usize = 150;
+    const LINES: usize = 100;
+    let folder = Folder::new();
+    let log = folder.path("mail.log");
+    append(&log, "");
+    let mut follower = follow(&log, Vec::new());
+    let opened = Arc::new(AtomicUsize::new(0));
+    let (writer_log, writer_opened) = (log.clone(), Arc::clone(&opened));
+    let writer = std::thread::spawn(move || {
+        for reopen in 0..REOPENS {
+            let mut file = OpenOptions::new().append(true).create(true).open(&writer_log).unwrap();
+            writer_opened.store(reopen + 1, SeqCst);
+            for line in 0..LINES {
+                // In two pieces: there is an unended line at any moment.
+                write!(file, "{reopen} ").unwrap();
+                writeln!(file, "{line}").unwrap();
+            }
+        }
+        writer_opened.store(usize::MAX, SeqCst);
+    });
+    let rotated_log = log.clone();
+    let rotation = std::thread::spawn(move || {
+        let name = |number: usize, end: &str| PathBuf::from(format!("{}.{number}{end}", rotated_log.display()));
+        let mut packed = 0;
+        while opened.load(SeqCst) != usize::MAX {
+            for number in (1..=packed).rev() {
+                fs::rename(name(number + 1, ".gz"), name(number + 2, ".gz")).unwrap();
+            }
+            if fs::rename(&rotated_log, name(1, "")).is_err() {
+                continue;
+            }
+            // Until the daemon has let go of it.
+            let at = opened.load(SeqCst);
+            while opened.load(SeqCst) < at.saturating_add(2) && opened.load(SeqCst) != usize::MAX {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let mut packer =
+                flate2::write::GzEncoder::new(File::create(name(2, ".gz")).unwrap(), flate2::Compression::fast());
+            packer.write_all(&fs::read(name(1, "")).unwrap()).unwrap();
+            packer.finish().unwrap();
+            fs::remove_file(name(1, "")).unwrap();
+            packed += 1;
+        }
+        packed
+    });
+    let mut seen = vec![0; REOPENS];
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while seen.iter().sum::<usize>() < REOPENS * LINES && Instant::now() < deadline {
+        let Some(batch) = follower.next(Instant::now() + Duration::from_millis(100)) else { continue };
+        for line in batch.lines() {
+            let text = String::from_utf8_lossy(line.line.raw).into_owned();
+            let (reopen, number) = text.split_once(' ').unwrap();
+            let next = &mut seen[reopen.parse::<usize>().unwrap()];
+            assert_eq!(number.parse::<usize>().unwrap(), *next, "{text}");
+            *next += 1;
+        }
+    }
+    writer.join().unwrap();
+    assert!(rotation.join().unwrap() > 3);
+    assert_eq!(seen, vec![LINES; REOPENS]);
+    nothing_more(&mut follower);
+}
+
+/// Root may read everything, so as root the test runs itself as nobody.
+#[test]
+fn permission_lost_and_regained() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let log = folder.path("mail.log");
+    append(&log, "one\n");
+    let permit = |mode| fs::set_permissions(&log, fs::Permissions::from_mode(mode)).unwrap();
+    permit(0o200);
+    if File::open(&log).is_ok() {
+        let mut again = std::process::Command::new("setpriv");
+        again.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(std::env::current_exe().unwrap());
+        match again.args(["--exact", "permission_lost_and_regained"]).output() {
+            Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
+            Err(error) => eprintln!("setpriv: {error}: not tried"),
+        }
+        return;
+    }
+    let mut follower = follow(&log, Vec::new());
+    nothing_more(&mut follower);
+    let problem = |follower: &Follower| follower.status().into_iter().find_map(|status| status.problem);
+    assert!(problem(&follower).unwrap().contains("permission denied (owner "), "{:?}", follower.status());
+    permit(0o600);
+    assert_eq!(take(&mut follower, 1).0, ["one"]);
+    // What is open stays readable; what takes its place is not.
+    permit(0o200);
+    append(&log, "two\n");
+    assert_eq!(take(&mut follower, 1).0, ["two"]);
+    fs::rename(&log, folder.path("mail.log.1")).unwrap();
+    append(&log, "three\n");
+    permit(0o200);
+    nothing_more(&mut follower);
+    assert!(problem(&follower).is_some());
+    permit(0o600);
+    assert_eq!(take(&mut follower, 1).0, ["three"]);
+    nothing_more(&mut follower);
+    assert_eq!(problem(&follower), None);
 }

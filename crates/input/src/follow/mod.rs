@@ -15,6 +15,7 @@ mod head;
 mod known;
 mod log;
 mod members;
+mod scan;
 mod status;
 mod tail;
 mod text;
