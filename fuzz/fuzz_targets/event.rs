@@ -3,7 +3,7 @@
 
 use maillog::{Record, Stamp, Tag};
 
-const TAGS: [&str; 16] = [
+const TAGS: [&str; 23] = [
     "postfix/smtpd",
     "postfix",
     "postfix/smtp",
@@ -19,6 +19,13 @@ const TAGS: [&str; 16] = [
     "dovecot",
     "saslauthd",
     "sshd",
+    "postfix/dnsblog",
+    "postfix/postfix-script",
+    "amavis",
+    "rspamd",
+    "opendkim",
+    "policyd-spf",
+    "postgrey",
     "postfix/submission/smtpd",
 ];
 

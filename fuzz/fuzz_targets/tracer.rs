@@ -5,6 +5,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let raw = fuzz::play(data.split(|b| *b == b'\n'));
     raw.check();
     assert_eq!(raw, fuzz::play(data.split(|b| *b == b'\n')));
+    fuzz::mail(data.split(|b| *b == b'\n')).check();
     // Folded: a line is what one line's bytes name, behind an envelope that can be read. Few processes, so that they meet.
     let lines: Vec<Vec<u8>> = data
         .split(|b| *b == b'\n')
@@ -29,4 +30,5 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let folded = fuzz::play(lines.iter().map(Vec::as_slice));
     folded.check();
     assert_eq!(folded, fuzz::play(lines.iter().map(Vec::as_slice)));
+    fuzz::mail(lines.iter().map(Vec::as_slice)).check();
 });

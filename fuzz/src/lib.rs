@@ -6,9 +6,11 @@
 #[path = "../../crates/maillog/tests/checks/mod.rs"]
 mod checks;
 
+mod mail;
 mod totals;
 
 pub use checks::{check_line, check_record, check_redact, folded, lies_inside};
+pub use mail::{Mail, mail};
 pub use totals::{Totals, play};
 
 /// The bytes as they are and folded into the alphabet of the format.

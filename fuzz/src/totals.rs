@@ -1,7 +1,7 @@
 //! A tracer's outcomes as sums.
 
 use maillog::Event;
-use trace::{Attempt, AttemptKind, Limits, Line, Login, Message, Refusal, Sink, Tracer, Where};
+use trace::{Attempt, AttemptKind, Limits, Line, Login, Refusal, Sink, Story, Tracer, Where};
 
 /// What a tracer told, and what it was told.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Sink for Totals {
         self.accepted += 1;
     }
 
-    fn message(&mut self, _: &Message) {
+    fn story(&mut self, _: &Story) {
         self.messages += 1;
     }
 }
@@ -89,7 +89,7 @@ impl Totals {
 /// Plays lines to a tracer of small limits. Lines without a stamp of their own follow by a tenth of a second.
 pub fn play<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Totals {
     let mut totals = Totals::default();
-    let mut tracer = Tracer::new(Limits { sessions: 8, messages: 4, names: 16, held: 8 });
+    let mut tracer = Tracer::new(Limits { sessions: 8, messages: 4, message_bytes: 1 << 16, names: 16, held: 8 });
     for (line, id) in lines.zip(1u64..) {
         let Some(record) = maillog::record(line) else { continue };
         let Some(event) = maillog::event(&record) else { continue };

@@ -79,6 +79,7 @@ fn bench(options: &Options, folder: &Path) -> anyhow::Result<()> {
     table.slow_tools(&log, &piece, options.quick)?;
     if piece != log {
         table.add(&Tool::triage(&program), &piece, runs)?;
+        table.add_report(&program, &piece, runs)?;
     }
     table.compressed(&piece, &program, runs)?;
     table.print();
@@ -176,7 +177,11 @@ impl Table {
 
     /// The commands that take seconds, in turn, so that a disturbance meets them all.
     fn quick_tools(&mut self, log: &Path, program: &Path, runs: u32) -> anyhow::Result<()> {
-        let tools = [Tool::lines(), Tool::ripgrep(), Tool::triage(program)];
+        let mut tools = vec![Tool::lines(), Tool::ripgrep(), Tool::triage(program)];
+        match Tool::report(program).answer(log) {
+            Ok(_) => tools.push(Tool::report(program)),
+            Err(error) => self.notes.push(format!("{}: not measured: {error:#}", tools::REPORT)),
+        }
         let (present, missing): (Vec<_>, Vec<_>) = tools.into_iter().partition(Tool::present);
         self.notes.extend(missing.iter().map(|tool| format!("{}: not installed, not measured", tool.name)));
         // Once for the page cache.
@@ -232,6 +237,14 @@ impl Table {
         Ok(())
     }
 
+    /// The report on the smaller file, if the large one could be reported on: its memory beside the large one's.
+    fn add_report(&mut self, program: &Path, piece: &Path, runs: u32) -> anyhow::Result<()> {
+        if self.of(tools::REPORT).is_none() {
+            return Ok(());
+        }
+        self.add(&Tool::report(program), piece, runs)
+    }
+
     fn add(&mut self, tool: &Tool, file: &Path, runs: u32) -> anyhow::Result<()> {
         let usages = (0..runs).map(|_| measure(tool, file)).collect::<anyhow::Result<_>>()?;
         self.push(tool, file, runs, median(usages))
@@ -271,8 +284,11 @@ impl Table {
                 times(row.per_gb(), search),
             );
         }
-        if let (Some(ours), Some(theirs)) = (self.of(tools::TRIAGE), self.of(&Tool::pflogsumm().name)) {
-            println!("pflogsumm costs {:.1} times as much as triage.", theirs.per_gb() / ours.per_gb());
+        let theirs = self.of(&Tool::pflogsumm().name);
+        for ours in [tools::TRIAGE, tools::REPORT] {
+            if let (Some(ours), Some(theirs)) = (self.of(ours), theirs) {
+                println!("pflogsumm costs {:.1} times as much as {}.", theirs.per_gb() / ours.per_gb(), ours.tool);
+            }
         }
         for note in &self.notes {
             println!("note: {note}");

@@ -25,12 +25,13 @@ impl Options {
 }
 
 /// The targets, and what their seeds are made of.
-const TARGETS: [(&str, Seed); 5] = [
+const TARGETS: [(&str, Seed); 6] = [
     ("record", Seed::Line),
     ("event", Seed::Message),
     ("redact", Seed::Text),
     ("unwrap", Seed::Line),
     ("tracer", Seed::Log),
+    ("query", Seed::Query),
 ];
 
 /// Seeds per target at most: enough to hold each form of line once, few enough to be read in a moment.
@@ -48,6 +49,8 @@ enum Seed {
     Text,
     /// The beginning of a log.
     Log,
+    /// A query of the manual.
+    Query,
 }
 
 /// Builds, seeds and runs every target, then tells which of them crashed.
@@ -55,9 +58,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
     have_cargo_fuzz(root)?;
     let logs = recordings(&root.join("corpus"))?;
+    let queries = queries(&root.join("docs/reference/query.md"))?;
     for (target, seed) in TARGETS {
         let folder = root.join("fuzz/corpus").join(target);
-        write_seeds(&folder, &seeds(&logs, seed))
+        write_seeds(&folder, &seeds(&logs, &queries, seed))
             .with_context(|| format!("cannot write seeds to {}", folder.display()))?;
     }
     build(root)?;
@@ -89,7 +93,7 @@ fn have_cargo_fuzz(root: &Path) -> anyhow::Result<()> {
         cargo(root).args(["install", "cargo-fuzz", "--locked"]).status().is_ok_and(|status| status.success());
     if !installed {
         bail!(
-            "cannot install cargo-fuzz: run `cargo install cargo-fuzz --locked` where there is a network; until then `cargo test -p maillog -p trace` checks the same properties, with less patience"
+            "cannot install cargo-fuzz: run `cargo install cargo-fuzz --locked` where there is a network; until then `cargo test -p maillog -p trace -p query` checks the same properties, with less patience"
         );
     }
     Ok(())
@@ -122,6 +126,13 @@ fn runs_clean(root: &Path, target: &str, seconds: u32) -> anyhow::Result<bool> {
     Ok(output.status.success())
 }
 
+/// The queries of the manual, as they stand in its blocks of `query`.
+fn queries(page: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    let page = std::fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
+    let blocks = page.split("```query\n").skip(1).filter_map(|rest| rest.split("```").next());
+    Ok(blocks.flat_map(str::lines).filter_map(|line| Some(line.split("  #").next()?.trim().into())).collect())
+}
+
 /// Every recording's log.
 fn recordings(corpus: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     let folders = std::fs::read_dir(corpus).with_context(|| format!("cannot read {}", corpus.display()))?;
@@ -132,7 +143,7 @@ fn recordings(corpus: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
 }
 
 /// Seeds of one kind: of lines that differ in digits only, the first.
-fn seeds(logs: &[Vec<u8>], seed: Seed) -> Vec<Vec<u8>> {
+fn seeds(logs: &[Vec<u8>], queries: &[Vec<u8>], seed: Seed) -> Vec<Vec<u8>> {
     let mut forms = BTreeSet::new();
     let lines = logs.iter().flat_map(|log| log.split(|b| *b == b'\n'));
     let all: Vec<Vec<u8>> = match seed {
@@ -140,6 +151,7 @@ fn seeds(logs: &[Vec<u8>], seed: Seed) -> Vec<Vec<u8>> {
         Seed::Line => lines.map(<[u8]>::to_vec).collect(),
         Seed::Message => lines.filter_map(message).map(|(tag, text)| [tag, b": ", text].concat()).collect(),
         Seed::Text => lines.filter_map(message).map(|(_, text)| text.to_vec()).collect(),
+        Seed::Query => queries.to_vec(),
     };
     all.into_iter().filter(|seed| !seed.is_empty() && forms.insert(form(seed))).take(SEEDS_MAX).collect()
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod fuzz;
 mod peers;
+mod pflogsumm;
 mod picture;
 mod program;
 mod test;
@@ -29,6 +30,8 @@ enum Task {
     Bench(bench::Options),
     /// Compare with log lines from other projects.
     Peers(peers::Options),
+    /// Compare each number of pflogsumm's with ours on the same log.
+    Pflogsumm(pflogsumm::Options),
     /// Draw the README's picture.
     Picture,
     /// Feed the parsers noise and mutated log lines.
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Peers(options) => peers::run(&options),
+        Task::Pflogsumm(options) => pflogsumm::run(&options),
         Task::Picture => picture::run(),
         Task::Fuzz(options) => fuzz::run(&options),
     }

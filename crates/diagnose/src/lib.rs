@@ -7,7 +7,11 @@ mod cause;
 mod causes;
 mod class;
 mod diagnosis;
+mod dsn;
 mod finding;
+mod flow;
+mod reason;
+mod reasons;
 mod tally;
 mod verdict;
 mod wordings;
@@ -16,7 +20,13 @@ pub use cause::{Cause, Check, Pattern, Place, Signature, With};
 pub use causes::{all, by_id, of_words};
 pub use class::Class;
 pub use diagnosis::{Diagnoser, Diagnosis, line, refusal};
+pub use dsn::{Decoded, Registered, StatusCode, registered};
 pub use finding::{Finding, Kind, findings};
+pub use flow::{
+    Attempts, Count, Delays, Destination, Few, Flow, FlowOptions, Messages, ReasonRow, Recipients, RejectRow, SLOT,
+    Sender, Series, Stage, Table, TlsShare, Totals, Trouble, Weigh, shape,
+};
+pub use reason::{Reason, Side, reasons};
 pub use tally::{
     AccountTally, ClientTally, Counts, Incident, Proof, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline,
 };

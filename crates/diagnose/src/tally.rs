@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use foldhash::HashMapExt as _;
-use trace::{Attempt, AttemptKind, Fate, Login, Map, Message, Refusal, Sink, Where};
+use trace::{Attempt, AttemptKind, Fate, Login, Map, Refusal, Sink, Story, Where};
 
 use crate::class::Class;
 use crate::diagnosis::{Diagnoser, Diagnosis};
@@ -21,6 +21,9 @@ const ACCOUNTS: usize = 100_000;
 const PER_ROW: usize = 20_000;
 /// Messages listed per recovered login at most; all are counted.
 const MESSAGES_LISTED: usize = 1_000;
+/// Messages of these whose recipients are listed, and recipients of each, at most.
+const WITH_RECIPIENTS: usize = 5;
+const RECIPIENTS_LISTED: usize = 5;
 /// Evidence lines kept per client, and in all.
 const PROOFS_PER_ROW: usize = 3;
 const PROOFS: usize = 5_000;
@@ -352,6 +355,8 @@ pub struct SentMessage {
     pub bounced: usize,
     /// Returned after the last try.
     pub expired: usize,
+    /// The first recipients with their fates.
+    pub to: Box<[(Box<[u8]>, Fate)]>,
 }
 
 /// Which of the guide's three cases a relay refusal is.
@@ -554,6 +559,38 @@ impl Tally {
         name.make_ascii_uppercase();
         let known = self.mechanisms.len() < MECHANISMS || self.mechanisms.contains_key(&*name);
         add_to(&mut self.mechanisms, if known { name } else { OTHER_MECHANISMS }, count);
+    }
+
+    /// Counts a refusal whose cause is known.
+    pub fn refused(&mut self, refusal: &Refusal, diagnosis: &Diagnosis) {
+        let Some(class) = diagnosis.class else { return };
+        let count = u64::from(refusal.count);
+        self.count_line(class, count);
+        if let Some(cause) = diagnosis.cause {
+            *self.causes.entry(cause.id).or_default() += count;
+        }
+        let ip = refusal.at.client_ip;
+        if let Some(client) = ip.and_then(|ip| self.clients.get_mut(&ip)) {
+            match class {
+                Class::RelayDenied => client.relay_denied += count,
+                Class::NotLoggedIn => client.not_logged_in += count,
+                _ => {}
+            }
+        }
+        let proof =
+            if matches!(class, Class::RelayDenied | Class::NotLoggedIn) { self.proof(refusal.at.line) } else { None };
+        match class {
+            Class::RelayDenied => {
+                let why = match refusal {
+                    r if r.logged_in => RelayWhy::LoggedInButRefused,
+                    r if r.failed_logins > 0 => RelayWhy::LoginFailedBefore,
+                    _ => RelayWhy::NoLoginTried,
+                };
+                add_refused(&mut self.relay_denied, (ip, why), refusal, proof);
+            }
+            Class::NotLoggedIn => add_refused(&mut self.not_logged_in, ip, refusal, proof),
+            _ => {}
+        }
     }
 
     fn client_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
@@ -767,34 +804,7 @@ impl Sink for Tally {
 
     fn refusal(&mut self, refusal: &Refusal) {
         let diagnosis = crate::diagnosis::refusal(refusal);
-        let Some(class) = diagnosis.class else { return };
-        let count = u64::from(refusal.count);
-        self.count_line(class, count);
-        if let Some(cause) = diagnosis.cause {
-            *self.causes.entry(cause.id).or_default() += count;
-        }
-        let ip = refusal.at.client_ip;
-        if let Some(client) = ip.and_then(|ip| self.clients.get_mut(&ip)) {
-            match class {
-                Class::RelayDenied => client.relay_denied += count,
-                Class::NotLoggedIn => client.not_logged_in += count,
-                _ => {}
-            }
-        }
-        let proof =
-            if matches!(class, Class::RelayDenied | Class::NotLoggedIn) { self.proof(refusal.at.line) } else { None };
-        match class {
-            Class::RelayDenied => {
-                let why = match refusal {
-                    r if r.logged_in => RelayWhy::LoggedInButRefused,
-                    r if r.failed_logins > 0 => RelayWhy::LoginFailedBefore,
-                    _ => RelayWhy::NoLoginTried,
-                };
-                add_refused(&mut self.relay_denied, (ip, why), refusal, proof);
-            }
-            Class::NotLoggedIn => add_refused(&mut self.not_logged_in, ip, refusal, proof),
-            _ => {}
-        }
+        self.refused(refusal, &diagnosis);
     }
 
     fn message_accepted(&mut self, at: &Where, username: &[u8], _queue_id: Option<&[u8]>) {
@@ -806,21 +816,31 @@ impl Sink for Tally {
         }
     }
 
-    fn message(&mut self, message: &Message) {
-        let sent = SentMessage {
-            time: message.at.time,
-            queue_id: message.queue_id.clone(),
-            recipients: message.recipients(),
-            sent: message.count(Fate::Sent) + message.count(Fate::Filtered),
-            deferred: message.count(Fate::Deferred),
-            bounced: message.count(Fate::Bounced),
-            expired: message.count(Fate::Expired),
-        };
-        if let Some(row) = self.recovered_row(&message.at, message.username.as_deref()) {
-            row.messages_total += 1;
-            if row.messages.len() < MESSAGES_LISTED {
-                row.messages.push(sent);
-            }
+    fn story(&mut self, story: &Story) {
+        let Some(at) = story.at() else { return };
+        let Some(row) = self.recovered_row(at, story.username()) else { return };
+        row.messages_total += 1;
+        if row.messages.len() < MESSAGES_LISTED {
+            let listed = if row.messages.len() < WITH_RECIPIENTS { RECIPIENTS_LISTED } else { 0 };
+            row.messages.push(SentMessage::of(story, at.time, listed));
+        }
+    }
+}
+
+impl SentMessage {
+    /// A mail's fates; of its recipients at most so many are listed.
+    fn of(story: &Story, time: i64, listed: usize) -> Self {
+        let fates = story.fates();
+        let count = |wanted: &[Fate]| fates.iter().filter(|(_, fate)| wanted.contains(fate)).count();
+        Self {
+            time,
+            queue_id: story.queue_id().into(),
+            recipients: fates.len(),
+            sent: count(&[Fate::Sent, Fate::HandedOn]),
+            deferred: count(&[Fate::Deferred]),
+            bounced: count(&[Fate::Bounced]),
+            expired: count(&[Fate::Expired]),
+            to: fates.iter().take(listed).map(|(to, fate)| (Box::from(*to), *fate)).collect(),
         }
     }
 }

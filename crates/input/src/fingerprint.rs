@@ -3,11 +3,9 @@
 //! Input: the start of a source's unpacked text, without NULs in front of it. Output: a short value that the same source gives again after it was renamed, copied or
 //! packed. A source that is still short is known by what there is of it; its fingerprint grows with it up to [`FINGERPRINT_BYTES`].
 
-use sha2::{Digest, Sha256};
-
 use crate::look::FINGERPRINT_BYTES;
 
-/// How a source starts: how many bytes of it, and their SHA-256.
+/// How a source starts: how many bytes of it, and their BLAKE3 hash, cut to 128 bits.
 ///
 /// Strangers choose what is logged, so the hash is one that nobody can aim at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,7 +21,7 @@ impl Fingerprint {
     pub fn of(start: &[u8]) -> Self {
         let start = start.get(..start.len().min(FINGERPRINT_BYTES)).unwrap_or_default();
         let mut hash = [0; 16];
-        crate::open::copy_prefix(&Sha256::digest(start), &mut hash);
+        crate::open::copy_prefix(&blake3::hash(start).as_bytes(), &mut hash);
         Self { length: u16::try_from(start.len()).unwrap_or(u16::MAX), hash }
     }
 

@@ -25,6 +25,12 @@ impl<'a> Client<'a> {
         whole_client(text.strip_prefix(b"connect from ")?)
     }
 
+    /// A client of whom the line tells the address and no name. `None` if it is no address.
+    #[must_use]
+    pub fn bare(text: &'a [u8]) -> Option<Self> {
+        address(text).map(|_| Self { name: b"", address: text, port: None })
+    }
+
     /// The name, unless it is `unknown`.
     #[must_use]
     pub fn host(&self) -> Option<&'a [u8]> {

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use crate::client::address;
+use crate::dovecot_delivery::delivery;
 use crate::event::Event;
 use crate::scan::{contains, number, rsplit_once, split_byte, split_once};
 
@@ -72,8 +73,8 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
         b"master" | b"anvil" | b"config" | b"log" | b"ssl-params" | b"stats" | b"indexer" | b"doveadm"
         | b"old-stats" => Some(Event::DovecotService(rest.strip_prefix(b":").unwrap_or(rest).trim_ascii_start())),
         b"imap" | b"pop3" | b"lmtp" | b"lda" | b"submission" | b"managesieve" | b"indexer-worker" | b"quota-status"
-        | b"dict" | b"replicator" | b"imap-hibernate" | b"imap-urlauth" | b"script" => {
-            Some(Event::Other("dovecot_mail"))
+        | b"dict" | b"replicator" | b"imap-hibernate" | b"imap-urlauth" | b"script" | b"deliver" => {
+            Some(delivery(text).map_or(Event::Other("dovecot_mail"), Event::DovecotDelivery))
         }
         b"Dovecot" | b"Killed with signal" => Some(Event::DovecotService(text)),
         _ => text.starts_with(b"Dovecot v").then_some(Event::DovecotService(text)),

@@ -1,12 +1,19 @@
 //! What a line says: the one list of events, whatever program wrote them.
 
+use crate::anvil::Peak;
 use crate::client::Client;
+use crate::content::ContentCheck;
 use crate::delivery::Delivery;
 use crate::dovecot::{DovecotAuth, DovecotLogin};
+use crate::dovecot_delivery::DovecotDelivery;
+use crate::neighbour::Examination;
 use crate::policy::Policy;
+use crate::queue::{Pickup, QueueAction};
 use crate::queue_id::QueueId;
+use crate::remote::Remote;
 use crate::sasl::{BackendTrouble, SaslFailure};
 use crate::saslauthd::{PamFailure, SaslauthdFailure};
+use crate::screening::{DnsListing, Screening};
 use crate::smtpd::{Acceptance, Limit, RawCounters, TlsEstablished};
 
 /// A message understood. Everything borrows from the line.
@@ -53,8 +60,12 @@ pub enum Event<'a> {
     NonSmtp(Client<'a>, &'a [u8]),
     /// A reject, hold, warn … decision.
     Policy(Option<QueueId<'a>>, Policy<'a>),
-    /// A header or body check; with its action.
-    ContentCheck(Option<QueueId<'a>>, &'a [u8]),
+    /// A header or body check.
+    ContentCheck(ContentCheck<'a>),
+    /// A client's name and address do not fit each other; the address.
+    HostnameMismatch(Client<'a>),
+    /// An address that is none, and the command it stood in.
+    BadAddress(Client<'a>, &'a [u8]),
     /// `client=`: a message was accepted from a client.
     Accepted(Acceptance<'a>),
     /// `cleanup` read the Message-ID.
@@ -63,12 +74,20 @@ pub enum Event<'a> {
     Active(QueueId<'a>, &'a [u8], u64, u32),
     /// A queue file is gone.
     Removed(QueueId<'a>),
-    /// `qmgr` returned an expired message to its sender.
-    Expired(QueueId<'a>, &'a [u8]),
+    /// `qmgr` returned a message to its sender: sender, and `expired` or `force-expired` (by `postsuper -f`, Postfix 3.6 on).
+    Expired(QueueId<'a>, &'a [u8], &'a [u8]),
+    /// What was done to a queue file, or not done, outside deliveries.
+    Queue(QueueId<'a>, QueueAction),
+    /// A warning about a message; with its words.
+    QueueWarning(QueueId<'a>, &'a [u8]),
+    /// Anything else about a message; with its words.
+    QueueNote(QueueId<'a>, &'a [u8]),
     /// One delivery attempt for one recipient.
     Delivery(Delivery<'a>),
-    /// A local user handed in a message: its sender.
-    Pickup(QueueId<'a>, &'a [u8]),
+    /// The server we deliver to, or the way to it, outside a delivery line.
+    Remote(Remote<'a>),
+    /// A local user handed in a message.
+    Pickup(Pickup<'a>),
     /// A bounce, delay or success notice was made: what about, and the notice's own queue id.
     Notification(QueueId<'a>, &'a [u8], QueueId<'a>),
     /// Postfix as SASL client failed to log in at another server; never one of our users.
@@ -79,12 +98,22 @@ pub enum Event<'a> {
     Started(&'a [u8]),
     /// `master` says a service is throttled or at its process limit.
     ServiceTrouble(&'a [u8]),
-    /// `postscreen` about an address: what it says (`PASS NEW`, `PREGREET`, …).
-    Postscreen(Client<'a>, &'a [u8]),
+    /// `postscreen` about an address.
+    Postscreen(Screening<'a>),
+    /// `dnsblog` found an address in a DNS list.
+    DnsListed(DnsListing<'a>),
+    /// `tlsproxy` about a connection: `CONNECT`, `DISCONNECT`, what failed.
+    TlsProxy(Client<'a>, &'a [u8]),
+    /// `anvil`: the most that a client asked of a service.
+    Peak(Peak<'a>),
     /// Dovecot's verdict on a login.
     DovecotAuth(DovecotAuth<'a>),
     /// Dovecot's own IMAP, POP3, ManageSieve or submission login ended, well or badly.
     DovecotLogin(DovecotLogin<'a>),
+    /// Dovecot delivered a message, or did something else with it.
+    DovecotDelivery(DovecotDelivery<'a>),
+    /// What a program beside Postfix found about a message or a client.
+    Examined(Examination<'a>),
     /// Dovecot trouble that names no user: limits, crashes, starts; with its words, severity included.
     DovecotService(&'a [u8]),
     /// saslauthd refused a login.
@@ -110,6 +139,8 @@ pub enum Gone {
     Timeout,
     /// It made too many errors.
     TooManyErrors,
+    /// It ended a line with a bare line feed (Postfix 3.9 on), and was disconnected.
+    BareLineFeed,
 }
 
 impl Event<'_> {
@@ -124,6 +155,7 @@ impl Event<'_> {
             Self::Gone { how: Gone::Lost, .. } => "lost_connection",
             Self::Gone { how: Gone::Timeout, .. } => "timeout",
             Self::Gone { how: Gone::TooManyErrors, .. } => "too_many_errors",
+            Self::Gone { how: Gone::BareLineFeed, .. } => "bare_line_feed",
             Self::Limited(_) => "limited",
             Self::Backend(BackendTrouble::Cyrus(_)) => "sasl_detail",
             Self::Backend(_) => "sasl_backend",
@@ -139,22 +171,33 @@ impl Event<'_> {
                 "reject"
             }
             Self::Policy(..) => "policy",
-            Self::ContentCheck(..) => "content_check",
+            Self::ContentCheck(_) => "content_check",
+            Self::HostnameMismatch(_) => "hostname_mismatch",
+            Self::BadAddress(..) => "bad_address",
             Self::Accepted(_) => "client",
             Self::MessageId(..) => "message_id",
             Self::Active(..) => "queued",
             Self::Removed(_) => "removed",
             Self::Expired(..) => "expired",
             Self::Delivery(_) => "delivery",
-            Self::Pickup(..) => "pickup",
+            Self::Queue(_, action) => action.name(),
+            Self::QueueWarning(..) => "queue_warning",
+            Self::QueueNote(..) => "queue_note",
+            Self::Remote(found) => found.kind.name(),
+            Self::Pickup(_) => "pickup",
             Self::Notification(..) => "notification",
             Self::RelayhostSaslFailed(..) => "relayhost_sasl_failed",
             Self::ProcessExit(..) => "process_exit",
             Self::Started(_) => "started",
             Self::ServiceTrouble(_) => "service_trouble",
-            Self::Postscreen(..) => "postscreen",
+            Self::Postscreen(_) => "postscreen",
+            Self::DnsListed(_) => "dns_listed",
+            Self::TlsProxy(..) => "tls_proxy",
+            Self::Peak(_) => "anvil_peak",
             Self::DovecotAuth(_) => "dovecot_auth",
             Self::DovecotLogin(_) => "dovecot_login",
+            Self::DovecotDelivery(_) => "dovecot_delivery",
+            Self::Examined(found) => found.by.name(),
             Self::DovecotService(_) => "dovecot_service",
             Self::Saslauthd(_) => "saslauthd",
             Self::Pam(_) => "pam",

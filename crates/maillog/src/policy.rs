@@ -39,7 +39,8 @@ pub struct Policy<'a> {
     pub sasl_sender: Option<&'a [u8]>,
 }
 
-const ACTIONS: [&[u8]; 13] = [
+/// What may be decided; milters put `milter-` before it.
+pub(crate) const ACTIONS: [&[u8]; 13] = [
     b"reject",
     b"reject_warning",
     b"warn",
@@ -121,12 +122,18 @@ fn addresses<'a>(policy: Policy<'a>, text: &'a [u8]) -> (Policy<'a>, &'a [u8]) {
     (Policy { from, to, ..policy }, text)
 }
 
+/// Sender and recipient of `; from=<S> to=<R>`, or of what stands behind the `;`.
+pub(crate) fn addresses_of(text: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    let (policy, _) = addresses(Policy::default(), text);
+    (policy.from, policy.to)
+}
+
 /// The rightmost ` KEY=<…>` behind which nothing is left and before which another field or the reply's `;` ends.
 fn cut_address<'a>(text: &'a [u8], key: &[u8]) -> (Option<&'a [u8]>, &'a [u8]) {
     let Some(inside) = text.strip_suffix(b">") else { return (None, text) };
     let mut search = inside;
     while let Some((head, _)) = rsplit_once(search, key) {
-        if matches!(head.last(), Some(b';' | b'>' | b',')) {
+        if matches!(head.last(), None | Some(b';' | b'>' | b',')) {
             let value = inside.get(head.len() + key.len()..);
             return (value, head);
         }
@@ -154,25 +161,6 @@ pub(crate) fn is_enhanced_code(text: &[u8]) -> bool {
     let numbers =
         parts.by_ref().take(2).filter(|p| (1..=3).contains(&p.len()) && p.iter().all(u8::is_ascii_digit)).count();
     class && numbers == 2 && parts.next().is_none()
-}
-
-/// A header or body check of `cleanup`: `ACTION: header CONTENT from <client>; from=<S> to=<R> proto=P helo=<H>: TEXT`.
-///
-/// CONTENT is the sender's text and may quote anything; nothing is taken from inside it.
-pub(crate) fn content_check(text: &[u8]) -> Option<&[u8]> {
-    let (action, rest) = split_once(text, b": ")?;
-    let action = action.strip_prefix(b"milter-").unwrap_or(action);
-    let action = action.strip_prefix(b"header-").or_else(|| action.strip_prefix(b"body-")).unwrap_or(action);
-    let known = ACTIONS.contains(&action)
-        || matches!(
-            action,
-            b"warning" | b"replace" | b"strip" | b"ignore" | b"REJECT" | b"HOLD" | b"DISCARD" | b"WARN" | b"INFO"
-        );
-    let part = rest.starts_with(b"header ")
-        || rest.starts_with(b"body ")
-        || rest.starts_with(b"mime-error ")
-        || rest.starts_with(b"content ");
-    (known && part).then_some(action)
 }
 
 #[cfg(test)]

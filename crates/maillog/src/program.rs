@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::envelope::{Record, last_message_repeated, lines_lost};
 use crate::event::Event;
 use crate::tag::Tag;
-use crate::{delivery, dovecot, queue, saslauthd, service, smtpd};
+use crate::{delivery, dovecot, neighbour, queue, saslauthd, screening, service, smtpd};
 
 /// The programs whose wording is known, by the last element of the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +35,8 @@ pub enum Program {
     Dovecot,
     /// `saslauthd`.
     Saslauthd,
+    /// A content filter, a signature checker, or an SPF or greylisting policy.
+    Neighbour,
     /// rsyslog of the kind `<22>1 …` cut the tag after `postfix`: the message must tell.
     PostfixCut,
     /// Anything else.
@@ -45,7 +47,7 @@ impl Program {
     /// Whether Postfix, Dovecot or saslauthd wrote the line: one we are expected to understand.
     #[must_use]
     pub fn is_ours(self) -> bool {
-        self != Self::Other
+        !matches!(self, Self::Other | Self::Neighbour)
     }
 }
 
@@ -53,12 +55,11 @@ impl Program {
 #[must_use]
 #[inline]
 pub fn program(tag: Tag<'_>) -> Program {
-    // Half of all lines.
-    if tag.0.ends_with(b"/smtpd") {
-        return Program::Smtpd;
+    if let Some(program) = commonest(tag) {
+        return program;
     }
     match tag.daemon() {
-        b"smtpd" => Program::Smtpd,
+        b"smtpd" | b"qmqpd" => Program::Smtpd,
         b"qmgr" | b"oqmgr" | b"nqmgr" => Program::Qmgr,
         b"cleanup" => Program::Cleanup,
         b"smtp" | b"lmtp" | b"local" | b"virtual" | b"pipe" | b"error" | b"discard" | b"relay" | b"retry" => {
@@ -72,12 +73,50 @@ pub fn program(tag: Tag<'_>) -> Program {
         b"postsuper" => Program::Postsuper,
         b"anvil" | b"scache" | b"verify" | b"trivial-rewrite" | b"proxymap" | b"proxywrite" | b"flush" | b"showq"
         | b"tlsmgr" | b"postlogd" | b"postfix-script" | b"sendmail" | b"postdrop" | b"postqueue" | b"spawn"
-        | b"postalias" | b"postmap" | b"postmulti" | b"qmqpd" | b"nbdb_reindexd" => Program::Helper,
+        | b"postalias" | b"postmap" | b"postmulti" | b"nbdb_reindexd" | b"postlog" | b"postlock" | b"postcat"
+        | b"postconf" | b"postkick" | b"posttls-finger" | b"tlsrpt" => Program::Helper,
         b"dovecot" => Program::Dovecot,
         b"saslauthd" | b"plesk_saslauthd" => Program::Saslauthd,
         b"postfix" => Program::PostfixCut,
         name if name.starts_with(b"dovecot:") => Program::Dovecot,
+        name if neighbour::is_neighbour(name) => Program::Neighbour,
         _ => Program::Other,
+    }
+}
+
+/// The programs that write nearly all lines, by the last eight bytes of the tag at once: every line is asked, some of them twice.
+#[inline]
+fn commonest(tag: Tag<'_>) -> Option<Program> {
+    const ENDS: [(End, Program); 8] = [
+        (End::new(b"/smtpd"), Program::Smtpd),
+        (End::new(b"/qmgr"), Program::Qmgr),
+        (End::new(b"/cleanup"), Program::Cleanup),
+        (End::new(b"/smtp"), Program::DeliveryAgent),
+        (End::new(b"/lmtp"), Program::DeliveryAgent),
+        (End::new(b"/local"), Program::DeliveryAgent),
+        (End::new(b"/virtual"), Program::DeliveryAgent),
+        (End::new(b"/pipe"), Program::DeliveryAgent),
+    ];
+    let last = u64::from_be_bytes(*tag.0.last_chunk()?);
+    ENDS.iter().find(|(end, _)| last & end.mask == end.bytes).map(|(_, program)| *program)
+}
+
+/// The end of a tag as a number: its bytes, and which of eight they are.
+struct End {
+    bytes: u64,
+    mask: u64,
+}
+
+impl End {
+    #[expect(clippy::indexing_slicing, reason = "evaluated when compiled: a wrong index does not compile")]
+    const fn new(text: &[u8]) -> Self {
+        let (mut bytes, mut mask, mut at) = (0, 0, 0);
+        while at < text.len() {
+            bytes = bytes << 8 | text[at] as u64;
+            mask = mask << 8 | 0xff;
+            at += 1;
+        }
+        Self { bytes, mask }
     }
 }
 
@@ -92,13 +131,16 @@ pub fn event<'a>(record: &Record<'a>) -> Option<Event<'a>> {
         Program::DeliveryAgent => delivery::event(text),
         Program::Pickup => queue::pickup(text),
         Program::Bounce => queue::bounce(text),
-        Program::Postscreen => service::postscreen(text),
-        Program::Screener => service::screener(text),
+        Program::Postscreen => screening::postscreen(text),
+        Program::Screener => screening::screener(text),
         Program::Master => service::master(text),
         Program::Postsuper => queue::postsuper(text),
         Program::Helper => service::helper(text),
         Program::Dovecot => dovecot::event(text),
         Program::Saslauthd => saslauthd::event(text),
+        Program::Neighbour => {
+            Some(neighbour::examination(record.tag.daemon(), text).map_or_else(|| foreign(text), Event::Examined))
+        }
         Program::PostfixCut => by_content(text),
         Program::Other => Some(foreign(text)),
     }
@@ -142,9 +184,9 @@ pub fn glance<'a>(record: &Record<'a>) -> Option<Glance<'a>> {
         Program::Qmgr if text.ends_with(b": removed") => queue::is_removed(text).then_some(Glance::Removed),
         Program::Qmgr => other(text.ends_with(b" (queue active)") && queue::is_active(text)),
         Program::Cleanup => other(queue::is_message_id(text)),
-        Program::Screener => other(service::screener(text).is_some()),
+        Program::Screener => other(screening::screener(text).is_some()),
         Program::Helper => other(service::helper(text).is_some()),
-        Program::Other => other(is_foreign(text)),
+        Program::Other | Program::Neighbour => other(is_foreign(text)),
         _ => None,
     }
 }
@@ -182,10 +224,31 @@ pub fn may_matter(record: &Record<'_>) -> bool {
 
 /// The line of a Postfix program whose name was cut off: the first grammar that knows the wording.
 fn by_content(text: &[u8]) -> Option<Event<'_>> {
-    let specific = |event: &Event<'_>| !matches!(event, Event::Other(_));
-    let grammars =
-        [smtpd::event, queue::qmgr, queue::cleanup, delivery::event, queue::pickup, queue::bounce, service::master];
-    grammars.iter().find_map(|parse| parse(text).filter(specific)).or_else(|| service::helper(text))
+    type Grammar = for<'t> fn(&'t [u8]) -> Option<Event<'t>>;
+    let vague = |event: &Event<'_>| {
+        matches!(event, Event::Other(_) | Event::QueueNote(..) | Event::QueueWarning(..) | Event::Fatal(_))
+    };
+    let grammars: [Grammar; 10] = [
+        smtpd::event,
+        queue::qmgr,
+        queue::cleanup,
+        delivery::event,
+        queue::pickup,
+        queue::bounce,
+        queue::postsuper,
+        service::master,
+        screening::postscreen,
+        screening::screener,
+    ];
+    let mut second_best = None;
+    for parse in grammars {
+        match parse(text) {
+            Some(Event::ContentCheck(found)) => return Some(Event::ContentCheck(found.of_any_program())),
+            Some(event) if !vague(&event) => return Some(event),
+            found => second_best = second_best.or(found),
+        }
+    }
+    second_best.or_else(|| service::helper(text))
 }
 
 /// Whether another program's line is none of those that matter.
@@ -269,6 +332,17 @@ mod tests {
     }
 
     #[test]
+    fn commonest_programs_are_what_their_names_say() {
+        for name in ["smtpd", "qmgr", "cleanup", "smtp", "lmtp", "local", "virtual", "pipe"] {
+            for prefix in ["postfix/", "/", "postfix-out/submission/", "x/y"] {
+                let tag = format!("{prefix}{name}");
+                let whole = tag.strip_prefix("x/y").map_or(program(Tag(name.as_bytes())), |_| Program::Other);
+                assert_eq!(program(Tag(tag.as_bytes())), whole, "{tag}");
+            }
+        }
+    }
+
+    #[test]
     fn by_tag_and_by_content() {
         let name = |line: &str| event(&record(line.as_bytes()).unwrap()).map_or("unknown", |e| e.name());
         assert_eq!(name("Jun 17 10:25:14 mail postfix/smtpd[1]: connect from h[192.0.2.1]"), "connect");
@@ -286,5 +360,34 @@ mod tests {
             name("Jun 17 10:25:14 mail rsyslogd: imuxsock lost 42 messages from pid 7 due to rate-limiting"),
             "lines_lost"
         );
+        for (line, expected) in [
+            (
+                "Jun 17 10:25:14 mail postfix/dnsblog[1]: addr 192.0.2.1 listed by domain x.example as 127.0.0.2",
+                "dns_listed",
+            ),
+            (
+                "Jun 17 10:25:14 mail postfix/anvil[1]: statistics: max auth rate 9/60s for (smtp:192.0.2.1) at Jun 17",
+                "anvil_peak",
+            ),
+            ("Jun 17 10:25:14 mail postfix/qmqpd[1]: 0F5383D12: client=h[192.0.2.1]", "client"),
+            ("Jun 17 10:25:14 mail postfix/verify[1]: what is this", "unknown"),
+            (
+                "Jun 17 10:25:14 mail postgrey[1]: action=pass, reason=x, client_name=h, client_address=192.0.2.1, sender=a, recipient=b",
+                "greylist_verdict",
+            ),
+            ("Jun 17 10:25:14 mail postgrey[1]: cleaning up", "other_program"),
+            ("Jun 17 10:25:14 mail opendkim[1]: 0F5383D12: no signature data", "signature_verdict"),
+            ("Jun 17 10:25:14 mail dovecot: lda(a): msgid=<m>: saved mail to INBOX", "dovecot_delivery"),
+            ("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  PASS OLD [192.0.2.1]:25", "postscreen"),
+            ("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  0F5383D12: released from hold", "released"),
+            (
+                "<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  0F5383D12: host h[192.0.2.1] said: 550 no",
+                "remote_reply",
+            ),
+            ("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  fatal: no SASL authentication mechanisms", "fatal"),
+            ("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  what is this", "unknown"),
+        ] {
+            assert_eq!(name(line), expected, "{line}");
+        }
     }
 }

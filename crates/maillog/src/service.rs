@@ -1,14 +1,46 @@
-//! The rest of Postfix as far as it speaks of clients, limits and services: `master`, `postscreen`, `anvil` and helpers.
+//! The rest of Postfix: `master`, `postfix-script`, `anvil`, the helpers, and what any program of Postfix may say.
 //!
-//! Source of the wording: Postfix `src/master/`, `src/postscreen/`, `src/anvil/anvil.c`, `conf/postfix-script`.
+//! Input: the message behind the process tag. Output: an [`Event`], or `None`.
+//! Source of the wording: Postfix `src/master/`, `conf/postfix-script`, `src/global/mail_params.c`, `mail_conf.c`,
+//! `src/util/dict.c`, `src/scache/scache.c`, `src/verify/verify.c`, `src/sendmail/sendmail.c`, `src/postdrop/postdrop.c`.
 
-use crate::client::client;
+use crate::anvil::{is_statistics, peak};
 use crate::event::Event;
 use crate::level::{Level, level};
-use crate::policy::policy;
 use crate::queue_id::prefix;
 use crate::scan::{contains, split_once, word};
 use crate::smtpd::process_exit;
+
+/// What any program of Postfix may say: a table changed, defaults of an older release, its death.
+pub(crate) fn common(text: &[u8]) -> Option<Event<'_>> {
+    let (severity, rest) = level(text);
+    match severity {
+        Level::Fatal | Level::Panic => return Some(Event::Fatal(rest)),
+        Level::Warning | Level::Error => return queue_warning(rest),
+        Level::Info => {}
+    }
+    let starts = [
+        "name_mask: ",
+        "using backwards-compatible default setting ",
+        "To disable backwards compatibility use ",
+        "statistics: ",
+        "open database ",
+        "auto_clnt_",
+        "dict_",
+        "generic_checks: ",
+    ];
+    let known = starts.iter().any(|words| text.starts_with(words.as_bytes()))
+        || contains(text, b" has changed -- restarting")
+        || contains(text, b" has changed - finishing in the background")
+        || contains(text, b": using backwards-compatible default setting ");
+    known.then_some(Event::Other("note"))
+}
+
+/// `<queue id>: words`, behind `warning: `.
+pub(crate) fn queue_warning(text: &[u8]) -> Option<Event<'_>> {
+    let (before, words) = prefix(text)?;
+    Some(Event::QueueWarning(before.queue_id()?, words))
+}
 
 /// `master`.
 pub(crate) fn master(text: &[u8]) -> Option<Event<'_>> {
@@ -27,74 +59,49 @@ pub(crate) fn master(text: &[u8]) -> Option<Event<'_>> {
         return Some(Event::ServiceTrouble(rest));
     }
     let known = ["terminating on signal ", "daemon started", "reload", "stopping", "to avoid "];
-    (severity != Level::Info || known.iter().any(|words| rest.starts_with(words.as_bytes())))
-        .then_some(Event::Other("master"))
-}
-
-/// `postscreen`: clients are `[address]:port`.
-pub(crate) fn postscreen(text: &[u8]) -> Option<Event<'_>> {
-    if let Some((before, rest)) = prefix(text) {
-        return policy(rest).map(|found| Event::Policy(before.queue_id(), found));
+    if severity == Level::Warning || known.iter().any(|words| rest.starts_with(words.as_bytes())) {
+        return Some(Event::Other("master"));
     }
-    let (_, rest) = level(text);
-    if rest.starts_with(b"reject: ") {
-        return policy(rest).map(|found| Event::Policy(None, found));
-    }
-    let at = memchr::memchr(b'[', rest);
-    let Some((what, (who, _))) =
-        at.and_then(|at| rest.split_at_checked(at)).and_then(|(what, who)| Some((what, client(who)?)))
-    else {
-        return (level(text).0 != Level::Info
-            || rest.starts_with(b"entering STRESS mode")
-            || rest.starts_with(b"leaving STRESS mode")
-            || rest.starts_with(b"cache ")
-            || rest.starts_with(b"close database"))
-        .then_some(Event::Other("postscreen_note"));
-    };
-    let verbs = [
-        "CONNECT",
-        "PASS ",
-        "ALLOWLISTED",
-        "DENYLISTED",
-        "WHITELISTED",
-        "BLACKLISTED",
-        "ALLOWLIST VETO",
-        "WHITELIST VETO",
-        "PREGREET",
-        "DNSBLOG",
-        "DNSBL",
-        "HANGUP",
-        "DISCONNECT",
-        "COMMAND ",
-        "NON-SMTP ",
-        "BARE ",
-        "DATA ",
-        "BDAT ",
-    ];
-    verbs.iter().any(|verb| what.starts_with(verb.as_bytes())).then(|| Event::Postscreen(who, what.trim_ascii_end()))
+    common(text)
 }
 
-/// `tlsproxy`, `dnsblog`: they name clients, but decide nothing about logins.
-pub(crate) fn screener(text: &[u8]) -> Option<Event<'_>> {
-    let known = [
-        "CONNECT ",
-        "DISCONNECT ",
-        "addr ",
-        "warning: ",
-        "fatal: ",
-        "Anonymous TLS ",
-        "Untrusted TLS ",
-        "Trusted TLS ",
-        "Verified TLS ",
-        "SSL_accept error ",
-        "TLS handshake failed ",
-    ];
-    known.iter().any(|words| text.starts_with(words.as_bytes())).then_some(Event::Other("screener"))
-}
-
-/// Programs whose lines say nothing about a client's login: `anvil`, `scache`, `verify`, `trivial-rewrite`, ….
+/// `anvil`, `scache`, `verify`, `trivial-rewrite`, `proxymap`, `flush`, `showq`, the commands, ….
 pub(crate) fn helper(text: &[u8]) -> Option<Event<'_>> {
-    (!text.is_empty()).then_some(Event::Other("service_note"))
+    if let Some(found) = peak(text) {
+        return Some(Event::Peak(found));
+    }
+    if is_statistics(text) {
+        return Some(Event::Other("statistics"));
+    }
+    common(text).or_else(|| (level(text).0 != Level::Info || helper_note(text)).then_some(Event::Other("service_note")))
+}
+
+/// What the helpers say when all is well.
+fn helper_note(text: &[u8]) -> bool {
+    let starts = [
+        // verify, postscreen, tlsmgr
+        "cache ",
+        "close database ",
+        // postfix-script
+        "starting the Postfix mail system",
+        "stopping the Postfix mail system",
+        "refreshing the Postfix mail system",
+        "waiting for the Postfix mail system to terminate",
+        "stopping the remaining",
+        "the Postfix mail system is ",
+        // set-permissions, post-install, postmulti
+        "fixing ",
+        "To set up ",
+        // tlsmgr, tlsproxy
+        "initializing ",
+        "exiting to reopen external entropy source ",
+        "SSL_accept:",
+        // postalias, postmap, nbdb_reindexd, postlogd
+        "successfully executed ",
+        "reload ",
+        "rotating ",
+    ];
+    starts.iter().any(|words| text.starts_with(words.as_bytes()))
 }
 
 #[cfg(test)]
@@ -109,14 +116,30 @@ mod tests {
         check(master, "warning: process /usr/lib/postfix/sbin/smtpd pid 13615 exit status 1", "process_exit");
         check(master, "warning: /usr/lib/postfix/sbin/smtpd: bad command startup -- throttling", "service_trouble");
         check(master, "daemon started -- version 3.7.11, configuration /etc/postfix", "started");
-        check(postscreen, "PREGREET 14 after 0.04 from [1.2.3.4]:55868: EHLO ylmf-pc\\r\\n", "postscreen");
+        check(master, "terminating on signal 15", "master");
+        check(master, "fatal: bind 0.0.0.0 port 25: Address already in use", "fatal");
+        check(master, "what is this", "unknown");
+        check(helper, "statistics: max cache size 1 at Oct 26 18:13:50", "statistics");
+        check(helper, "statistics: max message rate 5/60s for (smtp:192.0.2.1) at Oct 26 18:13:50", "anvil_peak");
+        check(helper, "statistics: max simultaneous domains=1 addresses=1 connection=1", "statistics");
+        check(helper, "statistics: domain lookup hits=0 miss=3 success=0%", "statistics");
         check(
-            postscreen,
-            "NOQUEUE: reject: RCPT from [192.0.2.1]:4711: 450 4.3.2 Service currently unavailable; from=<a@x>, to=<b@y>, proto=ESMTP, helo=<h>",
-            "reject",
+            helper,
+            "cache btree:/var/lib/postfix/verify_cache full cleanup: retained=3 dropped=1 entries",
+            "service_note",
         );
-        check(postscreen, "COMMAND TIME LIMIT from [182.246.250.243]:51799 after AUTH", "postscreen");
-        check(postscreen, "what is this", "unknown");
+        check(helper, "starting the Postfix mail system", "service_note");
+        check(helper, "warning: symlink leaves directory: /etc/postfix/./makedefs.out", "service_note");
+        check(helper, "warning: 0F5383D12: queue file size limit exceeded", "queue_warning");
+        check(helper, "fatal: alice(1000): queue file write error", "fatal");
+        check(helper, "table hash:/etc/postfix/transport(0,lock|fold_fix) has changed -- restarting", "note");
+        check(helper, "what is this", "unknown");
+        check(master, "/etc/postfix/master.cf: line 17: using backwards-compatible default setting chroot=y", "note");
+        check(
+            common,
+            "warning: database /etc/postfix/virtual.db is older than source file /etc/postfix/virtual",
+            "unknown",
+        );
         assert_eq!(
             master(b"daemon started -- version 3.7.11, configuration /etc/postfix"),
             Some(Event::Started(b"3.7.11"))

@@ -5,12 +5,14 @@
 //! Source of the wording: Postfix `src/smtpd/smtpd.c`, `smtpd_check.c`, `smtpd_sasl_glue.c`, `smtpd_chat.c`, `src/tls/tls_server.c`.
 
 use crate::client::{Client, client, whole_client};
+use crate::content::content_check;
 use crate::event::{Event, Gone};
 use crate::level::{Level, level};
-use crate::policy::{content_check, policy, proxy};
+use crate::policy::{policy, proxy};
 use crate::queue_id::{Prefix, QueueId, prefix};
 use crate::sasl;
 use crate::scan::{contains, number, rsplit_once, split_once, whole_u32, word};
+use crate::service::queue_warning;
 
 /// How often a command was given in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct Acceptance<'a> {
     pub sasl_sender: Option<&'a [u8]>,
     /// Queue id before a content filter (XFORWARD IDENT).
     pub orig_queue_id: Option<QueueId<'a>>,
+    /// The client before a content filter (XFORWARD NAME and ADDR).
+    pub orig_client: Option<Client<'a>>,
 }
 
 /// A TLS handshake that went well.
@@ -84,6 +88,8 @@ pub struct Acceptance<'a> {
 pub struct TlsEstablished<'a> {
     /// The other end; a server's `host[address]:port` where Postfix is the client.
     pub peer: Client<'a>,
+    /// Whether Postfix is the client.
+    pub outbound: bool,
     /// `Anonymous`, `Untrusted`, `Trusted`, `Verified`.
     pub level: &'a [u8],
     /// `TLSv1.3`.
@@ -189,12 +195,13 @@ fn count(value: &[u8]) -> Option<Count> {
     Some(Count { ok: u32::try_from(ok).unwrap_or(u32::MAX), tried: u32::try_from(tried).unwrap_or(u32::MAX) })
 }
 
-/// `lost connection|timeout|too many errors after STAGE[ (N bytes)] from <client>`.
+/// `lost connection|timeout|too many errors|bare <LF> received after STAGE[ (N bytes)] from <client>`.
 pub(crate) fn gone<'a>(text: &'a [u8], queue_id: Option<QueueId<'a>>) -> Option<Event<'a>> {
     let (how, rest) = [
         (b"lost connection after ".as_slice(), Gone::Lost),
         (b"timeout after ", Gone::Timeout),
         (b"too many errors after ", Gone::TooManyErrors),
+        (b"bare <LF> received after ", Gone::BareLineFeed),
     ]
     .into_iter()
     .find_map(|(words, how)| Some((how, text.strip_prefix(words)?)))?;
@@ -226,9 +233,16 @@ pub(crate) fn is_hostname_note(text: &[u8]) -> bool {
     text.starts_with(b"hostname ") && memchr::memchr(b'[', text).is_none()
 }
 
+/// `hostname H does not resolve to address A[: why]`, with the name of the reverse look-up, which anybody may claim.
+fn hostname_mismatch(text: &[u8]) -> Event<'_> {
+    let address = split_once(text, b" does not resolve to address ").map(|(_, rest)| word(rest).0);
+    let address = address.map(|address| address.strip_suffix(b":").unwrap_or(address));
+    address.and_then(Client::bare).map_or(Event::Other("hostname_mismatch"), Event::HostnameMismatch)
+}
+
 fn warning(text: &[u8]) -> Option<Event<'_>> {
     if is_hostname_note(text) {
-        return Some(Event::Other("hostname_mismatch"));
+        return Some(hostname_mismatch(text));
     }
     if let Some(failure) = sasl::failure(text) {
         return Some(Event::SaslFailed(failure));
@@ -296,19 +310,23 @@ fn junk(text: &[u8]) -> Option<Event<'_>> {
     Some(Event::TooLong(who, limit, rest.strip_prefix(b": ").unwrap_or(rest)))
 }
 
+/// `Illegal address syntax from <client> in MAIL command: …`.
+fn bad_address(text: &[u8]) -> Option<Event<'_>> {
+    let (who, rest) = client(text.strip_prefix(b"Illegal address syntax from ")?)?;
+    let (stage, _) = split_once(rest.strip_prefix(b" in ")?, b" command")?;
+    Some(Event::BadAddress(who, stage))
+}
+
 /// Warnings that say nothing about a login.
 fn harmless_warning(text: &[u8]) -> Option<Event<'_>> {
     let starts = |words: &[&str]| words.iter().any(|w| text.starts_with(w.as_bytes()));
+    if let Some(event) = bad_address(text).or_else(|| queue_warning(text)) {
+        return Some(event);
+    }
     if starts(&["hostname "]) || contains(text, b": hostname ") || contains(text, b"verification failed: ") {
         return Some(Event::Other("hostname_mismatch"));
     }
-    if starts(&[
-        "Illegal address syntax from ",
-        "reject: ETRN ",
-        "Unable to look up ",
-        "malformed domain name ",
-        "numeric domain name ",
-    ]) {
+    if starts(&["reject: ETRN ", "Unable to look up ", "malformed domain name ", "numeric domain name "]) {
         return Some(Event::Other("bad_address"));
     }
     if starts(&["connect to Milter service ", "milter "]) {
@@ -346,6 +364,20 @@ fn harmless_warning(text: &[u8]) -> Option<Event<'_>> {
         "premature end-of-input",
         "psc_",
         "valid_hostname: ",
+        "don't know ",
+        "ignoring non-empty ",
+        "support for restriction ",
+        "relay_clientcerts: ",
+        "received garbage from proxy ",
+        "bad IPv",
+        "bad TCP ",
+        "bad ETRN ",
+        "NOQUEUE: ",
+        "remove before-queue filter speed-adjust log ",
+        "using backwards-compatible default setting ",
+        "unable to connect to the ",
+        "Both ",
+        "mapping DSN status ",
     ])
     .then_some(Event::Other("warning"))
 }
@@ -358,8 +390,8 @@ fn queued(text: &[u8]) -> Option<Event<'_>> {
         return acceptance(before, rest);
     }
     // Before the policies: `body` is followed by the sender's text, which may go on like a stage's ` from <client>`.
-    if let Some(action) = content_check(rest) {
-        return Some(Event::ContentCheck(queue_id, action));
+    if let Some(found) = content_check(queue_id, rest) {
+        return Some(Event::ContentCheck(found));
     }
     if let Some(found) = policy(rest).or_else(|| proxy(rest)) {
         return Some(Event::Policy(queue_id, found));
@@ -374,7 +406,7 @@ fn queued(text: &[u8]) -> Option<Event<'_>> {
     let known = ["reply filter ", "filter: ", "warn: ", "info: ", "trace: "]
         .iter()
         .any(|words| rest.starts_with(words.as_bytes()));
-    known.then_some(Event::Other("note"))
+    known.then(|| queue_id.map_or(Event::Other("note"), |id| Event::QueueNote(id, rest)))
 }
 
 /// `client=<client>[, sasl_method=M][, sasl_username=U][, sasl_sender=X][, orig_queue_id=Q][, orig_client=C]`.
@@ -382,7 +414,7 @@ fn queued(text: &[u8]) -> Option<Event<'_>> {
 /// Values are not quoted and an account name may hold `, `; so the keys behind it are looked for from the right.
 fn acceptance<'a>(before: Prefix<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
     let (client, rest) = client(rest.strip_prefix(b"client=")?)?;
-    let (rest, _orig_client) = cut(rest, b", orig_client=");
+    let (rest, orig_client) = cut(rest, b", orig_client=");
     let (rest, orig_queue_id) = cut(rest, b", orig_queue_id=");
     let (rest, sasl_sender) = cut(rest, b", sasl_sender=");
     let (sasl_method, sasl_username) = match rest.strip_prefix(b", sasl_method=") {
@@ -400,6 +432,7 @@ fn acceptance<'a>(before: Prefix<'a>, rest: &'a [u8]) -> Option<Event<'a>> {
         sasl_username,
         sasl_sender,
         orig_queue_id,
+        orig_client: orig_client.and_then(whole_client),
     }))
 }
 
@@ -445,6 +478,9 @@ fn plain(text: &[u8]) -> Option<Event<'_>> {
             "auto_clnt_",
             "generic_checks: ",
             "certificate verification ",
+            "mapping DSN status ",
+            "relay_clientcerts: ",
+            "Relaying allowed for certified client: ",
         ];
         let listed = known.iter().any(|words| text.starts_with(words.as_bytes()))
             || contains(text, b" has changed -- restarting")
@@ -472,11 +508,14 @@ pub(crate) fn tls_established(text: &[u8]) -> Option<TlsEstablished<'_>> {
     }
     let rest = rest.strip_prefix(b"TLS connection ")?;
     let rest = rest.strip_prefix(b"established ").or_else(|| rest.strip_prefix(b"reused "))?;
-    let rest = rest.strip_prefix(b"from ").or_else(|| rest.strip_prefix(b"to "))?;
+    let (outbound, rest) = match rest.strip_prefix(b"to ") {
+        Some(rest) => (true, rest),
+        None => (false, rest.strip_prefix(b"from ")?),
+    };
     let (peer, rest) = client(rest)?;
     let (_sni, rest) = split_once(rest, b": ")?;
     let (version, rest) = split_once(rest, b" with cipher ")?;
-    Some(TlsEstablished { peer, level, version, cipher: word(rest).0 })
+    Some(TlsEstablished { peer, outbound, level, version, cipher: word(rest).0 })
 }
 
 /// Whether a line tells of a new TLS connection, without taking it apart.
@@ -574,6 +613,15 @@ mod tests {
                 "policy",
             ),
             ("0F5383D: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=a", "client"),
+            (
+                "warning: hostname x.example does not resolve to address 2001:db8::1: Name or service not known",
+                "hostname_mismatch",
+            ),
+            ("bare <LF> received after CONNECT from h[192.0.2.1]", "bare_line_feed"),
+            ("warning: Illegal address syntax from h[192.0.2.1] in MAIL command: <a b>", "bad_address"),
+            ("warning: 0F5383D12: queue file size limit exceeded", "queue_warning"),
+            ("0F5383D12: reply filter in: 250 ok", "queue_note"),
+            ("0F5383D12: warn: header Subject: x from h[192.0.2.1]; from=<a>", "content_check"),
             ("discarding EHLO keywords: AUTH", "note"),
             ("< h[192.0.2.1]: AUTH PLAIN x", "debug"),
             ("something nobody wrote", "unknown"),
@@ -610,6 +658,7 @@ mod tests {
             (Some(b"PLAIN".as_slice()), Some(b"a, b@x".as_slice()), Some(b"foo+3Dbar@x".as_slice()))
         );
         assert_eq!(a.orig_queue_id.map(|q| q.as_bytes()), Some(b"0F5383D".as_slice()));
+        assert_eq!(a.orig_client.map(|client| client.address), Some(b"192.0.2.1".as_slice()));
         let Some(Event::Accepted(a)) = event(b"NOQUEUE: client=h[192.0.2.1]") else { panic!() };
         assert_eq!((a.queue_id, a.sasl_username), (None, None));
     }

@@ -30,6 +30,19 @@ const REAL: &[&str] = &[
     "Jun  7 10:25:14 mail postfix/cleanup[1]: 0F5383D12: warning: header Subject: x from h[192.0.2.1]; from=<a> to=<b> proto=ESMTP helo=<h>",
     "Jun  7 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, size=123, nrcpt=1 (queue active)",
     "Jun  7 10:25:14 mail postfix/postscreen[1]: PREGREET 14 after 0.04 from [192.0.2.4]:55868: EHLO ylmf-pc\\r\\n",
+    "Jun  7 10:25:14 mail postfix/smtp[1]: 0F5383D12: host mx.example.com[198.51.100.1] said: 450 4.7.1 <u@example.com>: Greylisted (in reply to RCPT TO command)",
+    "Jun  7 10:25:14 mail postfix/smtp[1]: Trusted TLS connection established to mx.example.com[198.51.100.1]:25: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)",
+    "Jun  7 10:25:14 mail postfix/smtp[1]: 0F5383D12: to=<u@example.com>, relay=h[198.51.100.1]:25, delay=3.6, delays=0.08/0.02/0.85/0.14, tls=dane/!requiretls:nocertmatch, dsn=2.1.5, status=sent (250 ok)",
+    "Jun  7 10:25:14 mail postfix/pickup[1]: 0F5383D12: uid=33 from=<www> orig_id=1CF582025C",
+    "Jun  7 10:25:14 mail postfix/bounce[1]: 0F5383D12: sender non-delivery notification: ADD2F8052",
+    "Jun  7 10:25:14 mail postfix/postsuper[1]: 0F5383D12: released from hold",
+    "Jun  7 10:25:14 mail postfix/anvil[1]: statistics: max connection rate 5/60s for (smtp:192.0.2.1) at Jun  7 10:25:14",
+    "Jun  7 10:25:14 mail postfix/dnsblog[1]: addr 192.0.2.1 listed by domain list.example as 127.0.0.2",
+    "Jun  7 10:25:14 mail amavis[1]: (1-2) Passed CLEAN {RelayedInbound}, [192.0.2.1]:4711 [192.0.2.1] <a@x> -> <b@y>,<c@y>, Queue-ID: 0F5383D12, Message-ID: <m@x>, mail_id: abc, Hits: -0.1, size: 1234, queued_as: 1CF582025C, 512 ms",
+    "Jun  7 10:25:14 mail rspamd[1]: <a1>; task; rspamd_task_write_log: id: <m@x>, qid: <0F5383D12>, ip: 192.0.2.1, from: <a@x>, (default: F (no action): [0.10/15.00] []), len: 1234",
+    "Jun  7 10:25:14 mail postgrey[1]: action=greylist, reason=new, client_name=h.example, client_address=192.0.2.1, sender=a@x, recipient=b@y",
+    "Jun  7 10:25:14 mail policyd-spf[1]: Pass; identity=mailfrom; client-ip=192.0.2.1; helo=h; envelope-from=a@x; receiver=b@y",
+    "Jun  7 10:25:14 mail dovecot: lmtp(a@x)<123><s>: sieve: msgid=<m@y>: stored mail into mailbox 'INBOX'",
     "Jun  7 10:25:14 mail dovecot: auth-worker(63712): Info: conn unix:auth-worker (pid=58074,uid=109): auth-worker<4>: sql(contact,2001:db8:1::1): unknown user (given password: a) b) - trying the next passdb",
     "Nov 22 09:06:30 auth(user1@example.org,192.0.2.24,sasl:login)<AbCdEf123>: Info: sql: Password mismatch",
     "Nov 22 09:06:30 mail dovecot: imap-login: Login aborted: Logged out (auth failed, 1 attempts in 2 secs) (auth_failed): user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.7, session=<x>",
@@ -355,6 +368,18 @@ proptest! {
             assert_eq!((d.status, d.timing().dsn, d.timing().delay), (status.as_bytes(), Some(b"4.2.0".as_slice()), Some(1.5)));
             print::same(d.response, &format!("host said: {response}"));
         });
+    }
+
+    /// Neighbours quote senders, recipients and Message-IDs; the queue ids stay their own.
+    #[test]
+    fn queue_ids_are_never_the_senders_word(local in print::quoted_local_part(), message_id in print::message_id_text()) {
+        for (tag, form, own) in print::LINKING {
+            let message = form.replace("{address}", &format!("\"{local}\"@x")).replace("{id}", &message_id);
+            let line = Shape::Rfc3164.print(tag, 7, &message);
+            let record = maillog::record(&line).unwrap();
+            let ids = maillog::event(&record).map(|event| print::queue_ids(&event)).unwrap_or_default();
+            prop_assert!(ids.iter().all(|id| own.contains(&id.as_str())), "{} -> {:?}", message, ids);
+        }
     }
 
     /// Every line that quotes a stranger: whatever he writes, the address is the one the kernel saw.

@@ -15,10 +15,27 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, client, account); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account, trace); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
-pub(crate) const COMMANDS: &[&str] = &["triage", "entries", "explain", "client", "account", "fields", "causes", "help"];
+pub(crate) const COMMANDS: &[&str] = &[
+    "triage",
+    "entries",
+    "search",
+    "count",
+    "top",
+    "histogram",
+    "export",
+    "explain",
+    "client",
+    "account",
+    "trace",
+    "report",
+    "fields",
+    "causes",
+    "reasons",
+    "help",
+];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -26,20 +43,36 @@ pub(crate) enum Command {
     Triage(Triage),
     /// The lines as structured entries.
     Entries(Entries),
+    /// The lines a query means, newest first, for people.
+    Search(Search),
+    /// How many lines a query means, times their repeats.
+    Count(Count),
+    /// The commonest values of a field.
+    Top(Top),
+    /// How many lines in each span of time.
+    Histogram(Histogram),
+    /// The lines a query means, into a file: CSV, JSON, NDJSON, Parquet or as they are.
+    Export(Export),
     /// Every field of a line, its class and cause, what to do next, where the wording comes from.
     Explain(Explain),
     /// One client's story: the six-step checklist with the answers filled in.
     Client(Client),
     /// One login name's story: where from, failed, succeeded, sent.
     Account(Account),
+    /// How the mail of a period fared: delivered, delayed, returned, refused, and why.
+    Report(Report),
+    /// One message's whole story: where from, to whom, what became of it, and the lines that prove it.
+    Trace(Trace),
     /// The field table: what an entry can hold.
     Fields,
     /// The cause table: why logins fail, and what to check.
     Causes,
+    /// The reason table: why mail is deferred, returned or refused, what status codes mean, and what to do.
+    Reasons,
 }
 
 /// Where lines come from, and which of them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
     /// Log files: plain, gzip, xz, bzip2 or zstd; `-` for standard input; a folder or pattern for all of them. Without
     /// any, the usual places are tried.
@@ -76,6 +109,21 @@ pub(crate) struct Output {
     pub(crate) verbose: u8,
 }
 
+/// Which entries.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// Only the lines this means, e.g. `client:203.0.113.0/24 class:auth_failed -user:bob@* "no such user"`.
+    #[arg(short, long, value_name = "QUERY", allow_hyphen_values = true)]
+    pub(crate) query: Option<String>,
+}
+
+/// Of commands that cannot take a query: taken, to be able to say why not.
+#[derive(Debug, Args)]
+pub(crate) struct NoQuery {
+    #[arg(short, long, value_name = "QUERY", hide = true, allow_hyphen_values = true)]
+    pub(crate) query: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
     Auto,
@@ -89,6 +137,8 @@ pub(crate) struct Triage {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
     /// Machine-readable, as CONTRACT describes.
     #[arg(long)]
     pub(crate) json: bool,
@@ -98,11 +148,47 @@ pub(crate) struct Triage {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
+    /// The calendar day before today, as a job of cron wants it.
+    #[arg(long, conflicts_with_all = ["since", "until"])]
+    pub(crate) yesterday: bool,
+    /// Machine-readable.
+    #[arg(long, conflicts_with_all = ["html", "mail_to"])]
+    pub(crate) json: bool,
+    /// A page to print or to keep, whole in one file; `-` for standard output.
+    #[arg(long, value_name = "FILE", conflicts_with = "mail_to")]
+    pub(crate) html: Option<PathBuf>,
+    /// Rows per list; 0 is all (default: 10, on an HTML page 20, with --json 100).
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Tell the share of deliveries within so many seconds (default: 60,300).
+    #[arg(long, value_name = "SECONDS", value_delimiter = ',')]
+    pub(crate) sla: Vec<u32>,
+    /// Send the report by mail, as text and HTML, through the local sendmail.
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    pub(crate) mail_to: Vec<String>,
+    /// The sender of that mail (default: the local user, as sendmail writes it).
+    #[arg(long, value_name = "ADDR", requires = "mail_to")]
+    pub(crate) mail_from: Option<String>,
+    /// The program that takes the mail.
+    #[arg(long, value_name = "FILE", default_value = "/usr/sbin/sendmail")]
+    pub(crate) sendmail: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Entries {
     #[command(flatten)]
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
     /// How to print them.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
@@ -121,8 +207,117 @@ pub(crate) enum Format {
     Csv,
     /// Aligned columns for people.
     Table,
+    /// Apache Parquet.
+    Parquet,
     /// The lines themselves, secrets redacted.
     Raw,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// What to look for: words, "phrases", `field:value`; see docs/reference/query.md.
+    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    pub(crate) words: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Show so many lines of the same file before and after each.
+    #[arg(short = 'C', long, value_name = "N", default_value_t = 0, conflicts_with = "json")]
+    pub(crate) context: usize,
+    /// Show so many at most.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// Which come first.
+    #[arg(long, value_enum, default_value_t = Sort::Newest, value_name = "ORDER")]
+    pub(crate) sort: Sort,
+    /// Go on where an earlier search ended.
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<store::Cursor>,
+    /// One JSON object per line, as `entries` prints them.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    Newest,
+    Oldest,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Count {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// The field, e.g. `client`, `user`, `cause`; `postfix-insights fields` lists them.
+    #[arg(value_name = "FIELD")]
+    pub(crate) field: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Also how many different values of this field each comes with.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) distinct: Option<String>,
+    /// Values shown; 0 is all (default: 10, with --json 100).
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Histogram {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Split each span by the values of this field.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) by: Option<String>,
+    /// How long a span is: `10m`, `1h`, `1d` (default: what makes 60 of them or fewer).
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) width: Option<String>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file to write; its ending says the format: .csv, .json, .ndjson, .jsonl, .parquet, .log.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// The format, whatever the file is called.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Overwrite the file if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +341,8 @@ pub(crate) struct Client {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,
@@ -160,6 +357,30 @@ pub(crate) struct Account {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A queue id, or a Message-ID with or without its angle brackets. Leave it out with --from or --to.
+    #[arg(value_name = "ID", required_unless_present_any = ["from", "to"])]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) asked: NoQuery,
+    /// All messages of this envelope sender (with --since and --until: that were under way then).
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+    /// All messages to this recipient, also before aliases.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: Option<String>,
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, BufWriter, Write as _};
 
-use diagnose::{Diagnoser, Diagnosis};
+use diagnose::{Diagnoser, Diagnosis, Reason, StatusCode};
 use maillog::{Event, Program, Record, Stamp, Tag, WallTime};
 use query::{Entry, FIELDS};
 use serde_json::{Value, json};
-use trace::{Attempt, Limits, Login, Message, Refusal, Sink, Tracer, Where};
+use trace::{Attempt, Limits, Login, Refusal, Sink, Story, Tracer, Where};
 
 use crate::cli::Explain;
 use crate::exit::Exit;
@@ -19,8 +19,53 @@ use crate::{json, print};
 struct Explained {
     entry: Entry,
     diagnosis: Diagnosis,
+    /// What a deferral, bounce or reject says besides.
+    reply: Reply,
     /// The message stood without an envelope: the program was guessed.
     guessed: bool,
+}
+
+/// Why mail was put off, returned or refused, where no cause tells; and the status code.
+#[derive(Clone, Copy, Default)]
+struct Reply {
+    reason: Option<&'static Reason>,
+    code: Option<StatusCode>,
+}
+
+impl Reply {
+    fn of(event: &Event<'_>, diagnosis: &Diagnosis) -> Self {
+        let (words, code) = match event {
+            Event::Delivery(delivery) => (delivery.response, delivery.timing().dsn),
+            Event::Policy(_, policy) if event.name() == "reject" => (policy.reply, policy.dsn),
+            _ => return Self::default(),
+        };
+        let code = code.and_then(StatusCode::parse);
+        let sent = matches!(event, Event::Delivery(delivery) if delivery.status == b"sent");
+        let reason = (diagnosis.cause.is_none() && !sent).then(|| Reason::of(words, code));
+        Self { reason, code }
+    }
+
+    fn to_json(self) -> Option<Value> {
+        let code = self.code.map(|code| {
+            let decoded = code.decode();
+            json!({"code": code.to_string(), "class": decoded.class, "subject": decoded.subject, "detail": decoded.detail, "next": decoded.next})
+        });
+        let reason = self.reason.map(|reason| json!({"id": reason.id, "side": reason.side.name()}));
+        (code.is_some() || reason.is_some()).then(|| json!({"reason": reason, "status_code": code}))
+    }
+
+    fn draw(self, screen: Screen) -> String {
+        let mut text = Vec::new();
+        if let Some(reason) = self.reason {
+            text.push(format!("{} (reason {}, in the hands of {})", reason.meaning, reason.id, reason.side.name()));
+        }
+        if let Some(code) = self.code {
+            let decoded = code.decode();
+            let detail = decoded.detail.unwrap_or("a detail that is not registered");
+            text.push(format!("{code}: {}; about {}: {detail}", decoded.class, decoded.subject));
+        }
+        text.iter().flat_map(|text| wrap(text, screen.width - 2)).map(|line| format!("  {line}\n")).collect()
+    }
 }
 
 /// Longest line looked at, as everywhere.
@@ -70,6 +115,7 @@ fn explain(line: &[u8]) -> Explained {
             Explained {
                 entry: Entry { event: Some("unknown".to_owned()), text: Some(text), ..Entry::default() },
                 diagnosis: Diagnosis::default(),
+                reply: Reply::default(),
                 guessed: false,
             }
         }
@@ -129,7 +175,7 @@ impl Sink for Only {
 
     fn message_accepted(&mut self, _at: &Where, _username: &[u8], _queue_id: Option<&[u8]>) {}
 
-    fn message(&mut self, _message: &Message) {}
+    fn story(&mut self, _story: &Story) {}
 }
 
 fn explain_record(record: &Record<'_>, guessed: bool) -> Explained {
@@ -154,7 +200,8 @@ fn explain_record(record: &Record<'_>, guessed: bool) -> Explained {
         (None, None) => words.unwrap_or(by_itself),
     };
     query::diagnosed(&mut entry, &diagnosis);
-    Explained { entry, diagnosis, guessed }
+    let reply = event.map(|event| Reply::of(&event, &diagnosis)).unwrap_or_default();
+    Explained { entry, diagnosis, reply, guessed }
 }
 
 /// The cause that a backend's own line gives to an attempt: no class of its own.
@@ -178,23 +225,37 @@ fn backend_words(event: &Event<'_>) -> Option<Diagnosis> {
 fn to_json(explained: &Explained, mask: Mask) -> Value {
     let mut value = json::entry(&explained.entry, mask);
     let d = &explained.diagnosis;
-    let next: Vec<String> =
-        d.cause.map(|cause| cause.next.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    let reason = explained.reply.reason;
+    let next: Vec<String> = match (d.cause, reason) {
+        (Some(cause), _) => cause.next.iter().map(ToString::to_string).collect(),
+        (None, Some(reason)) => reason.next.iter().map(|step| (*step).to_owned()).collect(),
+        (None, None) => Vec::new(),
+    };
     let why: Vec<&str> = d
         .cause
         .map(|cause| vec![cause.meaning, cause.evidence, d.note])
+        .or_else(|| reason.map(|reason| vec![reason.meaning]))
         .unwrap_or_default()
         .into_iter()
         .filter(|text| !text.is_empty())
         .collect();
-    let explain = json!({
-        "title": d.cause.map_or_else(|| title(&explained.entry), |cause| cause.title.to_owned()), "cause": d.cause.map(|cause| cause.id), "confidence": (f64::from(d.confidence) * 100.0).round() / 100.0,
+    let mut explain = json!({
+        "title": headline(explained), "cause": d.cause.map(|cause| cause.id), "confidence": (f64::from(d.confidence) * 100.0).round() / 100.0,
         "why": why.join(" "), "told": d.cause.map(|cause| cause.told), "next": next, "source": d.cause.map_or("", |cause| cause.source), "guessed_program": explained.guessed,
     });
+    if let (Some(explain), Some(Value::Object(reply))) = (explain.as_object_mut(), explained.reply.to_json()) {
+        explain.extend(reply);
+    }
     if let Some(object) = value.as_object_mut() {
         object.insert("explain".into(), explain);
     }
     value
+}
+
+fn headline(explained: &Explained) -> String {
+    let reason = explained.reply.reason.map(|reason| reason.title);
+    let known = explained.diagnosis.cause.map(|cause| cause.title).or(reason);
+    known.map_or_else(|| title(&explained.entry), str::to_owned)
 }
 
 /// What a line is that has no cause.
@@ -213,8 +274,8 @@ fn draw(explained: &Explained, mask: Mask, screen: Screen) -> String {
     let d = &explained.diagnosis;
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let headline = d.cause.map_or_else(|| title(&explained.entry), |cause| cause.title.to_owned());
-    let _ = writeln!(out, "{}", screen.ink(Ink::Heading, &headline));
+    let _ = writeln!(out, "{}", screen.ink(Ink::Heading, &headline(explained)));
+    out += &explained.reply.draw(screen);
     if let Some(cause) = d.cause {
         for line in wrap(cause.meaning, screen.width - 2) {
             let _ = writeln!(out, "  {line}");
@@ -252,6 +313,12 @@ fn draw(explained: &Explained, mask: Mask, screen: Screen) -> String {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         for (n, line) in wrap(&escape(&value), screen.width - 20).iter().enumerate() {
             let _ = writeln!(out, "  {}{line}", left(if n == 0 { field.name } else { "" }, 18));
+        }
+    }
+    if let Some(reason) = explained.reply.reason {
+        let _ = writeln!(out, "\n{}", screen.ink(Ink::Heading, "Next"));
+        for line in reason.next.iter().flat_map(|step| wrap(step, screen.width - 2)) {
+            let _ = writeln!(out, "  {line}");
         }
     }
     let Some(cause) = d.cause else { return out };

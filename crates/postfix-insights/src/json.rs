@@ -8,6 +8,7 @@ use input::Coverage;
 use query::{Entry, FIELDS, Value as FieldValue};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use trace::Fate;
 
 use crate::mask::Mask;
 use crate::reading::Read;
@@ -28,16 +29,12 @@ fn name(bytes: &[u8], mask: Mask) -> String {
 
 /// An entry: absent fields are left out.
 pub(crate) fn entry(entry: &Entry, mask: Mask) -> Value {
-    let mut object = Map::new();
-    for field in FIELDS {
-        if let Some(value) = (field.get)(entry) {
-            object.insert(field.name.to_owned(), field_value(value));
-        }
-    }
-    if mask.0 { masked(object, mask) } else { Value::Object(object) }
+    let entry = mask.entry(entry);
+    let present = FIELDS.iter().filter_map(|field| Some((field.name.to_owned(), field_value((field.get)(&entry)?))));
+    Value::Object(present.collect())
 }
 
-pub(crate) fn field_value(value: FieldValue<'_>) -> Value {
+fn field_value(value: FieldValue<'_>) -> Value {
     match value {
         FieldValue::Time(micros) => rfc3339(micros).into(),
         FieldValue::Text(text) => text.into(),
@@ -46,22 +43,6 @@ pub(crate) fn field_value(value: FieldValue<'_>) -> Value {
         FieldValue::Reals(numbers) => json!(numbers),
         FieldValue::Flag(flag) => flag.into(),
     }
-}
-
-/// Masks the personal fields, and their values wherever another field quotes them.
-fn masked(mut object: Map<String, Value>, mask: Mask) -> Value {
-    let personal = |name: &str| FIELDS.iter().any(|field| field.name == name && field.personal);
-    let values: Vec<String> = object
-        .iter()
-        .filter(|(name, _)| personal(name))
-        .filter_map(|(_, value)| value.as_str().map(str::to_owned))
-        .collect();
-    for (name, value) in &mut object {
-        if let Value::String(text) = value {
-            *text = if personal(name) { mask.value(text) } else { mask.within(text, &values) };
-        }
-    }
-    Value::Object(object)
 }
 
 pub(crate) fn coverage(read: &Read) -> Value {
@@ -278,15 +259,23 @@ pub(crate) fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> 
 }
 
 pub(crate) fn recovered(row: &Recovered, mask: Mask) -> Value {
-    let messages: Vec<Value> = row.messages.iter().map(message).collect();
+    let messages: Vec<Value> = row.messages.iter().map(|sent| message(sent, mask)).collect();
     json!({
         "client_ip": mask.ip(row.client_ip), "username": row.username.as_deref().map(|n| name(n, mask)), "failures": row.failures, "failures_same_user": row.failures_same_user,
         "first_failure": rfc3339(row.first_failure), "succeeded": rfc3339(row.succeeded), "messages_total": row.messages_total, "messages": messages,
     })
 }
 
-pub(crate) fn message(sent: &diagnose::SentMessage) -> Value {
-    json!({"queue_id": text(&sent.queue_id), "ts": rfc3339(sent.time), "recipients": sent.recipients, "sent": sent.sent, "deferred": sent.deferred, "bounced": sent.bounced, "expired": sent.expired})
+fn message(sent: &diagnose::SentMessage, mask: Mask) -> Value {
+    let to: Vec<Value> = sent.to.iter().map(|(to, fate)| recipient(to, *fate, mask)).collect();
+    json!({"queue_id": text(&sent.queue_id), "ts": rfc3339(sent.time), "recipients": sent.recipients, "sent": sent.sent, "deferred": sent.deferred, "bounced": sent.bounced, "expired": sent.expired, "to": to})
+}
+
+/// A recipient with its last fate. Mail handed to a content filter of which nothing more is known was sent, as far as the
+/// log shows.
+pub(crate) fn recipient(to: &[u8], fate: Fate, mask: Mask) -> Value {
+    let status = if fate == Fate::HandedOn { Fate::Sent } else { fate };
+    json!({"to": name(to, mask), "status": status.name()})
 }
 
 fn relay_denied(ip: Option<IpAddr>, why: RelayWhy, row: &Refused, mask: Mask) -> Value {

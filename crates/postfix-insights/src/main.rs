@@ -1,15 +1,34 @@
 //! The program: commands, options, and wiring. Holds no logic that others need.
 
+mod asked;
 mod cli;
 mod entries;
 mod exit;
 mod explain;
+mod export;
+mod files;
+mod formats;
 mod json;
 mod mask;
+mod parquet;
 mod print;
+mod questions;
+mod questions_text;
 mod ranking;
 mod reading;
+mod report;
+mod report_html;
+mod report_json;
+mod report_mail;
+mod report_page;
+mod report_text;
+mod report_time;
 mod screen;
+mod search;
+mod story;
+mod story_json;
+mod story_text;
+mod stream;
 mod subject;
 mod subject_text;
 mod tables;
@@ -52,10 +71,18 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Triage(args) => triage::run(args),
         Command::Entries(args) => entries::run(args),
+        Command::Search(args) => search::run(args),
+        Command::Count(args) => questions::count(args),
+        Command::Top(args) => questions::top(args),
+        Command::Histogram(args) => questions::histogram(args),
+        Command::Export(args) => export::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
+        Command::Report(args) => report::run(args),
+        Command::Trace(args) => story::run(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
+        Command::Reasons => tables::reasons(),
     }
 }

@@ -1,6 +1,9 @@
 //! Names and addresses made unrecognisable on output, alike for alike.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+
+use query::{Entry, FIELDS, Field, Value};
 
 /// Masks on output, or does nothing.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,28 @@ impl Mask {
     /// A value of a personal field: an address is masked as one, anything else as a name.
     pub(crate) fn value(self, value: &str) -> String {
         value.parse().map_or_else(|_| self.name(value), |ip| self.ip(ip))
+    }
+
+    /// An entry: its personal fields masked, and their values wherever another field quotes them.
+    pub(crate) fn entry(self, entry: &Entry) -> Cow<'_, Entry> {
+        if !self.0 {
+            return Cow::Borrowed(entry);
+        }
+        let texts: Vec<(&Field, String)> = FIELDS
+            .iter()
+            .filter_map(|field| match (field.get)(entry) {
+                Some(Value::Text(text)) => Some((field, text.to_owned())),
+                _ => None,
+            })
+            .collect();
+        let personal: Vec<String> =
+            texts.iter().filter(|(field, _)| field.personal).map(|(_, text)| text.clone()).collect();
+        let mut masked = entry.clone();
+        for (field, text) in texts {
+            let shown = if field.personal { self.value(&text) } else { self.within(&text, &personal) };
+            (field.set_text)(&mut masked, shown);
+        }
+        Cow::Owned(masked)
     }
 
     /// Text that quotes some values: each of them masked.

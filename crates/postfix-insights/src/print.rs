@@ -30,6 +30,12 @@ pub(crate) fn error(message: &str) {
     let _ = writeln!(io::stderr(), "postfix-insights: {}", escape(message));
 }
 
+/// A further line of what [`error`] says.
+pub(crate) fn error_detail(line: &str) {
+    // As above.
+    let _ = writeln!(io::stderr(), "    {}", escape(line));
+}
+
 /// A remark on standard error.
 pub(crate) fn note(message: &str) {
     error(message);

@@ -1,6 +1,7 @@
 //! From files to outcomes: opens the sources, feeds the tracer, and hands every line on.
 
 use std::io::IsTerminal as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -9,13 +10,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use maillog::{Client, Event, Glance, QueueId, Record};
-use trace::{Limits, SessionId, Sink, Tracer};
+use maillog::{Client, Event, Glance, Level, Program, QueueId, Record, level};
+use trace::{Follow, Limits, SessionId, Sink, Tracer};
 
 use crate::cli::{Input, Output};
 use crate::times;
 
 /// What to read and which part of it.
+#[derive(Clone)]
 pub(crate) struct Reading {
     files: Vec<PathBuf>,
     options: input::Options,
@@ -59,6 +61,13 @@ pub(crate) trait Reader: Sink {
     /// nothing happened do not come at all.
     const TAKES_NOTES: bool = false;
 
+    /// Which messages it wants. With others than those of logins every line about a queue file is read, and
+    /// [`Reader::TAKES_NOTES`] must be off.
+    const FOLLOW: Follow = Follow::Logins;
+
+    /// It also wants what Postfix says of itself: warnings and worse, and TLS handshakes. Only beside all messages.
+    const TAKES_SERVER: bool = false;
+
     /// Deliveries of a class that came in no other way. Told once, at the end.
     fn noted(&mut self, _class: Class, _count: u64) {}
 }
@@ -83,19 +92,57 @@ impl Reading {
         })
     }
 
+    /// Since when and until when, as asked for.
+    pub(crate) fn period(&self) -> (Option<i64>, Option<i64>) {
+        (self.since, self.until)
+    }
+
+    /// Sets since when and until when lines are read, in microseconds since 1970 UTC.
+    pub(crate) fn read_from(&mut self, since: Option<i64>, until: Option<i64>) {
+        (self.since, self.until) = (since, until);
+    }
+
+    /// The moment that relative times refer to.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.options.now
+    }
+
     pub(crate) fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
     }
 
+    /// The same without `--since` and `--until`; and these, for whoever cuts off more than lines.
+    pub(crate) fn whole(mut self) -> (Self, RangeInclusive<i64>) {
+        let bounds = self.since.take().unwrap_or(i64::MIN)..=self.until.take().unwrap_or(i64::MAX);
+        (self, bounds)
+    }
+
+    /// Whether the same lines can be read twice: standard input and pipes cannot.
+    pub(crate) fn can_be_repeated(&self) -> bool {
+        self.files.iter().all(|path| {
+            let is_pipe = std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir());
+            path.as_os_str() != "-" && !is_pipe
+        })
+    }
+
     /// Reads everything into `reader`.
     pub(crate) fn run<R: Reader>(self, reader: &mut R) -> Result<Read, FeedError> {
+        self.run_only(reader, &|_| true)
+    }
+
+    /// Reads lines for which `only` holds into `reader`; all others are only counted.
+    pub(crate) fn run_only<R: Reader>(
+        self,
+        reader: &mut R,
+        only: &(dyn Fn(&Record<'_>) -> bool + Sync),
+    ) -> Result<Read, FeedError> {
         let sources = self.sources();
         let mut unknown = Unknown::default();
         let mut lost: Vec<Gap> = Vec::new();
         // Lines that were taken for understood before they were read.
         let mut misjudged = 0;
         let mut deliveries = [0; Class::ALL.len()];
-        let mut tracer = Tracer::new(Limits::default());
+        let mut tracer = Tracer::following(R::FOLLOW, Limits::default());
         let (since, until) = (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX));
         let names: Vec<String> = sources.list().iter().map(|source| source.name().to_owned()).collect();
         let bar = self.bar.then(progress_bar);
@@ -134,7 +181,13 @@ impl Reading {
             }
         };
         // What is left out for its time must not be left to be judged when it is read.
-        let worth = if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() { noted_worth } else { worth };
+        let worth: fn(&Record<'_>) -> Worth = match R::FOLLOW {
+            Follow::Logins if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() => noted_worth,
+            Follow::Logins => worth,
+            _ if R::TAKES_SERVER => worth_with_server,
+            _ => worth_with_messages,
+        };
+        let worth = |record: &Record<'_>| if only(record) { worth(record) } else { Worth::Skip };
         let mut coverage = input::feed_with_progress(sources, &self.options, worth, sink, progress)?;
         tracer.finish(reader);
         for (class, count) in Class::ALL.iter().zip(deliveries).filter(|(_, count)| *count > 0) {
@@ -175,6 +228,38 @@ fn worth(record: &Record<'_>) -> Worth {
         Some(Glance::Other) => Worth::Skip,
         Some(_) => Worth::Keep,
         None => worth_by_event(record),
+    }
+}
+
+/// The same for whoever follows all messages: every line about a queue file is wanted.
+fn worth_with_messages(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) if QueueId::of_text(record.text).is_none() => Worth::Skip,
+        Some(_) => Worth::Keep,
+        None if QueueId::of_text(record.text).is_none() => worth_by_event(record),
+        None if maillog::event(record).is_some() => Worth::Keep,
+        None => Worth::Unknown,
+    }
+}
+
+/// The same for whoever also wants to know how Postfix itself fares. What is not known here is read once it is delivered.
+fn worth_with_server(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) if QueueId::of_text(record.text).is_none() && !tells_of_server(record) => Worth::Skip,
+        _ => Worth::Keep,
+    }
+}
+
+/// Warnings and worse, and TLS handshakes.
+fn tells_of_server(record: &Record<'_>) -> bool {
+    match record.text.first() {
+        Some(b'w' | b'e' | b'f' | b'p') => {
+            level(record.text).0 != Level::Info && maillog::program(record.tag) != Program::Other
+        }
+        Some(b'A' | b'U' | b'T' | b'V') => ["Anonymous", "Untrusted", "Trusted", "Verified"]
+            .iter()
+            .any(|level| record.text.strip_prefix(level.as_bytes()).is_some_and(|rest| rest.starts_with(b" TLS "))),
+        _ => false,
     }
 }
 
@@ -291,7 +376,7 @@ impl Unknown {
         }
         let program =
             line.record.map(|record| String::from_utf8_lossy(record.tag.daemon()).into_owned()).unwrap_or_default();
-        let shape = format!("{program}: {}", shape(text));
+        let shape = format!("{program}: {}", diagnose::shape(text));
         let full = self.shapes.len() >= SHAPES;
         match self.shapes.iter_mut().find(|(known, _, _)| *known == shape) {
             Some((_, count, _)) => *count += 1,
@@ -299,15 +384,4 @@ impl Unknown {
             None => self.shapes.push((shape, 1, String::from_utf8_lossy(&maillog::redact(text)).into_owned())),
         }
     }
-}
-
-/// The first words of a line with whatever varies (numbers, addresses, quoted text) taken out.
-fn shape(text: &[u8]) -> String {
-    let varies = |word: &str| word.contains(|c: char| c.is_ascii_digit() || matches!(c, '<' | '[' | '@' | '='));
-    String::from_utf8_lossy(text)
-        .split_whitespace()
-        .take(6)
-        .map(|word| if varies(word) { "…" } else { word })
-        .collect::<Vec<_>>()
-        .join(" ")
 }

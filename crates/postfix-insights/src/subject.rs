@@ -12,7 +12,7 @@ use input::Line;
 use ipnet::IpNet;
 use maillog::Event;
 use serde_json::{Map, Value, json};
-use trace::{Attempt, AttemptKind, Fate, Login, Message, NameOrigin, Refusal, Sink, Where};
+use trace::{Attempt, AttemptKind, Fate, Login, NameOrigin, Refusal, Sink, Where};
 
 use crate::cli;
 use crate::exit::Exit;
@@ -55,6 +55,8 @@ pub(crate) struct Mailed {
     pub(crate) queue_id: Box<[u8]>,
     pub(crate) recipients: Vec<(Box<[u8]>, Fate)>,
     pub(crate) recipients_total: usize,
+    /// Nothing more will happen to it.
+    pub(crate) finished: bool,
 }
 
 /// Recipients shown per message at most.
@@ -220,24 +222,22 @@ impl Sink for Story {
         self.counter.message_accepted(at, username, queue_id);
     }
 
-    fn message(&mut self, message: &Message) {
-        self.counter.message(message);
-        if self.subject.is(&message.at, message.username.as_deref()) {
-            let mut recipients: Vec<(Box<[u8]>, Fate)> = message.fates().map(|(to, fate)| (to.into(), fate)).collect();
-            recipients.sort_by(|a, b| a.0.cmp(&b.0));
-            let recipients_total = recipients.len();
-            recipients.truncate(RECIPIENTS);
-            keep(
-                &mut self.messages,
-                Mailed {
-                    at: message.at.clone(),
-                    username: message.username.clone(),
-                    queue_id: message.queue_id.clone(),
-                    recipients,
-                    recipients_total,
-                },
-            );
-        }
+    fn story(&mut self, mail: &trace::Story) {
+        self.counter.story(mail);
+        let Some(at) = mail.at().filter(|at| self.subject.is(at, mail.username())) else { return };
+        let fates = mail.fates();
+        let recipients = fates.iter().take(RECIPIENTS).map(|(to, fate)| ((*to).into(), *fate)).collect();
+        keep(
+            &mut self.messages,
+            Mailed {
+                at: at.clone(),
+                username: mail.username().map(Into::into),
+                queue_id: mail.queue_id().into(),
+                recipients,
+                recipients_total: fates.len(),
+                finished: mail.is_finished(),
+            },
+        );
     }
 }
 
@@ -257,6 +257,7 @@ impl Reader for Story {
 }
 
 pub(crate) fn client(args: &cli::Client) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "a network, or `--since`")?;
     let text = args.client.trim();
     let net: IpNet =
         text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()))).with_context(
@@ -266,6 +267,7 @@ pub(crate) fn client(args: &cli::Client) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn account(args: &cli::Account) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "`--since`")?;
     tell(Subject::Account(args.account.as_bytes().into()), &args.input, &args.output, args.json)
 }
 
@@ -388,13 +390,6 @@ pub(crate) fn service(at: &Where) -> String {
 }
 
 fn message(mail: &Mailed, mask: Mask) -> Value {
-    let fate = |fate: &Fate| match fate {
-        Fate::Sent | Fate::Filtered => "sent",
-        Fate::Deferred => "deferred",
-        Fate::Bounced => "bounced",
-        Fate::Expired => "expired",
-    };
-    let recipients: Vec<Value> =
-        mail.recipients.iter().map(|(to, f)| json!({"to": text(to, mask), "status": fate(f)})).collect();
-    json!({"queue_id": String::from_utf8_lossy(&mail.queue_id), "ts": rfc3339(mail.at.time), "client_ip": mail.at.client_ip.map(|ip| mask.ip(ip)), "username": mail.username.as_deref().map(|n| text(n, mask)), "recipients": mail.recipients_total, "to": recipients})
+    let recipients: Vec<Value> = mail.recipients.iter().map(|(to, fate)| json::recipient(to, *fate, mask)).collect();
+    json!({"queue_id": String::from_utf8_lossy(&mail.queue_id), "ts": rfc3339(mail.at.time), "client_ip": mail.at.client_ip.map(|ip| mask.ip(ip)), "username": mail.username.as_deref().map(|n| text(n, mask)), "recipients": mail.recipients_total, "finished": mail.finished, "to": recipients})
 }

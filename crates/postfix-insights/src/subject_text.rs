@@ -8,8 +8,9 @@ use trace::{AttemptKind, Fate, NameOrigin};
 use crate::mask::Mask;
 use crate::ranking;
 use crate::reading::Read;
-use crate::screen::{Ink, Screen, cut, escape, number, plural, shown, wrap};
-use crate::subject::{Story, Subject, service};
+use crate::screen::{Ink, Screen, cut, escape, left, number, plural, shown, wrap};
+use crate::story_text::fate_word;
+use crate::subject::{Mailed, Story, Subject, service};
 use crate::times::{Clock, duration};
 
 /// One step of the checklist.
@@ -357,34 +358,35 @@ impl Page<'_> {
             out += "     no message accepted from it\n";
         }
         for mail in self.story.messages.iter().take(if self.verbose { usize::MAX } else { 10 }) {
-            let count =
-                |wanted: &[Fate]| mail.recipients.iter().filter(|(_, fate)| wanted.contains(fate)).count() as u64;
-            let fates = [
-                (count(&[Fate::Sent, Fate::Filtered]), "delivered"),
-                (count(&[Fate::Deferred]), "deferred"),
-                (count(&[Fate::Bounced, Fate::Expired]), "returned"),
-            ];
-            let fates: Vec<String> =
-                fates.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-            let to: Vec<String> = mail
-                .recipients
-                .iter()
-                .take(2)
-                .map(|(to, _)| escape(&self.mask.name(&String::from_utf8_lossy(to))).into_owned())
-                .collect();
-            let text = format!(
-                "{}  {}  {}: {}  ({})",
-                self.clock.short(mail.at.time),
-                shown(&mail.queue_id),
-                plural(mail.recipients_total as u64, "recipient", "recipients"),
-                if fates.is_empty() { "fate not in the log".to_owned() } else { fates.join(", ") },
-                to.join(", ")
-            );
-            out += &format!("     {}\n", cut(&text, self.screen.width - 5));
+            out += &self.mailed(mail);
         }
         let hidden = self.story.messages.len().saturating_sub(10);
         if hidden > 0 && !self.verbose {
             out += &format!("     … and {} (-v shows all)\n", plural(hidden as u64, "more message", "more messages"));
+        }
+        out
+    }
+
+    /// A message, and its recipients with their fates.
+    fn mailed(&self, mail: &Mailed) -> String {
+        let text = format!(
+            "{}  {}  {}{}",
+            self.clock.short(mail.at.time),
+            shown(&mail.queue_id),
+            plural(mail.recipients_total as u64, "recipient", "recipients"),
+            if mail.recipients.is_empty() { ", fate not in the log" } else { "" }
+        );
+        let mut out = format!("     {}\n", cut(&text, self.screen.width - 5));
+        let most = if self.verbose { usize::MAX } else { 4 };
+        for (to, fate) in mail.recipients.iter().take(most) {
+            let to = escape(&self.mask.name(&String::from_utf8_lossy(to))).into_owned();
+            let word = fate_word(*fate);
+            let ink = if *fate == Fate::Sent { Ink::Plain } else { Ink::Warn };
+            out += &format!("       {} {}\n", left(word, 10), self.screen.ink(ink, &cut(&to, self.screen.width - 18)));
+        }
+        let hidden = mail.recipients_total.saturating_sub(mail.recipients.len().min(most));
+        if hidden > 0 {
+            out += &format!("       … and {}\n", plural(hidden as u64, "more recipient", "more recipients"));
         }
         out
     }

@@ -1,4 +1,4 @@
-//! `fields` and `causes`: the program's tables as pages of the manual.
+//! `fields`, `causes` and `reasons`: the program's tables as pages of the manual.
 
 use std::fmt::Write as _;
 
@@ -19,28 +19,34 @@ pub(crate) fn causes() -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// Prints the reason table and the status codes in Markdown.
+pub(crate) fn reasons() -> anyhow::Result<Exit> {
+    print::text(&reasons_page())?;
+    Ok(Exit::Ok)
+}
+
 fn fields_page() -> String {
     let mut page = String::from(
-        "# Fields of an entry\n\nOne log line is one entry. Absent fields are left out. *Hostile* text was written by strangers; *personal* data is masked by `--mask`.\n\n| field | type | meaning | |\n|---|---|---|---|\n",
+        "# Fields of an entry\n\nOne log line is one entry. Absent fields are left out. *Hostile* text was written by strangers; *personal* data is masked by `--mask`; in *cased* fields upper and lower case are different values.\n\n| field (short name) | type | meaning | |\n|---|---|---|---|\n",
     );
     for field in FIELDS {
         let alias = field.alias.map(|alias| format!(" (`{alias}`)")).unwrap_or_default();
-        let kind = match field.kind {
-            Kind::Time => "time",
-            Kind::Text => "text",
-            Kind::Int => "integer",
-            Kind::Real => "number",
-            Kind::Reals => "four numbers",
-            Kind::Flag => "flag",
-        };
-        let marks = [(field.hostile, "hostile"), (field.personal, "personal")]
+        let marks = [(field.hostile, "hostile"), (field.personal, "personal"), (field.cased, "cased")]
             .into_iter()
             .filter(|(set, _)| *set)
             .map(|(_, mark)| mark)
             .collect::<Vec<_>>()
             .join(", ");
+        let kind = field.kind.described().0;
         // Writing to a string cannot fail.
         let _ = writeln!(page, "| `{}`{alias} | {kind} | {} | {marks} |", field.name, field.meaning);
+    }
+    page.push_str(
+        "\n## How a query asks for them\n\nSee [the query language](query.md).\n\n| type | behind the colon |\n|---|---|\n",
+    );
+    for kind in Kind::ALL {
+        let (name, asked) = kind.described();
+        let _ = writeln!(page, "| {name} | {asked} |");
     }
     page
 }
@@ -72,10 +78,50 @@ fn causes_page() -> String {
     page
 }
 
+fn reasons_page() -> String {
+    let mut page = String::from(
+        "# Reasons\n\nWhy a message was deferred, returned or refused. The words of the reply decide, then its status code; of two\nreasons that fit the earlier one is taken. A name or an address is never a reason.\n",
+    );
+    for reason in diagnose::reasons() {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            page,
+            "\n## {}\n\n`{}`, in the hands of {}\n\n{}\n\n",
+            reason.title,
+            reason.id,
+            reason.side.name(),
+            reason.meaning
+        );
+        for step in reason.next {
+            let _ = writeln!(page, "- {step}");
+        }
+        if !reason.codes.is_empty() {
+            let codes: Vec<String> =
+                reason.codes.iter().map(|(subject, detail)| format!("`x.{subject}.{detail}`")).collect();
+            let _ = write!(page, "\nCodes: {}.\n", codes.join(", "));
+        }
+        if !reason.words.is_empty() {
+            let words: Vec<String> = reason.words.iter().map(|words| format!("`{}`", words.trim())).collect();
+            let _ = write!(page, "\nWordings: {}.\n", words.join(", "));
+        }
+    }
+    page.push_str("\n# Status codes\n\n`2.x.x` is delivered, `4.x.x` failed for now, `5.x.x` failed for good (RFC 3463, IANA registry).\n\n| code | about | meaning | what to do |\n|---|---|---|---|\n");
+    for known in diagnose::registered() {
+        let decoded = diagnose::StatusCode { class: 5, subject: known.subject, detail: known.detail }.decode();
+        let _ = writeln!(
+            page,
+            "| `x.{}.{}` | {} | {} | {} |",
+            known.subject, known.detail, decoded.subject, known.meaning, decoded.next
+        );
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     /// The manual's pages are these tables: `postfix-insights fields > docs/reference/fields.md` renews the one,
-    /// `postfix-insights causes > docs/reference/causes.md` the other.
+    /// the same goes
+    /// for `causes` and `reasons`.
     #[test]
     fn the_manual_has_the_tables() {
         let page = |name: &str| {
@@ -83,5 +129,6 @@ mod tests {
         };
         assert_eq!(page("fields"), super::fields_page());
         assert_eq!(page("causes"), super::causes_page());
+        assert_eq!(page("reasons"), super::reasons_page());
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use diagnose::{Class, Tally};
 use input::Line;
 use maillog::Event;
-use trace::{Attempt, Login, Message, Refusal, Sink, Where};
+use trace::{Attempt, Login, Refusal, Sink, Story, Where};
 
 use crate::cli::Triage;
 use crate::exit::Exit;
@@ -44,8 +44,8 @@ impl Sink for Counter {
         self.tally.message_accepted(at, username, queue_id);
     }
 
-    fn message(&mut self, message: &Message) {
-        self.tally.message(message);
+    fn story(&mut self, story: &Story) {
+        self.tally.story(story);
     }
 }
 
@@ -113,6 +113,7 @@ fn holds_secret(event: &Event<'_>) -> bool {
 }
 
 pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
+    crate::asked::refuse(&args.asked, "`client ADDR`, `account NAME` or `--since`")?;
     let reading = Reading::new(&args.input, &args.output, false)?;
     let clock = Clock::new(reading.zone());
     let mut counter = Counter::new();

@@ -2,12 +2,15 @@
 
 use std::net::IpAddr;
 
-use diagnose::{AccountTally, Class, ClientTally, Finding, Kind, Recovered, RelayWhy, Tally, Verdict, client_verdict};
+use diagnose::{
+    AccountTally, Class, ClientTally, Finding, Kind, Recovered, RelayWhy, SentMessage, Tally, Verdict, client_verdict,
+};
 
 use crate::mask::Mask;
 use crate::ranking;
 use crate::reading::Read;
 use crate::screen::{Ink, Screen, bar, cut, escape, left, number, plural, right, shown, sparkline, wrap};
+use crate::story_text::fate_word;
 use crate::times::{Clock, duration};
 
 /// Findings of one kind shown, unless all are asked for.
@@ -424,8 +427,28 @@ impl Page<'_> {
             for (n, line) in wrap(&text, self.screen.width - 6).iter().enumerate() {
                 out += &format!("  {}{line}\n", if n == 0 { "" } else { "    " });
             }
+            for mail in row.messages.iter().take(if self.verbose { usize::MAX } else { 1 }) {
+                out += &self.mail(mail);
+            }
         }
         out + &self.more(rows.len(), "login", "logins")
+    }
+
+    /// A message that was sent, to whom, and what became of it. Nothing where no recipient is listed.
+    fn mail(&self, mail: &SentMessage) -> String {
+        if mail.to.is_empty() {
+            return String::new();
+        }
+        let most = if self.verbose { usize::MAX } else { 3 };
+        let mut to: Vec<String> =
+            mail.to.iter().take(most).map(|(to, fate)| format!("{} {}", self.name(to), fate_word(*fate))).collect();
+        let hidden = mail.recipients.saturating_sub(to.len()) as u64;
+        if hidden > 0 {
+            to.push(format!("{} more", number(hidden)));
+        }
+        let text = format!("{}: {}", shown(&mail.queue_id), to.join(", "));
+        let lines = wrap(&text, self.screen.width - 8);
+        lines.iter().map(|line| format!("      {}\n", self.screen.ink(Ink::Dim, line))).collect()
     }
 
     fn refusals(&self) -> String {
@@ -504,7 +527,7 @@ impl Page<'_> {
             out += &format!("  {line}\n");
         }
         for gap in c.gaps.iter().take(if self.verbose { usize::MAX } else { 3 }) {
-            out += &format!("  {}\n", self.screen.ink(Ink::Warn, &self.gap(gap)));
+            out += &format!("  {}\n", self.screen.ink(Ink::Warn, &self.clock.gap(gap)));
         }
         let shapes = if self.verbose { 20 } else { 2 };
         for (_, count, sample) in self.read.unknown.shapes.iter().take(shapes) {
@@ -517,17 +540,6 @@ impl Page<'_> {
             );
         }
         out
-    }
-
-    fn gap(&self, gap: &input::Gap) -> String {
-        match gap.lost {
-            Some(lost) => format!(
-                "{}: {} were dropped here, counts are \"at least\"",
-                self.clock.short(gap.from),
-                plural(lost, "line", "lines")
-            ),
-            None => format!("nothing logged from {} to {}", self.clock.short(gap.from), self.clock.short(gap.to)),
-        }
     }
 
     fn next(&self) -> String {

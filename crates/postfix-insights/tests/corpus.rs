@@ -145,6 +145,8 @@ fn no_output_holds_a_secret_or_a_raw_control_byte() {
             vec!["entries", "--format", "table", log],
             vec!["entries", "--format", "raw", log],
             vec!["client", "0.0.0.0/0", "-v", log],
+            vec!["trace", "--from", "alice@example.test", "-v", log],
+            vec!["trace", "--from", "alice@example.test", "--json", log],
         ] {
             let output = run(&args);
             let shown = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -152,7 +154,10 @@ fn no_output_holds_a_secret_or_a_raw_control_byte() {
             let raw = args.contains(&"raw");
             assert!(raw || !shown.chars().any(|c| c.is_control() && c != '\n'), "{args:?}");
             // JSON keeps what was logged; what people read shows such marks and does not obey them.
-            let for_people = matches!(args.as_slice(), ["triage", _] | ["client", ..] | [_, _, "csv" | "table", _]);
+            let for_people = matches!(
+                args.as_slice(),
+                ["triage", _] | ["client", ..] | ["trace", _, _, "-v", _] | [_, _, "csv" | "table", _]
+            );
             assert!(!for_people || !shown.contains('\u{202e}'), "{args:?}");
         }
     }

@@ -2,12 +2,20 @@
 //!
 //! Adding a field is one row here and one line where [`crate::describe`] fills it.
 
+use std::fmt;
+
+use crate::present::rfc3339;
+
 /// What kind of value a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Microseconds since 1970 UTC, shown as RFC 3339.
     Time,
-    /// UTF-8 text; bytes that were none are U+FFFD.
+    /// An IP address, IPv4 in IPv6 as IPv4. Asked for as an address or a network.
+    Address,
+    /// A name, a number or a word of some list, as text: asked for as a whole, with `*` for any part of it.
+    Word,
+    /// Words of people and programs: asked for by the words in it. Bytes that were no UTF-8 are U+FFFD.
     Text,
     /// A whole number.
     Int,
@@ -17,6 +25,27 @@ pub enum Kind {
     Reals,
     /// Yes.
     Flag,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 8] =
+        [Self::Time, Self::Address, Self::Word, Self::Text, Self::Int, Self::Real, Self::Reals, Self::Flag];
+
+    /// The kind's name in the manual, and how a query asks for it.
+    #[must_use]
+    pub fn described(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Time => ("time", "`2026-06-17`, `today`, `A..B`, `>A`; with the words `since:`, `until:` and `on:`"),
+            Self::Address => ("address", "`203.0.113.9`, `203.0.113.0/24`, `203.0.113.*`, `2001:db8::/32`"),
+            Self::Word => ("word", "the whole value, `*` for any part of it"),
+            Self::Text => ("text", "words that stand in it, `*` to free an end"),
+            Self::Int => ("integer", "`25`, `25..30`, `>25`, `<=25`, `5xx`"),
+            Self::Real => ("number", "`1.5`, `1..2.5`, `>1.5`"),
+            Self::Reals => ("four numbers", "as a number; any of the four"),
+            Self::Flag => ("flag", "`yes` or `no`"),
+        }
+    }
 }
 
 /// A value as it leaves an entry.
@@ -36,6 +65,20 @@ pub enum Value<'a> {
     Flag(bool),
 }
 
+/// As a person reads it: RFC 3339, the text itself, numbers in full, four of them with slashes as Postfix writes them.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(micros) => f.write_str(&rfc3339(*micros)),
+            Self::Text(text) => f.write_str(text),
+            Self::Int(number) => number.fmt(f),
+            Self::Real(number) => number.fmt(f),
+            Self::Reals([a, b, c, d]) => write!(f, "{a}/{b}/{c}/{d}"),
+            Self::Flag(flag) => f.write_str(if *flag { "yes" } else { "no" }),
+        }
+    }
+}
+
 /// A row of the field table.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -51,15 +94,62 @@ pub struct Field {
     pub hostile: bool,
     /// Personal data: masked on demand.
     pub personal: bool,
+    /// Values that differ in case are different ones: case counts in queries and when values are counted.
+    pub cased: bool,
     /// Reads it from an entry.
     pub get: for<'a> fn(&'a Entry) -> Option<Value<'a>>,
-    /// Overwrites a text; does nothing to other kinds.
+    /// Overwrites an address, a word or a text; does nothing to other kinds.
     pub set_text: fn(&mut Entry, String),
+}
+
+/// A field is its name: the table holds each once.
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// The line's text: what words without a field name are searched in.
+pub static TEXT: &Field = known(FIELDS, "text");
+/// When the line was written: what `since:`, `until:` and `on:` ask for.
+pub static TS: &Field = known(FIELDS, "ts");
+
+/// The field of a name that the table holds; where it does not, the program does not compile.
+const fn known(mut fields: &'static [Field], name: &str) -> &'static Field {
+    while let Some((first, rest)) = fields.split_first() {
+        if same(first.name.as_bytes(), name.as_bytes()) {
+            return first;
+        }
+        fields = rest;
+    }
+    panic!("no such field")
+}
+
+const fn same(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let (Some((x, a_rest)), Some((y, b_rest))) = (a.split_first(), b.split_first()) {
+        if *x != *y {
+            return false;
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+    a.is_empty() && b.is_empty()
+}
+
+/// The field of that name or alias.
+#[must_use]
+pub fn field(name: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.name == name || field.alias == Some(name))
 }
 
 macro_rules! kinds {
     (type Time) => {
         i64
+    };
+    (type Address) => {
+        String
+    };
+    (type Word) => {
+        String
     };
     (type Text) => {
         String
@@ -79,6 +169,12 @@ macro_rules! kinds {
     (value Time $value:expr) => {
         Value::Time(*$value)
     };
+    (value Address $value:expr) => {
+        Value::Text($value)
+    };
+    (value Word $value:expr) => {
+        Value::Text($value)
+    };
     (value Text $value:expr) => {
         Value::Text($value)
     };
@@ -93,6 +189,12 @@ macro_rules! kinds {
     };
     (value Flag $value:expr) => {
         Value::Flag(*$value)
+    };
+    (set Address $slot:expr, $text:expr) => {
+        $slot = Some($text)
+    };
+    (set Word $slot:expr, $text:expr) => {
+        $slot = Some($text)
     };
     (set Text $slot:expr, $text:expr) => {
         $slot = Some($text)
@@ -118,6 +220,7 @@ macro_rules! fields {
             meaning: $meaning,
             hostile: false $(|| fields!(@hostile $mark))*,
             personal: false $(|| fields!(@personal $mark))*,
+            cased: false $(|| fields!(@cased $mark))*,
             get: |entry| entry.$name.as_ref().map(|value| kinds!(value $kind value)),
             set_text: |entry, text| { let _ = &entry.$name; kinds!(set $kind entry.$name, text) },
         },)*];
@@ -128,58 +231,65 @@ macro_rules! fields {
     (@hostile $other:ident) => { false };
     (@personal personal) => { true };
     (@personal $other:ident) => { false };
+    (@cased cased) => { true };
+    (@cased $other:ident) => { false };
 }
 
 fields! {
     ts: Time, "when the line was written, UTC";
-    time_inferred: Text, "what of the time the log did not say: `year` or `year,zone`";
-    host: Text, "the mail host as logged";
-    tag: Text, "the program tag as logged, e.g. `postfix-out/submission/smtpd`";
-    instance: Text, "the tag up to the first slash";
-    service: Text, "the tag between instance and program; `imap` or `pop3` for Dovecot's own logins";
-    daemon: Text, "the program";
+    time_inferred: Word, "what of the time the log did not say: `year` or `year,zone`";
+    host: Word, "the mail host as logged";
+    tag: Word, "the program tag as logged, e.g. `postfix-out/submission/smtpd`";
+    instance: Word, "the tag up to the first slash";
+    service: Word, "the tag between instance and program; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted";
+    daemon: Word, "the program";
     pid: Int, "the process id";
-    queue_id ("qid"): Text, "the queue id; absent for NOQUEUE";
-    level: Text, "`info`, `warning`, `error`, `fatal` or `panic`";
+    queue_id ("qid"): Word, "the queue id; absent for NOQUEUE", cased;
+    orig_queue_id: Word, "what the message was called before: a content filter's way back in, or `postsuper -r`", cased;
+    next_queue_id: Word, "what the message is called from here on (`queued as`, `forwarded as`), or the notice about it", cased;
+    level: Word, "`info`, `warning`, `error`, `fatal` or `panic`";
     repeat: Int, "how often the line occurred, where syslog folded it; absent means once";
-    class: Text, "what the line is counted as";
-    event: Text, "what kind of line it is";
-    cause: Text, "id of the cause";
+    class: Word, "what the line is counted as";
+    event: Word, "what kind of line it is";
+    cause: Word, "id of the cause";
     confidence: Real, "how sure the cause is, 0 to 1";
-    client_host: Text, "the client's verified name", personal;
-    client_ip ("client"): Text, "the client's address", personal;
+    client_host: Word, "the client's verified name", personal;
+    client_ip ("client"): Address, "the client's address", personal;
     client_port: Int, "the client's port";
-    mechanism ("mech"): Text, "the SASL mechanism as the client spelled it", hostile;
-    username ("user"): Text, "the login name", hostile, personal;
-    username_origin: Text, "`logged`, or `joined` from another program's line";
-    reason: Text, "the backend's words, verbatim", hostile;
-    stage: Text, "the SMTP command a reject, loss or timeout belongs to";
+    mechanism ("mech"): Word, "the SASL mechanism as the client spelled it", hostile;
+    username ("user"): Word, "the login name", hostile, personal;
+    username_origin: Word, "`logged`, or `joined` from another program's line";
+    reason: Text, "why or what, verbatim: a backend's words, an error, a warning, the DNS list", hostile;
+    stage: Word, "the SMTP command a reject, loss or timeout belongs to";
     code: Int, "the SMTP reply code";
-    dsn: Text, "the enhanced status code";
-    from: Text, "envelope sender", hostile, personal;
-    to: Text, "envelope recipient", hostile, personal;
-    orig_to: Text, "the recipient before aliases", hostile, personal;
-    helo: Text, "what the client calls itself", hostile;
-    proto: Text, "`SMTP` or `ESMTP`";
-    sasl_sender: Text, "AUTH= of MAIL FROM", hostile, personal;
-    relay_host: Text, "the next hop's name";
-    relay_ip: Text, "the next hop's address";
+    dsn: Word, "the enhanced status code";
+    from: Word, "envelope sender", hostile, personal;
+    to: Word, "envelope recipient", hostile, personal;
+    orig_to: Word, "the recipient before aliases", hostile, personal;
+    helo: Word, "what the client calls itself", hostile;
+    proto: Word, "`SMTP` or `ESMTP`";
+    sasl_sender: Word, "AUTH= of MAIL FROM", hostile, personal;
+    uid: Int, "the local user who handed in the message";
+    relay_host: Word, "the next hop's name";
+    relay_ip: Address, "the next hop's address";
     relay_port: Int, "the next hop's port";
+    conn_use: Int, "how many deliveries the connection has served, from the second on";
     delay: Real, "seconds from arrival to the end of this delivery attempt";
     delays: Reals, "seconds before the queue manager, in it, for connection set-up, for transmission";
-    status: Text, "`sent`, `deferred`, `bounced`, `expired`, …";
+    status: Word, "of a delivery: `sent`, `deferred`, `bounced`, `expired`, …; of a decision, a check or a screening: what it was";
     response: Text, "the words of a reply or of a delivery's outcome", hostile;
-    message_id: Text, "the Message-ID", hostile;
+    message_id: Word, "the Message-ID", hostile, cased;
     size: Int, "message size in bytes";
     nrcpt: Int, "number of recipients";
-    tls_version: Text, "the TLS version";
-    tls_cipher: Text, "the TLS cipher";
-    tls_level: Text, "`Anonymous`, `Untrusted`, `Trusted` or `Verified`: of the other side's certificate";
+    tls_version: Word, "the TLS version";
+    tls_cipher: Word, "the TLS cipher";
+    tls_level: Word, "`Anonymous`, `Untrusted`, `Trusted` or `Verified`: of the other side's certificate";
+    tls_policy: Word, "of a delivery: TLS policy and what came of it, as Postfix 3.11 logs it (`may`, `dane/!requiretls:nocertmatch`)";
     auth_ok: Int, "logins that succeeded in the session";
     auth_tried: Int, "AUTH commands of the session";
     attempts: Int, "on a `disconnect` line of class `auth_refused`: how many silent refusals it stands for";
-    session: Text, "the same for all lines of one SMTP session";
-    source: Text, "the file the line stands in";
+    session: Word, "the same for all lines of one SMTP session", cased;
+    source: Word, "the file the line stands in", cased;
     line: Int, "its number there, from 1";
     text: Text, "the message part, secrets redacted", hostile;
     truncated: Flag, "the line was longer than what is kept";

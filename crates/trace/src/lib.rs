@@ -2,8 +2,8 @@
 //!
 //! Lines go in, in the order of the log; outcomes come out through a [`Sink`]: one [`Attempt`] for each login that did not
 //! succeed (whatever number of lines tell of it), one [`Login`] for each that did, one [`Refusal`] for each policy
-//! decision, one [`Message`] for each message a login sent. This is the only place with a time window; no clock and no
-//! file is read.
+//! decision, one [`Story`] for each mail a login sent, past content filters; with another [`Follow`], a [`Message`] for
+//! each queue file, or the stories of all mail. This is the only place with a time window; no clock and no file is read.
 //!
 //! Memory is bounded by [`Limits`]; what is given up beyond each bound stands there.
 
@@ -18,7 +18,7 @@ mod tracer;
 
 pub use attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login, NameOrigin, Refusal, Where};
 pub use line::Line;
-pub use message::{Fate, Message};
+pub use message::{End, Fate, Follow, FromClient, Link, LinkKind, Message, Origin, Recipient, Story, Try};
 pub use session::SessionId;
 pub use tracer::{Limits, Sink, Tracer};
 

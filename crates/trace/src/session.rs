@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) failed: u32,
     pub(crate) logins: u32,
     pub(crate) username: Option<Box<[u8]>>,
+    /// Messages of the login that a filter in front of the queue has, and that have no queue id yet.
+    pub(crate) before_queue: u32,
     pub(crate) tls: bool,
     /// The client was gone after AUTH: the line, and the time.
     pub(crate) gone_after_auth: Option<(u64, i64)>,

@@ -16,12 +16,12 @@ use crate::Map;
 use crate::attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login, NameOrigin, Refusal, Where};
 use crate::evidence::{AFTER, BEFORE, Joined, Verdict, Wanted, Window};
 use crate::line::Line;
-use crate::message::{Message, Messages, nothing};
+use crate::message::{Arrival, Bounds, Follow, Message, Messages, Place, Story, nothing};
 use crate::names::{Names, Symbol};
 use crate::recent::Recent;
 use crate::session::{Key, Session, SessionId};
 
-/// Takes the outcomes, in the order in which they happened (refusals and messages when they are complete).
+/// Takes the outcomes, in the order in which they happened (refusals, messages and stories when they are complete).
 pub trait Sink {
     /// A login that did not succeed.
     fn attempt(&mut self, attempt: &Attempt);
@@ -31,8 +31,11 @@ pub trait Sink {
     fn refusal(&mut self, refusal: &Refusal);
     /// A login's message was accepted; its fate comes later.
     fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>);
-    /// A login's message is complete, or as complete as the log makes it.
-    fn message(&mut self, message: &Message);
+    /// A queue file ended, or the log did. Told with [`Follow::All`] only.
+    fn message(&mut self, _message: &Message) {}
+    /// A mail with all its queue files is complete, or as complete as the log makes it. Told for mail of logins; with
+    /// [`Follow::Stories`] for all.
+    fn story(&mut self, story: &Story);
 }
 
 /// Bounds of the tracer's memory.
@@ -41,8 +44,10 @@ pub struct Limits {
     /// SMTP sessions open at once. Beyond it, sessions silent for ten minutes end as if the log had lost their end; if
     /// all are busy, all end so.
     pub sessions: usize,
-    /// Messages of logins under way. Beyond it, the oldest is told with the fate it has so far.
+    /// Queue files under way. Beyond it, the oldest is told with the fate it has so far.
     pub messages: usize,
+    /// Bytes that queue files under way take, about. Beyond it, the same; one alone may take some more (8 MiB of texts).
+    pub message_bytes: usize,
     /// Different host names, tags, mechanisms and reasons remembered by number. Beyond it, further hosts and tags
     /// share one number.
     pub names: usize,
@@ -52,7 +57,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { sessions: 50_000, messages: 50_000, names: 16_384, held: 20_000 }
+        Self { sessions: 50_000, messages: 50_000, message_bytes: 64 << 20, names: 16_384, held: 20_000 }
     }
 }
 
@@ -71,7 +76,7 @@ enum Held {
     Attempt(Box<Attempt>),
     Login(Box<Login>),
     Accepted { at: Box<Where>, username: Box<[u8]>, queue_id: Option<Box<[u8]>> },
-    Message(Box<Message>),
+    Story(Box<Story>),
 }
 
 /// Joins lines into outcomes.
@@ -94,9 +99,15 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// A tracer that has seen nothing.
+    /// A tracer that has seen nothing and follows the messages of logins.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        Self::following(Follow::Logins, limits)
+    }
+
+    /// A tracer that has seen nothing.
+    #[must_use]
+    pub fn following(follow: Follow, limits: Limits) -> Self {
         Self {
             limits,
             names: Names::new(limits.names),
@@ -106,7 +117,7 @@ impl Tracer {
             spare: Vec::new(),
             window: Window::default(),
             recent: Recent::default(),
-            messages: Messages::new(limits.messages),
+            messages: Messages::new(follow, Bounds { messages: limits.messages, bytes: limits.message_bytes }),
             held: VecDeque::new(),
             services: Map::default(),
             now: i64::MIN,
@@ -115,7 +126,8 @@ impl Tracer {
         }
     }
 
-    /// Whether a line of this event can change anything here. Others need not be fed.
+    /// Whether a line of this event can change anything here, if the messages of logins are followed ([`Follow::wants`]
+    /// says what others need). Others need not be fed.
     #[must_use]
     pub fn wants(event: &Event<'_>) -> bool {
         match event {
@@ -149,6 +161,8 @@ impl Tracer {
     #[inline]
     pub fn tick(&mut self, time: i64, sink: &mut impl Sink) {
         self.now = self.now.max(time);
+        self.messages.tick(self.now);
+        self.tell_messages(sink);
         self.release(sink);
     }
 
@@ -167,23 +181,24 @@ impl Tracer {
     /// Takes the next line. Output: the session it belongs to, if it belongs to one.
     pub fn line(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         self.tick(line.time, sink);
+        if self.messages.follow().notes(&line.event) {
+            self.queue_line(line, sink);
+        }
         match line.event {
-            Event::Removed(id) if !self.messages.is_idle() => {
-                let host = self.names.number(line.record.host);
-                if let Some(message) = self.messages.removed(host, id.as_bytes()) {
-                    self.push(Held::Message(Box::new(message)));
-                }
+            Event::Removed(_)
+            | Event::Delivery(_)
+            | Event::Expired(..)
+            | Event::MessageId(..)
+            | Event::Active(..)
+            | Event::Queue(..)
+            | Event::Pickup(_)
+            | Event::Notification(..) => {
+                self.queue_line(line, sink);
                 None
             }
-            Event::Delivery(delivery) if !self.messages.is_idle() => {
-                let host = self.names.number(line.record.host);
-                self.messages.delivered(host, &delivery);
-                None
-            }
-            Event::Expired(id, _) => {
-                let host = self.names.number(line.record.host);
-                self.messages.expired(host, id.as_bytes());
-                None
+            Event::Accepted(acceptance) if !Self::wants(&line.event) && self.messages.follow().is_all() => {
+                self.accepted_from_stranger(line, &acceptance, sink);
+                self.session(&line.record)
             }
             Event::DovecotAuth(verdict) => {
                 self.dovecot_verdict(line, &verdict);
@@ -243,10 +258,51 @@ impl Tracer {
                 self.end(key, &mut session, None, sink);
             }
         }
+        self.messages.finish();
+        self.tell_messages(sink);
         self.now = i64::MAX;
         self.release(sink);
-        for message in self.messages.rest() {
-            sink.message(&message);
+    }
+
+    // ---- messages ----
+
+    /// A line about a queue file.
+    fn queue_line(&mut self, line: &Line<'_>, sink: &mut impl Sink) {
+        if self.messages.is_idle() {
+            return;
+        }
+        let host = self.names.number(line.record.host);
+        // Needed only where a line may begin a message.
+        let tag = if self.messages.follow().is_all() { self.names.number(line.record.tag.0) } else { host };
+        self.messages.line(Place { host, tag, names: &self.names }, line);
+        self.tell_messages(sink);
+    }
+
+    /// A message without a login: of no interest to its session.
+    fn accepted_from_stranger(&mut self, line: &Line<'_>, acceptance: &Acceptance<'_>, sink: &mut impl Sink) {
+        let host = self.names.number(line.record.host);
+        let tag = self.names.number(line.record.tag.0);
+        let client = acceptance.client;
+        let at = Where {
+            line: line.id,
+            time: line.time,
+            session: None,
+            host: self.names.string(host),
+            tag: self.names.string(tag),
+            client_ip: client.ip(),
+            client_host: client.host().map(Into::into),
+        };
+        self.messages.accepted(Arrival { place: Place { host, tag, names: &self.names }, at, acceptance });
+        self.tell_messages(sink);
+    }
+
+    #[inline]
+    fn tell_messages(&mut self, sink: &mut impl Sink) {
+        while self.messages.has_outcomes() {
+            while self.messages.next_message(|message| sink.message(message)) {}
+            while let Some(story) = self.messages.next_story() {
+                self.push(Held::Story(Box::new(story)));
+            }
         }
     }
 
@@ -270,7 +326,10 @@ impl Tracer {
             Some((_, Held::Accepted { at, username, queue_id })) => {
                 sink.message_accepted(&at, &username, queue_id.as_deref())
             }
-            Some((_, Held::Message(message))) => sink.message(&message),
+            Some((_, Held::Story(story))) => {
+                sink.story(&story);
+                self.messages.reuse(*story);
+            }
             None => {}
         }
     }
@@ -472,6 +531,9 @@ impl Tracer {
                 session.tls_failure = Some((line.id, line.time, text));
             }
             Event::TlsLibrary(text) => session.add_tls_evidence(line.id, text),
+            Event::Policy(None, Policy { action: b"proxy-accept", reply, .. }) => {
+                self.proxied(key, session, line, reply);
+            }
             Event::Policy(_, policy) => {
                 let refusal = self.refusal(key, session, line, &policy);
                 if let Some(refusal) = session.add_refusal(refusal) {
@@ -621,13 +683,17 @@ impl Tracer {
     }
 
     fn accepted(&mut self, key: Key, session: &mut Session, line: &Line<'_>, acceptance: &Acceptance<'_>) {
+        let at = self.place(key, session, line.id, line.time);
         let Some(username) = acceptance.sasl_username else {
             if acceptance.orig_queue_id.is_some() || acceptance.client.is_local() {
-                self.messages.reinjected(key.host, acceptance, line.time);
+                self.messages.accepted(Arrival {
+                    place: Place { host: key.host, tag: key.tag, names: &self.names },
+                    at,
+                    acceptance,
+                });
             }
             return;
         };
-        let at = self.place(key, session, line.id, line.time);
         if session.logins == 0 {
             session.logins = 1;
             session.username = Some(username.into());
@@ -641,11 +707,23 @@ impl Tracer {
                 username: Some(username.into()),
             })));
         }
+        session.before_queue = session.before_queue.saturating_add(u32::from(acceptance.queue_id.is_none()));
         let queue_id = acceptance.queue_id.map(|id| id.as_bytes().into());
         self.push(Held::Accepted { at: Box::new(at.clone()), username: username.into(), queue_id });
-        if let Some(dropped) = self.messages.accepted(key.host, acceptance, at) {
-            self.push(Held::Message(Box::new(dropped)));
-        }
+        self.messages.accepted(Arrival {
+            place: Place { host: key.host, tag: key.tag, names: &self.names },
+            at,
+            acceptance,
+        });
+    }
+
+    /// A filter in front of the queue took a client's message and handed it to us again, under the queue id of its reply.
+    fn proxied(&mut self, key: Key, session: &mut Session, line: &Line<'_>, reply: &[u8]) {
+        let Some(id) = maillog::queued_as(reply) else { return };
+        let at = self.place(key, session, line.id, line.time);
+        let username = session.username.as_deref().filter(|_| session.before_queue > 0);
+        session.before_queue = session.before_queue.saturating_sub(1);
+        self.messages.proxied(key.host, id, at, username);
     }
 
     fn refusal(&mut self, key: Key, session: &mut Session, line: &Line<'_>, policy: &Policy<'_>) -> Refusal {

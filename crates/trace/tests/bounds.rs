@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use trace::{Attempt, Limits, Line, Login, Message, Refusal, Sink, Tracer, Where};
+use trace::{Attempt, Limits, Line, Login, Refusal, Sink, Story, Tracer, Where};
 
 /// Small limits, so that a bound that does not hold shows soon.
-const LIMITS: Limits = Limits { sessions: 64, messages: 64, names: 64, held: 64 };
+const LIMITS: Limits = Limits { sessions: 64, messages: 64, message_bytes: 1 << 20, names: 64, held: 64 };
 /// Lines of each flood.
 const FLOOD: u32 = 30_000;
 /// What a flood may add to the process: one that is kept line by line would be several times as much.
@@ -38,7 +38,7 @@ impl Sink for Sums {
     fn message_accepted(&mut self, _: &Where, _: &[u8], _: Option<&[u8]>) {
         self.accepted += 1;
     }
-    fn message(&mut self, _: &Message) {
+    fn story(&mut self, _: &Story) {
         self.messages += 1;
     }
 }
@@ -174,7 +174,8 @@ fn floods_stay_within_bounds() {
 /// Outcomes that crowded-out sessions had are told all the same.
 #[test]
 fn crowded_out_sessions_are_told() {
-    let (mut sums, mut tracer) = (Sums::default(), Tracer::new(Limits { sessions: 4, messages: 4, names: 4, held: 4 }));
+    let (mut sums, mut tracer) =
+        (Sums::default(), Tracer::new(Limits { sessions: 4, messages: 4, message_bytes: 1 << 20, names: 4, held: 4 }));
     for number in 0..1000u32 {
         for text in [
             "connect from h[192.0.2.1]",
@@ -195,7 +196,8 @@ fn crowded_out_sessions_are_told() {
 /// Limits of nothing are no reason to fail.
 #[test]
 fn no_room_at_all() {
-    let (mut sums, mut tracer) = (Sums::default(), Tracer::new(Limits { sessions: 0, messages: 0, names: 0, held: 0 }));
+    let (mut sums, mut tracer) =
+        (Sums::default(), Tracer::new(Limits { sessions: 0, messages: 0, message_bytes: 0, names: 0, held: 0 }));
     for text in [
         "connect from h[192.0.2.1]",
         "warning: h[192.0.2.1]: SASL PLAIN authentication failed: x",

@@ -1,16 +1,21 @@
 //! Mail servers that are not Postfix: somebody else's, and a content filter of our own.
 //!
 //! They are no Postfix of the lab on purpose: what a foreign server logs is not in one's own mail log.
-//! The recipient says what becomes of the mail: `nobody…` is refused for good, `later…` for now.
+//! The recipient says what becomes of the mail: `nobody…` is refused for good, `later…` for now, `grey…` the first
+//! time only, `slow…` three times.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+
+use crate::arrival::Arrival;
+use crate::lock;
 
 /// What such a server is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +24,7 @@ pub(crate) enum Trade {
     Mail,
     /// Takes nothing without a login, and refuses every password.
     Login,
-    /// Hands all mail back to Postfix.
+    /// Hands all mail back to Postfix, except what has `spam` for a subject: that it refuses.
     Filter,
 }
 
@@ -34,6 +39,26 @@ pub(crate) struct Counts {
     pub(crate) put_off: AtomicU32,
     /// Logins refused.
     pub(crate) logins_refused: AtomicU32,
+    /// The mails taken.
+    mails: Mutex<Vec<Arrival>>,
+    /// How often recipients were put off that are taken in the end.
+    patience: Mutex<HashMap<String, u32>>,
+}
+
+impl Counts {
+    /// The mails it has taken so far, in the order in which they came.
+    pub(crate) fn mails(&self) -> Vec<Arrival> {
+        lock(&self.mails).clone()
+    }
+
+    /// Whether it is too early for such a recipient.
+    fn put_off_again(&self, rcpt: &str) -> bool {
+        let times = if rcpt.contains("<GREY") { 1 } else { 3 * u32::from(rcpt.contains("<SLOW")) };
+        let mut patience = lock(&self.patience);
+        let seen = patience.entry(rcpt.to_owned()).or_default();
+        *seen += 1;
+        *seen <= times
+    }
 }
 
 /// A running server. Its threads end with the process.
@@ -71,14 +96,13 @@ fn serve(stream: &TcpStream, counts: &Counts, trade: Trade) -> Result<()> {
     for line in BufReader::new(stream).lines() {
         let line = line?;
         let command = line.to_ascii_uppercase();
-        if in_data || command.starts_with("MAIL") || command.starts_with("RCPT") || command == "DATA" {
+        if in_data || ["XFORWARD", "MAIL", "RCPT", "DATA"].iter().any(|verb| command.starts_with(verb)) {
             mail.push(line.clone());
         }
         if in_data {
             in_data = line != ".";
             if !in_data {
-                let mail = std::mem::take(&mut mail);
-                say(&if trade == Trade::Filter { hand_back(&mail)? } else { "250 2.0.0 taken".to_owned() })?;
+                say(&take(&std::mem::take(&mut mail), counts, trade)?)?;
             }
             continue;
         }
@@ -91,11 +115,26 @@ fn serve(stream: &TcpStream, counts: &Counts, trade: Trade) -> Result<()> {
     Ok(())
 }
 
+/// The answer to a whole mail: the commands that brought it, and its text.
+fn take(mail: &[String], counts: &Counts, trade: Trade) -> Result<String> {
+    if trade != Trade::Filter {
+        let text = mail.iter().skip_while(|line| !line.eq_ignore_ascii_case("DATA")).skip(1);
+        lock(&counts.mails).push(Arrival::of(&text.map(|line| format!("{line}\n")).collect::<String>()));
+        return Ok("250 2.0.0 taken".to_owned());
+    }
+    if mail.iter().any(|line| line == "Subject: spam") {
+        return Ok("554 5.7.1 Content refused".to_owned());
+    }
+    hand_back(mail)
+}
+
 fn answer(command: &str, counts: &Counts, trade: Trade) -> String {
     let count = |counter: &AtomicU32| counter.fetch_add(1, Ordering::SeqCst);
     let judges = trade == Trade::Mail;
     let answer = match command.split([' ', ':']).next().unwrap_or_default() {
         "EHLO" if trade == Trade::Login => "250-relay.example.org\r\n250 AUTH PLAIN",
+        // What a content filter needs to tell the server behind it where a mail came from (Postfix XFORWARD_README).
+        "EHLO" if trade == Trade::Filter => "250-filter.example.test\r\n250 XFORWARD NAME ADDR PROTO HELO IDENT SOURCE",
         "EHLO" => "250 mx.example.org",
         "AUTH" => {
             count(&counts.logins_refused);
@@ -109,6 +148,10 @@ fn answer(command: &str, counts: &Counts, trade: Trade) -> String {
         "RCPT" if judges && command.contains("<LATER") => {
             count(&counts.put_off);
             "450 4.2.1 Mailbox busy"
+        }
+        "RCPT" if judges && counts.put_off_again(command) => {
+            count(&counts.put_off);
+            "450 4.2.0 Greylisted, try again later"
         }
         "RCPT" => {
             count(&counts.taken);

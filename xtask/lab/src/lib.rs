@@ -5,6 +5,7 @@
 //! ([`client`], [`session`], [`scenarios`]). What they did and saw is the truth ([`truth`]) beside the two logs.
 
 mod accounts;
+mod arrival;
 mod base64;
 mod client;
 mod command;
@@ -14,6 +15,8 @@ mod isolation;
 mod login;
 mod machine;
 mod packages;
+mod policy_service;
+mod queue_truth;
 mod recording;
 mod scenarios;
 mod service;

@@ -14,10 +14,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::accounts;
+use crate::arrival::Arrival;
 use crate::client::Client;
 use crate::command::run;
 use crate::daemons::dovecot::{Dovecot, RunningDovecot};
-use crate::daemons::postfix::Postfix;
+use crate::daemons::postfix::{Postfix, Relay};
 use crate::daemons::saslauthd::Saslauthd;
 use crate::daemons::syslog::Syslog;
 use crate::truth::Truth;
@@ -28,11 +29,15 @@ pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 25);
 pub(crate) const SERVER6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x25);
 /// The mail server of example.org, which the lab plays too.
 pub(crate) const FOREIGN_MX: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 25);
+/// The mail server of example.net.
+pub(crate) const OTHER_MX: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 27);
+/// A second Postfix of ours.
+pub(crate) const SECOND_SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 26);
 /// The relay host of example.org.
 pub(crate) const FOREIGN_RELAY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 26);
 
 /// On the loopback interface one address makes its whole network local.
-const NETWORKS: [&str; 3] = ["192.0.2.25/24", "198.51.100.25/24", "203.0.113.1/24"];
+const NETWORKS: [&str; 4] = ["192.0.2.25/24", "192.0.2.26/24", "198.51.100.25/24", "203.0.113.1/24"];
 const ADDRESSES6: [&str; 4] = ["2001:db8::25", "2001:db8:1::7", "2001:db8:1::8", "2001:db8:2::9"];
 const LAB: &str = "/run/postfix-insights-lab";
 
@@ -63,6 +68,7 @@ impl Default for Setup {
 /// A running mail server. The fields are dropped, and the daemons with them stopped, from first to last:
 /// whoever writes the log goes before the log does.
 pub(crate) struct Machine {
+    relay: Option<Relay>,
     postfix: Postfix,
     dovecot: Option<RunningDovecot>,
     saslauthd: Option<Saslauthd>,
@@ -81,7 +87,7 @@ impl Machine {
         let postfix = Postfix::start(&setup.postfix).with_context(|| format!("Postfix: {}", syslog.last_words()))?;
         let dovecot = setup.dovecot.as_ref().map(Dovecot::start).transpose().context("Dovecot")?;
         let saslauthd = setup.saslauthd.then(Saslauthd::start).transpose().context("saslauthd")?;
-        Ok(Machine { postfix, dovecot, saslauthd, syslog, truth: Arc::default(), setup })
+        Ok(Machine { relay: None, postfix, dovecot, saslauthd, syslog, truth: Arc::default(), setup })
     }
 
     /// A client at that address.
@@ -98,6 +104,17 @@ impl Machine {
     /// The Postfix of this machine.
     pub(crate) fn postfix(&self) -> &Postfix {
         &self.postfix
+    }
+
+    /// Starts a second Postfix at [`SECOND_SERVER`], which relays to example.org.
+    pub(crate) fn start_relay(&mut self, name: &str, log: Option<&Path>) -> Result<()> {
+        self.relay = Some(Relay::start(name, SECOND_SERVER, "out.example.test", log)?);
+        Ok(())
+    }
+
+    /// The second Postfix.
+    pub(crate) fn relay(&self) -> Result<&Relay> {
+        self.relay.as_ref().context("there is no second Postfix")
     }
 
     /// The log of this machine.
@@ -130,9 +147,24 @@ impl Machine {
 
     /// How many messages somebody's mailbox holds.
     pub(crate) fn mailbox(&self, user: &str) -> usize {
-        let folder = lab_path("mail").join(accounts::address(user)).join("new");
-        fs::read_dir(folder).map_or(0, Iterator::count)
+        fs::read_dir(mailbox(user)).map_or(0, Iterator::count)
     }
+
+    /// The only message in somebody's mailbox.
+    pub(crate) fn arrived(&self, user: &str) -> Result<Arrival> {
+        let mut mails = self.all_arrived(user)?;
+        ensure!(mails.len() == 1, "{user} got {mails:?}");
+        mails.pop().context("no mail")
+    }
+
+    /// All messages in somebody's mailbox.
+    pub(crate) fn all_arrived(&self, user: &str) -> Result<Vec<Arrival>> {
+        Arrival::in_maildir(&mailbox(user))
+    }
+}
+
+fn mailbox(user: &str) -> PathBuf {
+    lab_path("mail").join(accounts::address(user)).join("new")
 }
 
 fn furnish(work: Option<&Path>) -> Result<()> {
@@ -162,7 +194,9 @@ const HOSTS: &str = "\
 127.0.0.1 localhost
 192.0.2.25 mail.example.test mail
 2001:db8::25 mail.example.test mail
+192.0.2.26 out.example.test out
 198.51.100.25 mx.example.org
+198.51.100.27 mx.example.net
 198.51.100.26 relay.example.org
 203.0.113.10 office.example.net
 203.0.113.20 laptop.example.net

@@ -8,10 +8,11 @@ use anyhow::{Result, bail, ensure};
 use crate::command;
 
 /// What the lab runs, and what it needs to build its network.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 13] = [
     "postfix",
     "dovecot-core",
     "dovecot-imapd",
+    "dovecot-lmtpd",
     "sasl2-bin",
     "libsasl2-modules",
     "libpam-modules",

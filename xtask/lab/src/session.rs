@@ -42,6 +42,21 @@ fn spoken(reply: Option<&Reply>) -> String {
     reply.map_or_else(|| "nothing".to_owned(), Reply::to_string)
 }
 
+/// What the sender of a message knows about it afterwards.
+#[derive(Clone, Debug)]
+pub(crate) struct Receipt {
+    /// As in the header, with its brackets.
+    pub(crate) message_id: String,
+    queue_id: Option<String>,
+}
+
+impl Receipt {
+    /// The queue id that the reply named.
+    pub(crate) fn queue_id(&self) -> Result<&str> {
+        self.queue_id.as_deref().ok_or_else(|| anyhow!("the reply named no queue id"))
+    }
+}
+
 enum Stream {
     Plain(TcpStream),
     Tls(Box<tls::Stream>),
@@ -83,12 +98,14 @@ pub(crate) struct Session {
     client: Client,
     service: Service,
     user: Option<String>,
+    /// Parameters of RCPT commands.
+    rcpt_options: &'static str,
 }
 
 impl Session {
     /// A session on a fresh connection.
     pub(crate) fn new(stream: TcpStream, client: Client, service: Service) -> Session {
-        Session { stream: Stream::Plain(stream), client, service, user: None }
+        Session { stream: Stream::Plain(stream), client, service, user: None, rcpt_options: "" }
     }
 
     /// Reads the server's greeting and says EHLO.
@@ -312,25 +329,57 @@ impl Session {
         Ok(())
     }
 
+    /// Gives all recipients from now on such parameters (RFC 3461).
+    pub(crate) fn ask_for(&mut self, rcpt_options: &'static str) {
+        self.rcpt_options = rcpt_options;
+    }
+
     /// Sends a message; `fate` says what the scenario has arranged for its recipients.
-    pub(crate) fn mail(&mut self, from: &str, to: &[&str], fate: Fate) -> Result<()> {
-        self.command(format!("MAIL FROM:<{from}>"), 250)?;
-        for to in to {
-            self.command(format!("RCPT TO:<{to}>"), 250)?;
-        }
-        self.command("DATA", 354)?;
-        let id =
-            format!("{}.{}@client.example.net", MESSAGES.fetch_add(1, Ordering::SeqCst), Timestamp::now().as_second());
-        let header = format!("From: {from}\r\nTo: {}\r\nMessage-ID: <{id}>\r\nSubject: lab", to.join(", "));
-        let body = format!("{header}\r\n\r\nHello.\r\n.");
-        self.command(body, 250)?;
-        self.client.truth.message(Message {
+    pub(crate) fn mail(&mut self, from: &str, to: &[&str], fate: Fate) -> Result<Receipt> {
+        self.mail_about("lab", from, to, fate)
+    }
+
+    /// The same with another subject, of one word.
+    pub(crate) fn mail_about(&mut self, subject: &str, from: &str, to: &[&str], fate: Fate) -> Result<Receipt> {
+        let (message_id, reply) = self.offer(subject, from, to)?;
+        ensure!(reply.code == 250, "the message was refused: {reply}");
+        let message = Message {
             client_ip: self.client.ip,
             username: self.user.clone(),
             recipients: u32::try_from(to.len())?,
             fate,
-        });
+            sender: from.to_owned(),
+            message_id: message_id.clone(),
+            queue_id: reply.text.rsplit_once("queued as ").map(|(_, id)| id.to_owned()),
+        };
+        let queue_id = message.queue_id.clone();
+        self.client.truth.message(message);
+        Ok(Receipt { message_id, queue_id })
+    }
+
+    /// Sends a message and insists that its text is refused with that code.
+    pub(crate) fn refused_mail(&mut self, subject: &str, from: &str, to: &[&str], code: u16) -> Result<()> {
+        let (_, reply) = self.offer(subject, from, to)?;
+        ensure!(reply.code == code, "the message was answered {reply}");
         Ok(())
+    }
+
+    /// Sends a message; returns its Message-ID, and the reply to its text.
+    fn offer(&mut self, subject: &str, from: &str, to: &[&str]) -> Result<(String, Reply)> {
+        self.command(format!("MAIL FROM:<{from}>"), 250)?;
+        for to in to {
+            self.command(format!("RCPT TO:<{to}> {}", self.rcpt_options).trim_end(), 250)?;
+        }
+        self.command("DATA", 354)?;
+        let id = format!(
+            "<{}.{}@client.example.net>",
+            MESSAGES.fetch_add(1, Ordering::SeqCst),
+            Timestamp::now().as_second()
+        );
+        let header = format!("From: {from}\r\nTo: {}\r\nMessage-ID: {id}\r\nSubject: {subject}", to.join(", "));
+        let reply = self.ask(format!("{header}\r\n\r\nHello.\r\n.").as_bytes())?;
+        let reply = reply.ok_or_else(|| anyhow!("the server hung up on a message"))?;
+        Ok((id, reply))
     }
 
     /// Says goodbye and waits until the server has hung up.

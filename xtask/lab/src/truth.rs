@@ -10,6 +10,8 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::queue_truth::{QueueFile, Report};
+
 /// What became of one AUTH command, in the words of the program's `class` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,6 +112,12 @@ pub(crate) struct Message {
     pub(crate) recipients: u32,
     /// What became of them.
     pub(crate) fate: Fate,
+    /// The envelope's sender.
+    pub(crate) sender: String,
+    /// As in the header, with its brackets.
+    pub(crate) message_id: String,
+    /// The queue id it got first, as the reply to its text said; absent if the reply named none.
+    pub(crate) queue_id: Option<String>,
 }
 
 /// Collects what happened; shared by all clients of a scenario.
@@ -122,6 +130,8 @@ pub(crate) struct Story {
     attempts: Vec<Attempt>,
     events: Vec<Event>,
     messages: Vec<Message>,
+    queue_files: Vec<QueueFile>,
+    rejects: u32,
 }
 
 impl Truth {
@@ -140,6 +150,16 @@ impl Truth {
     /// Writes down an accepted message.
     pub(crate) fn message(&self, message: Message) {
         self.with(|story| story.messages.push(message));
+    }
+
+    /// Writes down one life of a queue file.
+    pub(crate) fn queue_file(&self, file: QueueFile) {
+        self.with(|story| story.queue_files.push(file));
+    }
+
+    /// Writes down recipients or mails that were refused, each with a line of its own.
+    pub(crate) fn rejects(&self, count: u32) {
+        self.with(|story| story.rejects += count);
     }
 
     /// The story so far, in the order of time.
@@ -178,6 +198,9 @@ pub(crate) struct TruthFile {
     pub(crate) sessions_killed: u32,
     /// All accepted messages.
     pub(crate) messages: Vec<Message>,
+    /// All queue files, where the scenario is about what becomes of messages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) queue_files: Vec<QueueFile>,
     /// What a perfect reader of the log would count.
     pub(crate) expect: Expect,
 }
@@ -201,6 +224,7 @@ impl TruthFile {
             attempts: story.attempts,
             events: story.events,
             messages: story.messages,
+            queue_files: story.queue_files,
             expect,
         }
     }
@@ -223,6 +247,9 @@ pub(crate) struct Expect {
     pub(crate) clients: Vec<ExpectClient>,
     /// Clients and accounts that got in after a failure.
     pub(crate) recovered: Vec<Recovered>,
+    /// The numbers `report --json` must show; only where all queue files are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<Report>,
 }
 
 /// The counts of one client.
@@ -264,6 +291,7 @@ impl Expect {
             services: tally(failure_lines(story).map(|a| a.service.clone())),
             clients: clients(story),
             recovered: recovered(story),
+            report: (!story.queue_files.is_empty()).then(|| Report::of(&story.queue_files, story.rejects)),
         }
     }
 }

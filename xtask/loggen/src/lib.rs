@@ -4,12 +4,14 @@
 //! settings give the same bytes on every machine. Nothing here reads a log: what a line means is known before it is written.
 //!
 //! A [`world::World`] holds the clock, the hosts and the people; every [`actors`] module adds one kind of client; `session` and
-//! `message` know the wording of an SMTP session and of a message's life; `log` stamps and folds; `truth` keeps the books.
+//! `message` know the wording of an SMTP session and of a message's life; `log` stamps and folds; `truth` and `report` keep the
+//! books.
 
 mod actors;
 mod log;
 mod message;
 mod people;
+mod report;
 mod rng;
 mod session;
 mod truth;
@@ -24,6 +26,7 @@ use anyhow::Context as _;
 use jiff::civil::Date;
 
 pub use log::Stamp;
+pub use report::{Destination, Messages, Ranked, Report};
 pub use truth::{Counts, Recovered, Tally, Truth};
 
 /// What to do.

@@ -167,6 +167,11 @@ impl Log {
         self.bytes.clear();
     }
 
+    /// When the last line was written, folded or not.
+    pub(crate) fn last(&self) -> Micros {
+        self.last
+    }
+
     /// The first and the last moment, as precise as the stamps are.
     pub(crate) fn span(&self) -> (Micros, Micros) {
         let precision = if self.stamp == Stamp::Rfc3339 { 1 } else { SECOND };

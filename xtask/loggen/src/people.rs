@@ -208,11 +208,20 @@ pub(crate) fn domain(rng: &mut Rng) -> &'static str {
     rng.pick(FOREIGN)
 }
 
+/// An alias on our side.
+pub(crate) fn alias(rng: &mut Rng) -> String {
+    format!("{}@{}", rng.pick(BULK), rng.pick(OURS))
+}
+
+/// A number of its own for each domain, or nearly so.
+pub(crate) fn number_of(domain: &str) -> u64 {
+    u64::from(domain.bytes().fold(0u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b)))
+}
+
 /// The mail server of a domain elsewhere, `name[addr]`.
 pub(crate) fn exchanger(domain: &str, rng: &mut Rng) -> String {
     let number = rng.range(1, 4);
-    let sum = domain.bytes().fold(0u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b));
-    format!("mx{number}.{domain}[{}]", Ipv4Addr::new(198, 18, sum, number as u8))
+    format!("mx{number}.{domain}[{}]", Ipv4Addr::new(198, 18, number_of(domain) as u8, number as u8))
 }
 
 /// A foreign mail server that sends to us.

@@ -114,7 +114,9 @@ impl Session {
         }
         self.encrypted = true;
         let who = &self.who;
-        if world.rng.chance(850) {
+        let modern = world.rng.chance(850);
+        world.ledger.books().tls_in(if modern { "TLSv1.3" } else { "TLSv1.2" });
+        if modern {
             self.say(world, format_args!(
                 "Anonymous TLS connection established from {who}: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) \
                  key-exchange X25519 server-signature RSA-PSS (2048 bits) server-digest SHA256"));

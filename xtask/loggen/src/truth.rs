@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use crate::log::Micros;
+use crate::report::{Books, Leaving, Report};
+
 /// Named counts.
 pub type Counts = BTreeMap<String, u64>;
 
@@ -57,6 +60,9 @@ pub struct Truth {
     pub evidence_lines: u64,
     /// `message repeated` lines.
     pub repeat_lines: u64,
+    /// What a report must show.
+    #[serde(default)]
+    pub report: Report,
 }
 
 /// Counts of one client or one account.
@@ -125,6 +131,7 @@ pub(crate) struct Ledger {
     rejects: HashMap<&'static str, u64>,
     clients: HashMap<String, History>,
     accounts: HashMap<String, Tally>,
+    books: Books,
 }
 
 impl Ledger {
@@ -223,8 +230,16 @@ impl Ledger {
         *self.causes.entry(cause).or_default() += n;
     }
 
-    pub(crate) fn delivery(&mut self, status: &'static str) {
+    /// A delivery line. The delay is in hundredths of a second, as shown.
+    pub(crate) fn delivery(&mut self, status: &'static str, to: &str, relay: &str, delay: u64) {
         *self.deliveries.entry(status).or_default() += 1;
+        self.books.delivery(status, to, relay, delay);
+    }
+
+    /// The queue manager's line about a message that is too old.
+    pub(crate) fn expired(&mut self) {
+        *self.deliveries.entry("expired").or_default() += 1;
+        self.books.expired();
     }
 
     /// A reject line: its kind, which also decides its class.
@@ -243,12 +258,25 @@ impl Ledger {
         self.cause(cause, 1);
     }
 
-    pub(crate) fn queued(&mut self) {
+    /// A message became active for the first time.
+    pub(crate) fn queued(&mut self, at: Micros, size: u64) {
         self.truth.messages_queued += 1;
+        self.books.queued(at, size);
     }
 
     pub(crate) fn removed(&mut self) {
         self.truth.removed += 1;
+        self.books.removed();
+    }
+
+    /// Nothing more will be said of a message; with the last status of each recipient that was tried.
+    pub(crate) fn leave(&mut self, how: Leaving, active: bool, last: impl Iterator<Item = &'static str>) {
+        self.books.leave(how, active, last);
+    }
+
+    /// What only a report counts.
+    pub(crate) fn books(&mut self) -> &mut Books {
+        &mut self.books
     }
 
     pub(crate) fn decoy(&mut self) {
@@ -274,6 +302,7 @@ impl Ledger {
         self.truth.causes = named(self.causes);
         self.truth.deliveries = named(self.deliveries);
         self.truth.rejects = named(self.rejects);
+        self.truth.report = self.books.finish(&self.truth.deliveries);
         self.truth.accounts = self.accounts.into_iter().collect();
         for (ip, history) in self.clients {
             self.truth.recovered.extend(history.rows.into_values());

@@ -1,11 +1,11 @@
 //! The mail servers: their hosts, processes, queue ids and people, and the clock that wakes every actor in turn.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::fmt::{self, Write as _};
 use std::rc::Rc;
 
-use crate::log::{Log, Micros, SECOND};
+use crate::log::{Log, MINUTE, Micros, SECOND};
 use crate::people::People;
 use crate::rng::Rng;
 use crate::truth::Ledger;
@@ -85,6 +85,9 @@ pub(crate) enum Daemon {
     Virtual,
     Local,
     Pipe,
+    Discard,
+    Pickup,
+    Postsuper,
     Bounce,
     Anvil,
     Scache,
@@ -94,7 +97,7 @@ pub(crate) enum Daemon {
 }
 
 impl Daemon {
-    const ALL: usize = 14;
+    const ALL: usize = 17;
 
     pub(crate) fn tag(self) -> &'static str {
         match self {
@@ -106,6 +109,9 @@ impl Daemon {
             Daemon::Virtual => "postfix/virtual",
             Daemon::Local => "postfix/local",
             Daemon::Pipe => "postfix/pipe",
+            Daemon::Discard => "postfix/discard",
+            Daemon::Pickup => "postfix/pickup",
+            Daemon::Postsuper => "postfix/postsuper",
             Daemon::Bounce => "postfix/bounce",
             Daemon::Anvil => "postfix/anvil",
             Daemon::Scache => "postfix/scache",
@@ -119,7 +125,9 @@ impl Daemon {
     fn staff(self) -> (usize, u32) {
         match self {
             Daemon::Master | Daemon::Qmgr | Daemon::Postscreen => (1, 0),
-            Daemon::Anvil | Daemon::Scache => (1, 200),
+            Daemon::Anvil | Daemon::Scache | Daemon::Pickup => (1, 200),
+            // A command: a process for each order, with one line for the message and one for the sum.
+            Daemon::Postsuper => (1, 2),
             Daemon::Cleanup | Daemon::Smtp => (6, 150),
             Daemon::Amavis => (3, 300),
             _ => (3, 150),
@@ -162,6 +170,8 @@ pub(crate) struct Host {
     idle: [Vec<Idle>; 4],
     staff: Vec<Vec<(u32, u32)>>,
     next_pid: u32,
+    /// Queue ids whose files are gone, and since when; they may come again.
+    retired: VecDeque<(Micros, QueueId)>,
 }
 
 impl Host {
@@ -190,6 +200,7 @@ impl Host {
             idle: Default::default(),
             staff: (0..Daemon::ALL).map(|_| Vec::new()).collect(),
             next_pid: 1000 + 137 * number as u32,
+            retired: VecDeque::new(),
         }
     }
 
@@ -404,10 +415,24 @@ impl World {
         }
     }
 
-    /// A new queue id in the host's style.
+    /// A queue file is gone. Of a host with short ids some are remembered, to be used again.
+    pub(crate) fn retire(&mut self, host: usize, id: &QueueId) {
+        let now = self.now;
+        let host = self.host_mut(host);
+        if !host.long_ids && host.retired.len() < RETIRED_MAX {
+            host.retired.push_back((now, Rc::clone(id)));
+        }
+    }
+
+    /// A new queue id in the host's style; a short one may have been another message's before.
     pub(crate) fn queue_id(&mut self, host: usize) -> QueueId {
+        let (again, now) = (self.rng.chance(3), self.now);
+        let long_gone = |(since, _): &mut (Micros, QueueId)| again && *since + 10 * MINUTE < now;
+        if let Some((_, id)) = self.host_mut(host).retired.pop_front_if(long_gone) {
+            return id;
+        }
         self.files += 1;
-        // Inode numbers hop about; no two messages of one log share one, so a short id names one message.
+        // Inode numbers hop about; but for those that come again no two messages of one log share one.
         let inode = 0x10000 + (self.files.wrapping_mul(0x9e5) & 0xf_ffff) + (self.files >> 20 << 20);
         let (second, micro) = (self.now / SECOND, self.now % SECOND);
         let mut id = String::with_capacity(18);
@@ -422,6 +447,9 @@ impl World {
         id.into()
     }
 }
+
+/// So many queue ids are remembered.
+const RETIRED_MAX: usize = 64;
 
 /// The 52 characters of long queue ids (Postfix `src/global/mail_queue.h`); the last, `z`, is kept out of the inode part.
 const LONG: &[u8] = b"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";

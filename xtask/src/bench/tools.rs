@@ -10,6 +10,9 @@ use serde_json::Value;
 /// How the table calls our own summary.
 pub(crate) const TRIAGE: &str = "postfix-insights triage";
 
+/// How the table calls our own report.
+pub(crate) const REPORT: &str = "postfix-insights report";
+
 /// A command that takes a log file.
 pub(crate) struct Tool {
     /// How the table calls it.
@@ -56,7 +59,7 @@ impl Tool {
 
     /// Our summary of deliveries.
     pub(crate) fn report(program: &Path) -> Self {
-        Self::new("postfix-insights report", program, &["report", "--json"], &[])
+        Self::new(REPORT, program, &["report", "--json", "--top", "0"], &[])
     }
 
     /// The command on a file. Stamps without a zone are in UTC.

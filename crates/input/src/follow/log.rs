@@ -7,13 +7,15 @@
 //! - an open file does not hold any more what was read from it: it was truncated. What was not read stands in the copy, if there is one;
 //! - a file starts like one that is open: it is a copy (`copytruncate`, an archive being made) and waits until that one is closed;
 //! - a file starts like one that was read before: it is read on from there, packed or not;
-//! - a file is not known at all: it is new if it is the newest, or if an older one was read.
+//! - a file is not known at all: it is new. Only when following begins it may have been there before: then it is new if it is the newest,
+//!   or if an older one was read.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::fingerprint::Fingerprint;
 use crate::follow::batch::Batch;
 use crate::follow::config::FollowConfig;
 use crate::follow::known::Known;
@@ -38,8 +40,8 @@ pub(crate) struct Log {
     pub(crate) tails: Vec<Tail>,
     /// Files that are not open and need not be looked at until they change.
     pub(crate) settled: HashMap<(u64, u64), Settled>,
-    /// A file that was empty when it was the newest: whatever becomes of it, it is new.
-    pub(crate) awaited: Option<(u64, u64)>,
+    /// How the files start that were there before us and are not read: packed later, they are not new.
+    pub(crate) skipped: Vec<Fingerprint>,
     pub(crate) newest: Option<(u64, u64)>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) scanned: bool,
@@ -71,7 +73,7 @@ impl Log {
             name,
             tails: Vec::new(),
             settled: HashMap::new(),
-            awaited: None,
+            skipped: Vec::new(),
             newest: None,
             problems: Vec::new(),
             scanned: false,

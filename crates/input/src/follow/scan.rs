@@ -4,6 +4,7 @@
 //! alone in [`Log::settled`].
 
 use crate::clock::{self, Clock};
+use crate::fingerprint::Fingerprint;
 use crate::follow::config::{Begin, FollowConfig};
 use crate::follow::known::{self, Remembered};
 use crate::follow::log::{Common, Log, Settled};
@@ -40,9 +41,13 @@ impl Log {
         self.rename(&members);
         let there = |place: &(u64, u64)| members.iter().any(|member| member.place == *place);
         self.settled.retain(|place, _| there(place));
-        self.awaited = self.awaited.filter(there);
         self.newest = members.first().map(|member| member.place);
         let relations = self.relations(common, &members);
+        // Seen in the middle of a rotation, a file may be missing on which it depends what is new.
+        let is_still = || members::members(&self.naming).is_ok_and(|again| places(&again).eq(places(&members)));
+        if !self.scanned && !is_still() {
+            return;
+        }
         self.open_new(common, &members, relations);
         self.sort(&members);
         self.scanned = true;
@@ -75,11 +80,11 @@ impl Log {
         self.tails.sort_by_key(|tail| std::cmp::Reverse(age(tail).unwrap_or(usize::MAX)));
     }
 
-    fn relations(&mut self, common: &mut Common, members: &[Member]) -> Vec<Relation> {
-        members.iter().enumerate().map(|(index, member)| self.relation(common, index, member)).collect()
+    fn relations(&mut self, common: &Common, members: &[Member]) -> Vec<Relation> {
+        members.iter().map(|member| self.relation(common, member)).collect()
     }
 
-    fn relation(&mut self, common: &mut Common, index: usize, member: &Member) -> Relation {
+    fn relation(&mut self, common: &Common, member: &Member) -> Relation {
         if self.tails.iter().any(|tail| tail.place == Some(member.place)) {
             return Relation::Open;
         }
@@ -98,9 +103,6 @@ impl Log {
         };
         let head = &start.head.bytes;
         if !known::is_telling(head.len(), head) && !is_old(common, member) {
-            if index == 0 {
-                self.awaited = Some(member.place);
-            }
             return Relation::NotYet;
         }
         if head.is_empty() { Relation::NotYet } else { Relation::New(start) }
@@ -202,8 +204,14 @@ impl Log {
             return self.copy_of_open(at, member, start);
         }
         let begin = common.config.begin;
-        let is_new = index == 0 || older_is_ours || self.awaited == Some(member.place) || begin == Begin::Oldest;
-        if !is_new && !matches!(self.naming, Naming::Spool(_)) {
+        let head = &start.head.bytes;
+        let is_new = if self.scanned {
+            !self.skipped.iter().any(|skipped| skipped.matches(head))
+        } else {
+            index == 0 || older_is_ours || begin == Begin::Oldest || matches!(self.naming, Naming::Spool(_))
+        };
+        if !is_new {
+            self.skipped.extend(Some(Fingerprint::of(head)).filter(|_| !self.scanned));
             return self.settle(member, false, None);
         }
         let (mut offset, mut lines) = (spool::mark_length(&self.naming, &start.head.bytes), 0);
@@ -228,6 +236,10 @@ impl Log {
         self.settled.remove(&member.place);
         self.tails.push(tail);
     }
+}
+
+fn places(members: &[Member]) -> impl Iterator<Item = (u64, u64)> + '_ {
+    members.iter().map(|member| member.place)
 }
 
 /// A file that has been left as it is for longer than a line is waited for.

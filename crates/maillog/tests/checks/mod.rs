@@ -50,7 +50,12 @@ pub fn parts<'a>(event: &Event<'a>) -> Parts<'a> {
         | Event::TlsAcceptError(client, text)
         | Event::TooLong(client, _, text)
         | Event::NonSmtp(client, text)
-        | Event::Postscreen(client, text) => none.client(client).text(text),
+        | Event::BadAddress(client, text)
+        | Event::TlsProxy(client, text) => none.client(client).text(text),
+        Event::HostnameMismatch(client) => none.client(client),
+        Event::Postscreen(s) => none.client(s.client).text(s.verdict).text(s.detail).texts([s.stage]),
+        Event::DnsListed(l) => none.client(l.client).text(l.domain).text(l.answer),
+        Event::Peak(p) => none.client(p.client).text(p.what).text(p.value).text(p.service),
         Event::Gone { how: _, stage, client, queue_id } => none.client(client).text(stage).id(queue_id),
         Event::Limited(limit) => none.client(limit.client).text(limit.service),
         Event::Backend(BackendTrouble::Connect { path, error }) => none.text(path).text(error),
@@ -63,7 +68,14 @@ pub fn parts<'a>(event: &Event<'a>) -> Parts<'a> {
         | Event::ServiceTrouble(text)
         | Event::DovecotService(text)
         | Event::ProcessExit(_, text) => none.text(text),
-        Event::TlsEstablished(tls) => none.client(tls.peer).text(tls.level).text(tls.version).text(tls.cipher),
+        Event::TlsEstablished(tls) => {
+            let parts = if tls.outbound { none.host(tls.peer) } else { none.client(tls.peer) };
+            parts.text(tls.level).text(tls.version).text(tls.cipher)
+        }
+        Event::Remote(r) => {
+            let parts = r.peer.map_or(Parts::default(), |peer| Parts::default().host(peer));
+            parts.id(r.queue_id).text(r.words).texts([r.codes().1])
+        }
         Event::TlsServerTrouble(client, text) => {
             client.map_or(Parts::default(), |c| Parts::default().client(c)).text(text)
         }
@@ -78,31 +90,46 @@ pub fn parts<'a>(event: &Event<'a>) -> Parts<'a> {
                 .text(p.reply);
             parts.texts([p.dsn, p.from, p.to, p.proto, p.helo, p.sasl_method, p.sasl_username, p.sasl_sender])
         }
-        Event::ContentCheck(id, text) | Event::RelayhostSaslFailed(id, text) => none.id(id).text(text),
-        Event::Accepted(a) => none.client(a.client).id(a.queue_id).id(a.orig_queue_id).texts([
-            a.sasl_method,
-            a.sasl_username,
-            a.sasl_sender,
-        ]),
+        Event::RelayhostSaslFailed(id, text) => {
+            let server = maillog::sasl_server(text).map_or(Parts::default(), |server| Parts::default().host(server));
+            server.id(id).text(text)
+        }
+        Event::ContentCheck(c) => {
+            let parts = c.client.map_or(Parts::default(), |client| Parts::default().client(client));
+            parts.id(c.queue_id).text(c.action).text(c.part).texts([c.from, c.to, c.proto, c.helo, c.reply])
+        }
+        Event::Accepted(a) => {
+            let parts = a.orig_client.map_or(Parts::default(), |client| Parts::default().host(client));
+            let parts = parts.client(a.client).id(a.queue_id).id(a.orig_queue_id);
+            parts.texts([a.sasl_method, a.sasl_username, a.sasl_sender])
+        }
         Event::MessageId(id, text)
         | Event::Active(id, text, ..)
-        | Event::Expired(id, text)
-        | Event::Pickup(id, text) => none.id(Some(id)).text(text),
-        Event::Removed(id) => none.id(Some(id)),
+        | Event::QueueWarning(id, text)
+        | Event::QueueNote(id, text) => none.id(Some(id)).text(text),
+        Event::Expired(id, from, status) => none.id(Some(id)).text(from).text(status),
+        Event::Pickup(p) => none.id(Some(p.queue_id)).id(p.orig_queue_id).text(p.from),
+        Event::Removed(id) | Event::Queue(id, _) => none.id(Some(id)),
         Event::Delivery(d) => {
             let relay = d.relay_host().map_or(Parts::default(), |relay| Parts::default().host(relay));
             relay
                 .id(Some(d.queue_id))
                 .id(d.queued_as())
+                .id(d.forwarded_as())
                 .text(d.to)
                 .text(d.relay)
                 .text(d.status)
                 .text(d.response)
-                .texts([d.orig_to, d.timing().dsn])
+                .texts([d.orig_to, d.timing().dsn, d.timing().tls])
         }
         Event::Notification(id, text, new) => none.id(Some(id)).id(Some(new)).text(text),
         Event::DovecotAuth(a) => none.text(a.message).texts([a.user, a.mechanism]),
         Event::DovecotLogin(l) => none.text(l.service).text(l.message).texts([l.user, l.mechanism]),
+        Event::DovecotDelivery(d) => none.text(d.service).text(d.outcome).texts([d.user, d.message_id]),
+        Event::Examined(e) => {
+            let parts = e.client.map_or(Parts::default(), |client| Parts::default().client(client));
+            parts.id(e.queue_id).id(e.next_queue_id).text(e.result).texts([e.message_id, e.from, e.to])
+        }
         Event::Saslauthd(f) => none.text(f.user).text(f.realm).text(f.service).text(f.reason),
         Event::Pam(f) => none.text(f.service).text(f.message).texts([f.user]),
         Event::LinesLost(_) | Event::LastRepeated(_) | Event::Other(_) | Event::OtherProgram => none,
@@ -302,6 +329,41 @@ pub const TOKENS: &[&str] = &[
     ">, status=expired",
     "message-id=<",
     "uid=0 ",
+    " orig_id=1CF582025C",
+    "> -> <",
+    ">, Queue-ID: ",
+    ", Message-ID: <",
+    ">, mail_id: ",
+    ", queued_as: ",
+    "(1-2) Passed CLEAN {",
+    "rspamd_task_write_log: id: <",
+    ">, qid: <",
+    ", ip: ",
+    ", (default: F (no action): ",
+    "Pass; client-ip=",
+    "action=greylist, ",
+    " client_address=",
+    ", sender=",
+    ", recipient=",
+    "lmtp(a@x)<1><s>: ",
+    "msgid=<",
+    ">: saved mail to INBOX",
+    "host ",
+    " said: 450 4.7.1 ",
+    " refused to talk to me: ",
+    "lost connection with ",
+    "conversation with ",
+    " timed out while ",
+    "connect to ",
+    ", tls=may?",
+    ", conn_use=2",
+    "statistics: max connection rate 5/60s for (smtp:",
+    "addr ",
+    " listed by domain ",
+    "amavis[5]: ",
+    "rspamd[5]: ",
+    "postfix/anvil[5]: ",
+    "postfix/dnsblog[5]: ",
     " notification: ",
     "AUTH command rate limit exceeded: 3",
     " for service 587",

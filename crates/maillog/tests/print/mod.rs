@@ -196,6 +196,15 @@ const PIECES: &[&str] = &[
     "status=sent (",
     "]:25",
     "message repeated 3 times: [ ",
+    " from evil[198.51.100.7]; from=<a> to=<b> proto=ESMTP helo=<h>: x",
+    " from local; from=<a>",
+    ", ip: 198.51.100.7, ",
+    ">, qid: <BAD0000001>, ip: 198.51.100.7, from: <a>",
+    "> -> <v@w>, Queue-ID: BAD0000001, ",
+    ">, mail_id: x, queued_as: BAD0000002, ",
+    "client-ip=198.51.100.7; ",
+    ", client_address=198.51.100.7, ",
+    "[198.51.100.7]:25 <",
     "disconnect from evil[198.51.100.7]",
     "connect from evil[198.51.100.7]",
     ", rip=198.51.100.7",
@@ -301,6 +310,33 @@ pub(crate) const QUOTING: &[(&str, &str)] = &[
         "0F5383D12: to=<{text}>, relay=mx.example[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host mx.example[198.51.100.1] said: 554 {text})",
     ),
     ("postfix/pickup", "0F5383D12: uid=0 from=<{text}>"),
+    ("postfix/smtp", "0F5383D12: host mx.example[198.51.100.1] said: 554 {text} (in reply to DATA command)"),
+    ("postfix/smtp", "0F5383D12: host mx.example[198.51.100.1] refused to talk to me: 554 {text}"),
+    ("postfix/smtp", "0F5383D12: warning: header Subject: {text}: words"),
+    ("postfix/smtp", "0F5383D12: passing <{text}> to transport=local"),
+    ("postfix/smtpd", "warning: Illegal address syntax from {client} in RCPT command: <{text}>"),
+    (
+        "postfix/cleanup",
+        "0F5383D12: reject: mime-error bad header: {text} from {client}; from=<a> to=<b> proto=SMTP helo=<h>",
+    ),
+    ("postfix/cleanup", "0F5383D12: info: header Subject: {text} from local; from=<{text}>"),
+    (
+        "amavis",
+        "(1-2) Blocked SPAM {DiscardedInbound}, [{ip}]:4711 [{ip}] <\"{text}\"@x> -> <b@y>, Queue-ID: 0F5383D12, Message-ID: <{text}>, mail_id: abc, Hits: 9, size: 1, 5 ms",
+    ),
+    (
+        "rspamd",
+        "<a1>; task; rspamd_task_write_log: id: <{text}>, qid: <0F5383D12>, ip: {ip}, user: {text}, from: <{text}>, (default: F (no action): [0.1/15.0] [SUBJ{{text};}]), len: 1",
+    ),
+    (
+        "amavis",
+        "(1-2) Blocked BANNED (.exe,{text}) {RejectedInbound}, [{ip}]:4711 [{ip}] <a@x> -> <b@y>, Queue-ID: 0F5383D12, mail_id: abc, Hits: -, size: 1, 5 ms",
+    ),
+    ("opendkim", "0F5383D12: key retrieval failed (s={text}, d={text})"),
+    ("policyd-spf", "Permerror (unknown mechanism: {text}) identity=mailfrom; client-ip={ip}; helo=h; receiver=b"),
+    ("policyd-spf", "Softfail; identity=mailfrom; client-ip={ip}; helo={text}; envelope-from={text}; receiver={text}"),
+    ("postgrey", "action=greylist, reason=new, client_name=h, client_address={ip}, sender={text}, recipient={text}"),
+    ("dovecot", "lmtp(a@x)<1><s>: msgid=<{text}>: saved mail to INBOX"),
     ("postfix/postscreen", "PREGREET 14 after 0.04 from {client}: {text}"),
     ("postfix/postscreen", "NON-SMTP COMMAND from {client} after CONNECT: {text}"),
     ("postfix/postscreen", "COMMAND PIPELINING from {client} after EHLO: {text}"),
@@ -348,3 +384,54 @@ pub(crate) const LEAKING: &[&str] = &[
     "auth: passwd-file(alice,192.0.2.1): Password mismatch (SHA1 of given password: {secret})",
     "auth: sql(alice,192.0.2.1): unknown user (given password: {junk}) {secret})",
 ];
+
+/// What a sender may put into quotes before the `@`.
+pub(crate) fn quoted_local_part() -> impl Strategy<Value = String> {
+    anything().prop_map(|text| text.replace(['"', '\\'], ""))
+}
+
+/// A Message-ID: any text of the sender's.
+pub(crate) fn message_id_text() -> impl Strategy<Value = String> {
+    anything()
+}
+
+/// Lines that link queue ids: who logs it, the message, and the ids that are really told.
+pub(crate) const LINKING: &[(&str, &str, &[&str])] = &[
+    (
+        "amavis",
+        "(1-2) Passed CLEAN {RelayedInbound}, [192.0.2.1]:4711 <{address}> -> <{address}>,<{address}>, Queue-ID: 0F5383D12, Message-ID: <{id}>, mail_id: abc, Hits: 0, size: 1, queued_as: 1CF582025C, 5 ms",
+        &["0F5383D12", "1CF582025C"],
+    ),
+    (
+        "amavis",
+        "(1-2) Blocked SPAM {DiscardedInbound}, [192.0.2.1]:4711 <{address}> -> <{address}>, Message-ID: <{id}>, mail_id: abc, Hits: 9, size: 1, 5 ms",
+        &[],
+    ),
+    (
+        "amavis",
+        "(1-2) Blocked BANNED (.exe,{id}) {RejectedInbound}, [192.0.2.1]:4711 <{address}> -> <{address}>, Queue-ID: 0F5383D12, Message-ID: <{id}>, mail_id: abc, Hits: -, size: 1, 5 ms",
+        &["0F5383D12"],
+    ),
+    (
+        "rspamd",
+        "<a1>; task; rspamd_task_write_log: id: <{id}>, qid: <0F5383D12>, ip: 192.0.2.1, from: <{address}>, (default: F (no action): [0.1/15.0] []), len: 1, rcpts: <{address}>",
+        &["0F5383D12"],
+    ),
+    ("postfix/pickup", "0F5383D12: uid=33 from=<{address}>", &["0F5383D12"]),
+    ("postfix/qmgr", "0F5383D12: from=<{address}>, status=expired, returned to sender", &["0F5383D12"]),
+    ("postfix/cleanup", "0F5383D12: message-id=<{id}>", &["0F5383D12"]),
+    ("dovecot", "lda(a): msgid=<{id}>: saved mail to INBOX", &[]),
+];
+
+/// Every queue id an event tells.
+pub(crate) fn queue_ids(event: &Event<'_>) -> Vec<String> {
+    let ids = match event {
+        Event::Examined(found) => vec![found.queue_id, found.next_queue_id],
+        Event::Pickup(found) => vec![Some(found.queue_id), found.orig_queue_id],
+        Event::MessageId(id, _) | Event::Expired(id, ..) | Event::Removed(id) | Event::Active(id, ..) => {
+            vec![Some(*id)]
+        }
+        _ => vec![],
+    };
+    ids.into_iter().flatten().map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned()).collect()
+}

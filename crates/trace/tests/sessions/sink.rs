@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use trace::{Attempt, Fate, Limits, Line, Login, Message, Refusal, Sink, Tracer, Where};
+use trace::{Attempt, Fate, Limits, Line, Login, Refusal, Sink, Story, Tracer, Where};
 
 use crate::world::Logged;
 
@@ -89,26 +89,25 @@ impl Sink for Told {
         self.row(at, format!("accepted {} {:?}", show(username), queue_id.map(show)));
     }
 
-    fn message(&mut self, message: &Message) {
+    fn story(&mut self, story: &Story) {
         self.add("message", 1);
         for (what, fate) in [
             ("sent", Fate::Sent),
             ("deferred", Fate::Deferred),
             ("bounced", Fate::Bounced),
             ("expired", Fate::Expired),
-            ("filtered", Fate::Filtered),
+            ("filtered", Fate::HandedOn),
         ] {
-            self.add(what, message.count(fate) as u64);
+            self.add(what, story.count(fate) as u64);
         }
-        let mut fates: Vec<String> = message.fates().map(|(to, fate)| format!("{} {fate:?}", show(to))).collect();
-        fates.sort();
+        let fates: Vec<String> = story.fates().iter().map(|(to, fate)| format!("{} {fate:?}", show(to))).collect();
         self.row(
-            &message.at,
+            story.at().expect("a login's mail came from a client"),
             format!(
                 "message {} {:?} finished={} {fates:?}",
-                show(&message.queue_id),
-                message.username.as_deref().map(show),
-                message.finished
+                show(story.queue_id()),
+                story.username().map(show),
+                story.is_finished()
             ),
         );
     }

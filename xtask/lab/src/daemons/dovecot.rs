@@ -32,6 +32,8 @@ pub(crate) struct Dovecot {
     pub(crate) socket: (&'static str, &'static str),
     /// Whether there is an IMAP server too.
     pub(crate) imap: bool,
+    /// Whether it takes mail by LMTP, for Postfix to deliver to.
+    pub(crate) lmtp: bool,
     /// `auth_verbose_passwords`: whether a wrong password is logged.
     pub(crate) log_passwords: &'static str,
 }
@@ -63,6 +65,7 @@ impl Default for Dovecot {
             passdb: Passdb::File,
             socket: ("0660", "postfix"),
             imap: false,
+            lmtp: false,
             log_passwords: "no",
         }
     }
@@ -88,7 +91,8 @@ impl Dovecot {
     fn configuration(&self) -> String {
         let (mode, owner) = self.socket;
         let verbose = if self.verbose { "yes" } else { "no" };
-        let protocols = if self.imap { "imap" } else { "" };
+        let protocols = [(self.imap, "imap"), (self.lmtp, "lmtp")];
+        let protocols = protocols.into_iter().filter_map(|(on, name)| on.then_some(name)).collect::<Vec<_>>().join(" ");
         let penalty = if self.penalty { "" } else { "unix_listener anvil-auth-penalty {\n    mode = 0\n  }" };
         format!(
             r"base_dir = {run}
@@ -123,7 +127,7 @@ service auth {{
     mode = 0666
   }}
 }}
-service stats {{
+{lmtp}service stats {{
   unix_listener stats-writer {{
     mode = 0666
   }}
@@ -138,8 +142,16 @@ service stats {{
             passdb = self.passdb.blocks(),
             socket = auth_socket().display(),
             master = lab_path("spool/private/auth-master").display(),
+            lmtp = if self.lmtp { lmtp_service() } else { String::new() },
         )
     }
+}
+
+/// Where Postfix finds it as `private/dovecot-lmtp`.
+fn lmtp_service() -> String {
+    let socket = lab_path("spool/private/dovecot-lmtp");
+    let socket = socket.display();
+    format!("service lmtp {{\n  unix_listener {socket} {{\n    mode = 0600\n    user = postfix\n  }}\n}}\n")
 }
 
 impl Passdb {

@@ -76,6 +76,14 @@ pub(crate) fn traditional_log() -> PathBuf {
     lab_path("syslog/mail-traditional.log")
 }
 
+/// What is said here is logged as of [`SECOND_HOST`].
+pub(crate) fn second_socket() -> PathBuf {
+    lab_path("syslog/second")
+}
+
+/// The name of the second host in the log.
+pub(crate) const SECOND_HOST: &str = "out2";
+
 fn marker_log() -> PathBuf {
     lab_path("syslog/marker.log")
 }
@@ -86,6 +94,7 @@ fn configuration(fold_repeats: bool) -> String {
     format!(
         r#"global(workDirectory="{work}" net.enableDNS="off")
 module(load="imuxsock" SysSock.RateLimit.Interval="0")
+input(type="imuxsock" Socket="{second}" HostName="{SECOND_HOST}" RateLimit.Interval="0")
 $RepeatedMsgReduction {fold}
 if $syslogfacility-text == "local7" then {{
   action(type="omfile" file="{marker}")
@@ -97,6 +106,7 @@ if $syslogfacility-text == ["mail", "auth", "authpriv"] then {{
 }}
 "#,
         work = lab_path("syslog").display(),
+        second = second_socket().display(),
         marker = marker.display(),
         iso = iso.display(),
         traditional = traditional.display(),

@@ -8,13 +8,16 @@ mod attacks;
 mod backends;
 mod client_faults;
 mod cyrus;
+mod fates;
 mod hostile;
 mod limits;
 mod neighbours;
+mod notices;
 mod passwords;
 mod people;
 mod policy;
 mod refused;
+mod routes;
 mod tls;
 
 use anyhow::Result;
@@ -67,6 +70,9 @@ pub(crate) fn all() -> Vec<Scenario> {
         hostile::SCENARIOS,
         cyrus::SCENARIOS,
         neighbours::SCENARIOS,
+        fates::SCENARIOS,
+        routes::SCENARIOS,
+        notices::SCENARIOS,
     ];
     families.concat()
 }

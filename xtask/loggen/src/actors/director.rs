@@ -7,6 +7,7 @@ use super::backend::Outage;
 use super::bots;
 use super::guesser::Guesser;
 use super::inbound::Inbound;
+use super::local::LocalMail;
 use super::mailbox;
 use super::noise::{Screened, Statistics};
 use super::sprayer::Sprayer;
@@ -130,6 +131,7 @@ impl Director {
                     world.spawn(delay, Box::new(screened));
                 }
             }
+            92 => world.spawn(delay, Box::new(LocalMail)),
             _ => world.spawn(delay, Box::new(mailbox::Visit)),
         }
     }

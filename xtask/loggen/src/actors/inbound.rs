@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::message::{Letter, Message};
+use crate::message::{Header, Hold, Letter, Message};
 use crate::people;
 use crate::session::{Command, Session};
 use crate::world::{Actor, Client, Next, QueueId, Service, World};
@@ -117,7 +117,7 @@ impl Inbound {
         self.messages -= 1;
         let recipients = 1 + world.rng.skewed(0, 5);
         let mut letter = Letter::inbound(world, recipients as usize);
-        if world.rng.chance(1) {
+        if world.rng.chance(4) {
             letter.header = Some(header(world, &letter, session.who(), &self.client.helo));
         }
         let id = session.accept(world, recipients as u32);
@@ -171,15 +171,17 @@ impl Inbound {
     }
 }
 
-/// A subject that quotes a failure, as a header check shows it.
-fn header(world: &mut World, letter: &Letter, who: &str, helo: &str) -> String {
+/// What a header check says: of a subject that quotes a failure, or of one that an admin wants to see.
+fn header(world: &mut World, letter: &Letter, who: &str, helo: &str) -> Header {
     let to = letter.recipients.first().map_or("", |r| r.address.as_str());
-    let quoted = format!("mail.acme.example[203.0.113.{}]", world.rng.range(1, 250));
-    format!(
-        "warning: header Subject: Fwd: warning: {quoted}: SASL LOGIN authentication failed: UGFzc3dvcmQ6 from {who}; \
-         from=<{}> to=<{to}> proto=ESMTP helo=<{helo}>",
-        letter.sender
-    )
+    let tail = format!("from {who}; from=<{}> to=<{to}> proto=ESMTP helo=<{helo}>", letter.sender);
+    if world.rng.chance(250) {
+        let quoted = format!("mail.acme.example[203.0.113.{}]", world.rng.range(1, 250));
+        let failure = format!("warning: {quoted}: SASL LOGIN authentication failed: UGFzc3dvcmQ6");
+        return Header::Warning(format!("warning: header Subject: Fwd: {failure} {tail}"));
+    }
+    let hold = Hold::any(world);
+    Header::Hold(format!("hold: header Subject: Invoice {:05} {tail}: to be looked at", world.rng.below(100_000)), hold)
 }
 
 impl Actor for Inbound {

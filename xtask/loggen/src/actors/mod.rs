@@ -7,6 +7,7 @@ pub(crate) mod bots;
 pub(crate) mod director;
 pub(crate) mod guesser;
 pub(crate) mod inbound;
+pub(crate) mod local;
 pub(crate) mod mailbox;
 pub(crate) mod noise;
 pub(crate) mod play;

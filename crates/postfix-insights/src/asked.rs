@@ -1,0 +1,55 @@
+//! The query of a command line: read, complained about, explained.
+
+use query::{Present, Query};
+
+use crate::cli::{Asked, NoQuery, Output};
+use crate::exit::Exit;
+use crate::print;
+use crate::reading::Reading;
+
+/// Reads the query of `-q`, if there is one: without, every entry is meant. `words`: query text that stands on its own; what
+/// both mean is meant. With `-v` it says how that was understood; where it cannot be read it says where that begins.
+pub(crate) fn read(words: &str, asked: &Asked, reading: &Reading, output: &Output) -> Result<Query, Exit> {
+    let present = Present { zone: reading.zone(), now: reading.now() };
+    let parse = |text: &str| {
+        Query::parse(text, &present).map_err(|error| {
+            print::error(&format!("the query: {error}"));
+            error.pointed(text).lines().for_each(print::error_detail);
+            Exit::Usage
+        })
+    };
+    let query = parse(words)?.and(parse(asked.query.as_deref().unwrap_or_default())?);
+    if output.verbose > 0 {
+        explain(&query);
+    }
+    Ok(query)
+}
+
+/// Says on standard error how a query was understood.
+pub(crate) fn explain(query: &Query) {
+    print::note("the query means");
+    query.explain().lines().for_each(print::error_detail);
+}
+
+/// Says on standard error why nothing may have matched.
+pub(crate) fn nothing_matched(query: &Query, explained: bool) {
+    print::note("nothing matched");
+    if !explained {
+        explain(query);
+    }
+    for stranger in query.strangers() {
+        let nearest = stranger.nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        print::note(&format!("there is no {} `{}`{nearest}", stranger.field.name, stranger.word));
+    }
+}
+
+/// Commands that count logins and messages need every line of them; they refuse a query, and say which commands take one.
+pub(crate) fn refuse(asked: &NoQuery, instead: &str) -> anyhow::Result<()> {
+    match asked.query {
+        None => Ok(()),
+        Some(_) => anyhow::bail!(
+            "--query: this command counts logins and messages, and lines left out would make others of them; \
+             ask {instead}, or ask about lines with `entries -q`, `search`, `count -q`, `top FIELD -q` or `histogram -q`"
+        ),
+    }
+}

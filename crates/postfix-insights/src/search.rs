@@ -1,0 +1,178 @@
+//! `search`: what a query means, newest first, with the lines around it, for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter};
+use std::sync::Arc;
+
+use query::{Entry, Query};
+use store::{Answer, Order, Page, Question, Row, RowsAsked};
+
+use crate::asked;
+use crate::cli::{Search, Sort};
+use crate::exit::Exit;
+use crate::files;
+use crate::formats::{Ndjson, Printer as _};
+use crate::mask::Mask;
+use crate::print;
+use crate::reading::Reading;
+use crate::screen::{Ink, Screen, escape, number, plural};
+use crate::times::Clock;
+
+/// Runs the command.
+pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
+    let reading = Reading::new(&args.input, &args.output, true)?;
+    let clock = Clock::new(reading.zone());
+    let query = match asked::read(&args.words, &args.asked, &reading, &args.output) {
+        Ok(query) => query,
+        Err(exit) => return Ok(exit),
+    };
+    let order = match args.sort {
+        Sort::Newest => Order::Newest,
+        Sort::Oldest => Order::Oldest,
+    };
+    let rows = RowsAsked { order, limit: args.limit, after: args.cursor.clone(), context: args.context };
+    let questions = [Question::Rows(rows), Question::Count];
+    let answered = match files::ask(reading, &query, &questions, args.output.quiet)? {
+        Ok(answered) => answered,
+        Err(exit) => return Ok(exit),
+    };
+    let [Answer::Rows(page), Answer::Count(all)] = answered.answers.as_slice() else {
+        anyhow::bail!("a store answered another question");
+    };
+    let mask = Mask(args.output.mask);
+    if args.json {
+        let mut printer = Ndjson(BufWriter::with_capacity(1 << 16, io::stdout()), mask);
+        page.rows.iter().try_for_each(|row| printer.print(&row.entry, b""))?;
+        printer.finish()?;
+    } else {
+        let screen = Screen::of_stdout(args.output.color);
+        print::text(&Shown { query: &query, screen, clock: &clock, mask }.page(page))?;
+    }
+    if !args.output.quiet {
+        tell(page, *all, &query, args.output.verbose > 0);
+    }
+    Ok(answered.exit.or_no_match(*all > 0))
+}
+
+/// Says how much there is besides what was shown.
+fn tell(page: &Page, all: u64, query: &Query, explained: bool) {
+    if let Some(next) = &page.next {
+        print::note(&format!(
+            "{} shown of {}; for more: --limit N, --cursor '{next}', or `entries -q` for all",
+            plural(page.rows.len() as u64, "line", "lines"),
+            number(all)
+        ));
+    }
+    if all == 0 {
+        asked::nothing_matched(query, explained);
+    }
+}
+
+/// How rows are drawn.
+struct Shown<'a> {
+    query: &'a Query,
+    screen: Screen,
+    clock: &'a Clock,
+    mask: Mask,
+}
+
+/// Neighbouring lines of one source, by number, and whether the query means them.
+struct Block {
+    source: Option<String>,
+    lines: BTreeMap<i64, (Arc<Entry>, bool)>,
+}
+
+impl Shown<'_> {
+    fn page(&self, page: &Page) -> String {
+        let mut out = String::new();
+        let context = page.rows.iter().any(|row| !row.before.is_empty() || !row.after.is_empty());
+        if !context {
+            page.rows.iter().for_each(|row| self.entry(&row.entry, true, &mut out));
+            return out;
+        }
+        for (at, block) in blocks(&page.rows).iter().enumerate() {
+            if at > 0 {
+                out.push_str("--\n");
+            }
+            block.lines.values().for_each(|(entry, meant)| self.entry(entry, *meant, &mut out));
+        }
+        out
+    }
+
+    /// One line as it was logged, what was asked for in colour, and below it what is known of it. A line of the context is
+    /// dim and has nothing below.
+    fn entry(&self, entry: &Entry, meant: bool, out: &mut String) {
+        let masked = self.mask.entry(entry);
+        let when = entry.ts.map_or_else(|| "no time".to_owned(), |ts| self.clock.full(ts));
+        let field = |value: &Option<String>| value.as_deref().map(|text| escape(text).into_owned()).unwrap_or_default();
+        let pid = entry.pid.map(|pid| format!("[{pid}]")).unwrap_or_default();
+        let head = format!("{when} {} {}{pid}: ", field(&masked.host), field(&masked.tag));
+        // Writing to a string cannot fail.
+        let _ = if meant {
+            writeln!(out, "{}{}", self.screen.ink(Ink::Dim, &head), self.marked(&masked))
+        } else {
+            writeln!(out, "{}", self.screen.ink(Ink::Dim, &format!("{head}{}", field(&masked.text))))
+        };
+        if meant {
+            let _ = writeln!(out, "    {}", self.screen.ink(Ink::Dim, &known(&masked)));
+        }
+    }
+
+    /// The text with what was asked for in colour.
+    fn marked(&self, entry: &Entry) -> String {
+        let text = entry.text.as_deref().unwrap_or_default();
+        let mut out = String::new();
+        let mut end = 0;
+        for range in self.query.highlights(entry) {
+            out.push_str(&escape(text.get(end..range.start).unwrap_or_default()));
+            out.push_str(&self.screen.ink(Ink::Bad, &escape(text.get(range.clone()).unwrap_or_default())));
+            end = range.end;
+        }
+        out.push_str(&escape(text.get(end..).unwrap_or_default()));
+        out
+    }
+}
+
+/// Rows with their context; those whose lines meet are one block.
+fn blocks(rows: &[Row]) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    for row in rows {
+        let near = row.before.iter().chain(&row.after).map(|entry| (Arc::clone(entry), false));
+        let lines: Vec<(i64, (Arc<Entry>, bool))> = near
+            .chain([(Arc::clone(&row.entry), true)])
+            .map(|(entry, meant)| (entry.line.unwrap_or_default(), (entry, meant)))
+            .collect();
+        let meets = |block: &Block| {
+            block.source == row.entry.source
+                && lines.iter().any(|(line, _)| (line - 1..=line + 1).any(|near| block.lines.contains_key(&near)))
+        };
+        match blocks.last_mut().filter(|block| meets(block)) {
+            Some(block) => {
+                for (line, (entry, meant)) in lines {
+                    let known = block.lines.entry(line).or_insert((entry, false));
+                    known.1 |= meant;
+                }
+            }
+            None => {
+                blocks.push(Block { source: row.entry.source.clone(), lines: lines.into_iter().collect() });
+            }
+        }
+    }
+    blocks
+}
+
+/// Class, cause, who, and where the line stands.
+fn known(entry: &Entry) -> String {
+    let joined = match (entry.username.as_deref(), entry.username_origin.as_deref()) {
+        (Some(name), Some("joined")) => Some(format!("user {name} (joined)")),
+        _ => None,
+    };
+    let times = entry.repeat.map(|times| format!("{times} times"));
+    let place = match (entry.source.as_deref(), entry.line) {
+        (Some(source), Some(line)) => Some(format!("{source}:{line}")),
+        _ => None,
+    };
+    let parts = [entry.class.clone(), entry.cause.clone(), joined, times, place];
+    escape(&parts.into_iter().flatten().collect::<Vec<_>>().join("  ")).into_owned()
+}

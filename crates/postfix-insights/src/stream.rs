@@ -1,0 +1,188 @@
+//! Lines as entries, with what the lines around them tell.
+//!
+//! An attempt's class may hang on lines before and after it, so entries wait a while before they are handed on: up to a
+//! minute of log time, or so many of them. They come out in the order of the input.
+
+use std::collections::VecDeque;
+
+use diagnose::{Diagnoser, Diagnosis};
+use input::{FeedError, Line};
+use maillog::Event;
+use query::{Entry, Sight};
+use trace::{Attempt, AttemptKind, Login, NameOrigin, Refusal, SessionId, Sink, Story, Where};
+
+use crate::reading::{Passing, Read, Reader, Reading};
+
+/// How long an entry waits for what comes after it, in microseconds of log time.
+const WAIT: i64 = 60 * 1_000_000;
+/// Entries waiting at most.
+const WAITING: usize = 20_000;
+/// Bytes of waiting lines at most.
+const WAITING_BYTES: usize = 64 << 20;
+
+/// Takes entries as they come out.
+pub(crate) trait Taker {
+    /// The line's own bytes are wanted as well, secrets redacted.
+    fn wants_raw(&self) -> bool {
+        false
+    }
+
+    /// Whether a line of which only this is known may be wanted. Others are not made entries.
+    fn may_want(&self, sight: &Sight<'_>) -> bool;
+
+    /// An entry, and the line's bytes if they are wanted.
+    fn take(&mut self, entry: &Entry, raw: &[u8]);
+}
+
+/// Reads all there is to read, and hands it to `taker`.
+pub(crate) fn read_entries(reading: Reading, taker: &mut impl Taker) -> Result<Read, FeedError> {
+    let mut waiting = Waiting {
+        entries: VecDeque::new(),
+        bytes: 0,
+        now: i64::MIN,
+        diagnoser: Diagnoser::default(),
+        sources: reading.names(),
+        taker,
+    };
+    let read = reading.run(&mut waiting)?;
+    waiting.flush(true);
+    Ok(read)
+}
+
+/// An entry that may still learn something.
+struct Open {
+    seq: u64,
+    time: Option<i64>,
+    entry: Entry,
+    raw: Vec<u8>,
+    /// What it was counted with among the waiting bytes.
+    bytes: usize,
+}
+
+/// Entries on their way out.
+struct Waiting<'t, T: Taker> {
+    entries: VecDeque<Open>,
+    bytes: usize,
+    now: i64,
+    diagnoser: Diagnoser,
+    sources: Vec<String>,
+    taker: &'t mut T,
+}
+
+impl<T: Taker> Waiting<'_, T> {
+    fn entry(&mut self, id: u64) -> Option<&mut Entry> {
+        let first = self.entries.partition_point(|open| open.seq < id);
+        self.entries.get_mut(first).filter(|open| open.seq == id).map(|open| &mut open.entry)
+    }
+
+    /// Writes what an outcome says about its own line.
+    fn note(&mut self, at: &Where, diagnosis: &Diagnosis) {
+        let session = at.session;
+        if let Some(entry) = self.entry(at.line) {
+            query::diagnosed(entry, diagnosis);
+            set_session(entry, session);
+        }
+    }
+
+    fn flush(&mut self, all: bool) {
+        while let Some(open) = self.entries.front() {
+            let too_many = self.entries.len() > WAITING || self.bytes > WAITING_BYTES;
+            let ripe = all || too_many || open.time.is_some_and(|time| self.now - time > WAIT);
+            if !ripe {
+                return;
+            }
+            let Some(open) = self.entries.pop_front() else { return };
+            self.bytes -= open.bytes;
+            self.taker.take(&open.entry, &open.raw);
+        }
+    }
+}
+
+fn set_session(entry: &mut Entry, session: Option<SessionId>) {
+    if entry.session.is_none() {
+        entry.session = session.map(|id| id.to_string());
+    }
+}
+
+impl<T: Taker> Sink for Waiting<'_, T> {
+    fn attempt(&mut self, attempt: &Attempt) {
+        let diagnosis = self.diagnoser.attempt(attempt);
+        // The fatal line of a killed session keeps its own class: evidence, no login.
+        self.note(&attempt.at, &diagnosis);
+        if let Some(entry) = self.entry(attempt.at.line) {
+            if attempt.kind == AttemptKind::Silent {
+                entry.attempts = Some(i64::from(attempt.count));
+            }
+            if attempt.origin == NameOrigin::Joined {
+                entry.username = attempt.username.as_deref().map(|name| String::from_utf8_lossy(name).into_owned());
+                entry.username_origin = Some("joined".to_owned());
+            }
+        }
+        for evidence in &attempt.evidence {
+            if let Some(entry) = self.entry(evidence.line) {
+                set_session(entry, attempt.at.session);
+                if entry.cause.is_none() {
+                    query::diagnosed(entry, &Diagnosis { class: None, ..diagnosis });
+                }
+            }
+        }
+    }
+
+    fn login(&mut self, login: &Login) {
+        self.diagnoser.logged_in(login);
+    }
+
+    fn refusal(&mut self, refusal: &Refusal) {
+        self.note(&refusal.at, &diagnose::refusal(refusal));
+    }
+
+    fn message_accepted(&mut self, _at: &Where, _username: &[u8], _queue_id: Option<&[u8]>) {}
+
+    fn story(&mut self, _story: &Story) {}
+}
+
+impl<T: Taker> Reader for Waiting<'_, T> {
+    fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
+        self.now = self.now.max(line.time.unwrap_or(i64::MIN));
+        let message = line.record.map_or(line.raw, |record| record.text);
+        if !self.taker.may_want(&Sight::new(line.time, message)) {
+            return self.flush(false);
+        }
+        let mut entry = match &line.record {
+            Some(record) => query::describe(record, event),
+            None => Entry {
+                event: Some("unknown".to_owned()),
+                text: Some(String::from_utf8_lossy(&maillog::redact(line.raw)).into_owned()),
+                ..Entry::default()
+            },
+        };
+        entry.ts = line.time;
+        entry.time_inferred = match (line.inferred.year, line.inferred.zone) {
+            (true, true) => Some("year,zone".to_owned()),
+            (true, false) => Some("year".to_owned()),
+            (false, true) => Some("zone".to_owned()),
+            (false, false) => None,
+        };
+        entry.source = self.sources.get(line.source).cloned();
+        entry.line = i64::try_from(line.line).ok();
+        entry.truncated = line.truncated.then_some(true);
+        let raw = if self.taker.wants_raw() { redacted(line) } else { Vec::new() };
+        let bytes = raw.len() + entry.text.as_ref().map_or(0, String::len);
+        self.bytes += bytes;
+        self.entries.push_back(Open { seq: line.seq, time: line.time, entry, raw, bytes });
+        self.flush(false);
+    }
+
+    fn after(&mut self, passing: &Passing<'_>) {
+        let session = passing.session;
+        if let Some(entry) = self.entry(passing.line.seq) {
+            set_session(entry, session);
+        }
+    }
+}
+
+/// The line's own bytes, secrets redacted.
+fn redacted(line: &Line<'_>) -> Vec<u8> {
+    let message = line.record.map_or(line.raw, |record| record.text);
+    maillog::redact_line(line.raw, message).into_owned()
+}

@@ -1,0 +1,420 @@
+//! Questions from files: `search`, `count`, `top`, `histogram`, `export` and `entries -q`, as a user and a script see them.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may panic"
+)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::common::{code, errors, program, repository, run_with_input, text};
+
+fn recording(name: &str) -> PathBuf {
+    repository().join("corpus").join(name).join("mail.log")
+}
+
+/// Runs with options that make a run the same everywhere, on one recording.
+fn ask(args: &[&str], log: &Path) -> std::process::Output {
+    program().args(args).args(["--timezone", "UTC"]).arg(log).stdin(Stdio::null()).output().unwrap()
+}
+
+fn json(output: &std::process::Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", errors(output)))
+}
+
+fn rows(output: &std::process::Output) -> Vec<Value> {
+    text(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn names(folder: &Path) -> Vec<PathBuf> {
+    let mut logs: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("mail.log"))
+        .filter(|log| log.is_file())
+        .collect();
+    logs.sort();
+    logs
+}
+
+/// Every third recording is enough to hold each kind of line; all of them take long in a debug build.
+fn some_recordings() -> Vec<PathBuf> {
+    names(&repository().join("corpus"))
+        .into_iter()
+        .step_by(3)
+        .filter(|log| fs::metadata(log).unwrap().len() < 400_000)
+        .collect()
+}
+
+#[test]
+fn all_questions_tell_of_the_same_entries() {
+    for log in some_recordings() {
+        let all = rows(&ask(&["entries", "--json"], &log));
+        let meant = |row: &Value| row["client_ip"].is_string() && row["class"] != "auth_ok";
+        let expected: Vec<&Value> = all.iter().filter(|row| meant(row)).collect();
+        let times = |row: &Value| row["repeat"].as_u64().unwrap_or(1);
+        let count: u64 = expected.iter().map(|row| times(row)).sum();
+        let query = ["-q", "client:* NOT class:auth_ok"];
+
+        let shown = rows(&ask(&["entries", "--json", query[0], query[1]], &log));
+        assert_eq!(shown.iter().collect::<Vec<_>>(), expected, "{}", log.display());
+        assert_eq!(json(&ask(&["count", "--json", query[0], query[1]], &log))["count"], count);
+
+        let mut causes: BTreeMap<&str, u64> = BTreeMap::new();
+        for row in &expected {
+            if let Some(cause) = row["cause"].as_str() {
+                *causes.entry(cause).or_default() += times(row);
+            }
+        }
+        let top = json(&ask(&["top", "cause", "--json", "--top", "0", query[0], query[1]], &log));
+        let told: BTreeMap<&str, u64> = top["values"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (row["value"].as_str().unwrap(), row["count"].as_u64().unwrap()))
+            .collect();
+        assert_eq!((told, top["distinct"].as_u64()), (causes.clone(), Some(causes.len() as u64)), "{}", log.display());
+
+        let histogram = json(&ask(&["histogram", "--json", "--by", "cause", query[0], query[1]], &log));
+        let buckets = histogram["buckets"].as_array().unwrap();
+        let sum = |key: &str| buckets.iter().map(|bucket| bucket[key].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(sum("count") + histogram["undated"].as_u64().unwrap(), count);
+        for (cause, number) in causes {
+            let split: u64 = buckets.iter().filter_map(|bucket| bucket["by"][cause].as_u64()).sum();
+            assert_eq!(split, number, "{cause}");
+        }
+        for pair in buckets.windows(2) {
+            assert_eq!(pair[0]["to"], pair[1]["from"]);
+        }
+
+        let found = rows(&ask(&["search", query[1], "--json", "--limit", "5000", "--quiet"], &log));
+        let place = |row: &Value| (row["ts"].as_str().map(str::to_owned), row["line"].as_u64());
+        let mut newest: Vec<_> = expected.iter().map(|row| place(row)).collect();
+        newest.sort();
+        newest.reverse();
+        assert_eq!(found.iter().map(place).collect::<Vec<_>>(), newest);
+    }
+}
+
+#[test]
+fn distinct_values_of_another_field() {
+    let log = recording("spraying");
+    let all = rows(&ask(&["entries", "--json", "-q", "class:auth_failed"], &log));
+    let mut users: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for row in &all {
+        let names = users.entry(row["client_ip"].as_str().unwrap()).or_default();
+        names.extend(row["username"].as_str().map(str::to_lowercase));
+    }
+    let top = json(&ask(&["top", "client", "--distinct", "user", "--json", "-q", "class:auth_failed"], &log));
+    assert_eq!((top["field"].as_str(), top["distinct_field"].as_str()), (Some("client_ip"), Some("username")));
+    let told: BTreeMap<&str, u64> = top["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["value"].as_str().unwrap(), row["distinct"].as_u64().unwrap()))
+        .collect();
+    assert!(!told.is_empty());
+    assert_eq!(told, users.iter().map(|(client, names)| (*client, names.len() as u64)).collect());
+}
+
+#[test]
+fn exit_codes() {
+    let log = recording("guessing");
+    for command in [&["entries", "-q"][..], &["count", "-q"], &["top", "user", "-q"], &["histogram", "-q"], &["search"]]
+    {
+        let ask = |query: &str| {
+            let mut args = command.to_vec();
+            args.push(query);
+            code(&ask(&args, &log))
+        };
+        assert_eq!((ask("class:auth_failed"), ask("class:nothing"), ask("usre:x")), (0, 1, 2), "{command:?}");
+    }
+    assert_eq!(text(&ask(&["count", "-q", "class:nothing"], &log)), "0\n");
+    assert_eq!(code(&ask(&["top", "usre"], &log)), 2);
+    assert_eq!(code(&ask(&["histogram", "--width", "soon"], &log)), 2);
+    assert_eq!(code(&ask(&["histogram", "--width", "0s"], &log)), 2);
+    assert_eq!(code(&ask(&["search", "x", "--limit", "10001"], &log)), 2);
+    assert_eq!(code(&ask(&["search", "x", "--cursor", "x"], &log)), 2);
+    let missing = log.with_file_name("missing.log");
+    let partly = program().args(["count", "-q", "class:auth_failed"]).args([&log, &missing]).output().unwrap();
+    assert_eq!(code(&partly), 4);
+    assert!(!text(&partly).starts_with('0'));
+    assert_eq!(code(&ask(&["count"], &missing)), 3);
+}
+
+#[test]
+fn a_bad_query_is_pointed_at() {
+    let output = ask(&["count", "-q", "class:auth_failed usre:bob"], &recording("guessing"));
+    let told = errors(&output);
+    assert!(told.contains("character 19: no field is called `usre`, did you mean `user`?"), "{told}");
+    assert!(told.contains("class:auth_failed usre:bob\n                      ^^^^\n"), "{told}");
+    let told = errors(&ask(&["search", "\u{1b}[31m:x \u{202e}OR"], &recording("guessing")));
+    assert!(!told.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{told}");
+}
+
+#[test]
+fn an_empty_answer_says_how_the_query_was_understood() {
+    let told = errors(&ask(&["search", "class:auth_fail -user:*"], &recording("guessing")));
+    assert!(told.contains("class is \"auth_fail\"") && told.contains("not: username is there"), "{told}");
+    assert!(told.contains("there is no class `auth_fail`; did you mean `auth_failed`?"), "{told}");
+    assert_eq!(errors(&ask(&["search", "class:auth_fail", "--quiet"], &recording("guessing"))), "");
+}
+
+#[test]
+fn commands_that_count_logins_name_those_that_take_a_query() {
+    let log = recording("guessing");
+    for command in
+        [&["triage"][..], &["client", "192.0.2.1"], &["account", "bob"], &["report"], &["trace", "0F5383D12"]]
+    {
+        let mut args = command.to_vec();
+        args.extend(["-q", "class:auth_failed"]);
+        let output = ask(&args, &log);
+        assert_eq!(code(&output), 2);
+        assert!(errors(&output).contains("`count -q`"), "{}", errors(&output));
+    }
+}
+
+#[test]
+fn a_query_and_the_time_options_both_hold() {
+    let line = |time: &str, user: &str| {
+        format!(
+            "Jun 17 {time} mail postfix/smtpd[7]: warning: h[203.0.113.9]: SASL LOGIN authentication failed: x, sasl_username={user}\n"
+        )
+    };
+    let log = line("10:00:00", "a") + &line("11:00:00", "b") + &line("12:00:00", "b");
+    let count = |args: &[&str]| {
+        let mut all = vec!["count", "--year", "2026", "--timezone", "UTC"];
+        all.extend(args);
+        all.push("-");
+        text(&run_with_input(all, log.as_bytes())).trim().to_owned()
+    };
+    assert_eq!(count(&["-q", "user:b", "--since", "2026-06-17 11:30"]), "1");
+    assert_eq!(count(&["-q", "user:b since:\"2026-06-17 11:30\""]), "1");
+    assert_eq!(count(&["-q", "user:b until:\"2026-06-17 11:30\""]), "1");
+    assert_eq!(count(&["-q", "on:2026-06-17"]), "3");
+    assert_eq!(count(&["-q", "on:2026-06-18"]), "0");
+    assert_eq!(count(&["-q", "ts:\"2026-06-17 10:00..2026-06-17 11:00\""]), "2");
+}
+
+#[test]
+fn pages_of_a_search_join() {
+    let log = recording("guessing");
+    let whole = rows(&ask(&["search", "class:auth_failed", "--json", "--limit", "1000", "--quiet"], &log));
+    let (mut joined, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let mut args = vec!["search", "class:auth_failed", "--json", "--limit", "7"];
+        if let Some(cursor) = &cursor {
+            args.extend(["--cursor", cursor]);
+        }
+        let output = ask(&args, &log);
+        joined.extend(rows(&output));
+        let told = errors(&output);
+        match told.split_once("--cursor '").and_then(|(_, rest)| rest.split_once('\'')) {
+            Some((next, _)) => cursor = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    assert!(whole.len() > 14);
+    assert_eq!(joined, whole);
+}
+
+#[test]
+fn context_is_what_stands_around_in_the_file() {
+    let log: String = (1..=9)
+        .map(|number| format!("Jun 17 10:25:0{number} mail postfix/smtpd[7]: line number {number} of nine\n"))
+        .collect();
+    let search = |args: &[&str]| {
+        let mut all = vec!["search", "--year", "2026", "--timezone", "UTC"];
+        all.extend(args);
+        all.push("-");
+        let shown = text(&run_with_input(all, log.as_bytes()));
+        let lines = shown.lines().filter(|line| !line.starts_with("    "));
+        lines
+            .map(|line| line.split("line number ").nth(1).map_or("--", |rest| &rest[..1]))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(search(&["\"number 3\" OR \"number 8\""]), "8 3");
+    assert_eq!(search(&["-C", "1", "\"number 3\" OR \"number 8\""]), "7 8 9 -- 2 3 4");
+    // The lines around both touch.
+    assert_eq!(search(&["-C", "2", "\"number 3\" OR \"number 8\""]), "1 2 3 4 5 6 7 8 9");
+    assert_eq!(search(&["-C", "1", "--sort", "oldest", "\"number 1\" OR \"number 8\""]), "1 2 -- 7 8 9");
+}
+
+#[test]
+fn colour_marks_what_was_asked_for() {
+    let shown =
+        text(&ask(&["search", "\"authentication failed\"", "-n", "1", "--color", "always"], &recording("guessing")));
+    assert!(shown.contains("\u{1b}[1;31mauthentication failed\u{1b}[0m"), "{shown:?}");
+    let plain = text(&ask(&["search", "\"authentication failed\"", "-n", "1"], &recording("guessing")));
+    assert!(!plain.contains('\u{1b}') && plain.contains("authentication failed"));
+}
+
+#[test]
+fn hostile_names_are_shown_and_not_obeyed() {
+    for log in ["hostile_user_names", "hostile_helo_and_addresses", "hostile_mechanisms", "strange_characters_in_name"]
+    {
+        let log = recording(log);
+        for args in [
+            &["search", "smtpd OR failed OR from"][..],
+            &["top", "user"],
+            &["top", "text"],
+            &["top", "mech"],
+            &["histogram", "--by", "helo"],
+        ] {
+            let shown = text(&ask(args, &log));
+            assert!(!shown.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{args:?} {shown:?}");
+        }
+        let top = json(&ask(&["top", "user", "--json", "--top", "0"], &log));
+        for row in top["values"].as_array().unwrap() {
+            let name = row["value"].as_str().unwrap();
+            let quoted = name.replace('\\', "\\\\").replace('"', "\\\"").replace('*', "\\*");
+            let query = format!("user:\"{quoted}\"");
+            assert_eq!(json(&ask(&["count", "--json", "-q", &query], &log))["count"], row["count"], "{query}");
+        }
+    }
+}
+
+#[test]
+fn masked_answers_name_nobody() {
+    let log = recording("corrected_then_sent");
+    let source = log.to_str().unwrap().to_owned();
+    for args in [
+        &["search", "class:auth_failed OR class:auth_ok", "--mask", "-C", "3"][..],
+        &["search", "user:alice@*", "--mask", "--color", "always"],
+        &["search", "user:*", "--mask", "--json"],
+        &["top", "user", "--mask"],
+        &["top", "client", "--mask", "--json"],
+        &["histogram", "--by", "user", "--mask", "--json"],
+        &["histogram", "--by", "client", "--mask"],
+    ] {
+        let shown = text(&ask(args, &log)).replace(&source, "");
+        assert!(!shown.is_empty());
+        assert!(!shown.contains("203.0.113.20") && !shown.to_lowercase().contains("alice@"), "{args:?}\n{shown}");
+    }
+    assert_eq!(code(&ask(&["top", "text", "--mask"], &log)), 2);
+    assert_eq!(code(&ask(&["histogram", "--by", "reason", "--mask"], &log)), 2);
+}
+
+#[test]
+fn secrets_cannot_be_searched_for() {
+    let log = recording("pipelined_credentials");
+    let secret = fs::read_to_string(&log)
+        .unwrap()
+        .lines()
+        .find_map(|line| {
+            line.split_once("AUTH PLAIN ").map(|(_, rest)| rest.split(['\\', ' ']).next().unwrap().to_owned())
+        })
+        .unwrap();
+    let output = ask(&["search", &format!("\"*{secret}*\"")], &log);
+    assert_eq!((code(&output), text(&output).as_str()), (1, ""));
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    for args in [
+        &["search", "class:auth_failed", "-n", "1000"][..],
+        &["top", "text", "--top", "0"],
+        &["histogram"],
+        &["entries", "-q", "smtpd"],
+    ] {
+        let mut child = program()
+            .args(args)
+            .arg(recording("guessing"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        assert!(matches!(child.wait().unwrap().code(), Some(0 | 1)), "{args:?}");
+    }
+}
+
+#[test]
+fn exports_hold_what_the_query_means() {
+    let log = recording("hostile_user_names");
+    let dir = tempfile::tempdir().unwrap();
+    let to = |name: &str| dir.path().join(name);
+    let export = |name: &str, more: &[&str]| {
+        let mut args = vec!["export", "-q", "class:auth_failed", "--to"];
+        let path = to(name);
+        args.push(path.to_str().unwrap());
+        args.extend(more);
+        ask(&args, &log)
+    };
+    let expected = rows(&ask(&["entries", "--json", "-q", "class:auth_failed"], &log));
+    for name in ["x.ndjson", "x.jsonl", "x.json", "x.csv", "x.parquet", "x.log"] {
+        assert_eq!(code(&export(name, &[])), 0, "{name}");
+    }
+    let read = |name: &str| fs::read_to_string(to(name)).unwrap();
+    assert_eq!(read("x.json").parse::<Value>().unwrap(), Value::from(expected.clone()));
+    assert_eq!(read("x.ndjson"), read("x.jsonl"));
+    assert_eq!(read("x.ndjson").lines().count(), expected.len());
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> =
+        expected.iter().map(|row| text.lines().nth(row["line"].as_u64().unwrap() as usize - 1).unwrap()).collect();
+    assert_eq!(read("x.log").lines().collect::<Vec<_>>(), lines);
+    let table = read("x.csv");
+    let mut table = csv::Reader::from_reader(table.as_bytes());
+    assert_eq!(table.records().map(Result::unwrap).count(), expected.len());
+    let parquet = fs::read(to("x.parquet")).unwrap();
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
+
+    assert_eq!(code(&export("x.csv", &[])), 2);
+    assert!(errors(&export("x.csv", &[])).contains("exists"));
+    assert_eq!(code(&export("x.csv", &["--force"])), 0);
+    assert_eq!(code(&export("x.xlsx", &[])), 2);
+    assert_eq!(code(&export("x.xlsx", &["--format", "csv"])), 0);
+    assert_eq!(code(&export("no/such/folder.csv", &[])), 2);
+    let left: BTreeSet<String> =
+        fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    let named = ["x.csv", "x.json", "x.jsonl", "x.log", "x.ndjson", "x.parquet", "x.xlsx"];
+    assert_eq!(left, named.map(str::to_owned).into());
+}
+
+#[test]
+fn formulas_are_none_in_an_export() {
+    let line = "Jun 17 10:25:14 mail postfix/smtpd[7]: warning: h[203.0.113.9]: SASL LOGIN authentication failed: x, sasl_username==HYPERLINK(\"http://x\")\n";
+    let output = run_with_input(["entries", "--format", "csv", "-q", "user:=*", "-"], line.as_bytes());
+    assert!(text(&output).contains("\"'=HYPERLINK(\"\"http://x\"\")\""), "{}", text(&output));
+}
+
+#[test]
+fn parquet_goes_into_a_pipe() {
+    let output = ask(&["entries", "--format", "parquet", "-q", "class:auth_failed"], &recording("guessing"));
+    assert_eq!(code(&output), 0);
+    assert!(output.stdout.starts_with(b"PAR1") && output.stdout.ends_with(b"PAR1"));
+}
+
+/// Every query in the manual is read; where it says what comes out, that comes out.
+#[test]
+fn the_manuals_queries_are_read() {
+    let mut read = 0;
+    for page in ["docs/reference/query.md", "docs/guide/search.md"] {
+        let text = fs::read_to_string(repository().join(page)).unwrap();
+        let (mut fenced, mut queries) = (false, Vec::new());
+        for line in text.lines() {
+            match line.strip_prefix("```") {
+                Some("query") => fenced = true,
+                Some(_) => fenced = false,
+                None if fenced => queries.push(line.split("  #").next().unwrap().trim().to_owned()),
+                None => {}
+            }
+        }
+        for query in queries.iter().filter(|query| !query.is_empty()) {
+            let output = run_with_input(["count", "-q", query, "-"], b"");
+            assert_ne!(code(&output), 2, "{page}: {query}\n{}", errors(&output));
+            read += 1;
+        }
+    }
+    assert!(read > 25, "{read}");
+}

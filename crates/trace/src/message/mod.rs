@@ -1,0 +1,94 @@
+//! Messages: every queue file from its first line to its end, and which of them carry on others.
+//!
+//! Input: lines about queue files, in the order of the log. Output: a [`Message`] for each queue file that ended, and
+//! [`Story`]s, which join those that belong together. A short queue id is used again once its file is gone, so it names a
+//! message only together with its host, and only until then.
+
+mod delay;
+mod ends;
+mod files;
+mod links;
+mod parts;
+mod record;
+mod story;
+mod tracker;
+
+use std::rc::Rc;
+
+use maillog::Event;
+
+pub use parts::{End, Fate, FromClient, Link, LinkKind, Origin, Recipient, Try};
+pub use record::Message;
+pub use story::Story;
+pub(crate) use tracker::{Arrival, Bounds, Messages, Place};
+
+/// Which messages are followed, and how closely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Follow {
+    /// Those that logins sent, and their copies past a content filter. Told as stories. Of their lines only acceptance,
+    /// deliveries, expiry and removal are read, so sender, Message-ID and size stay unknown.
+    #[default]
+    Logins,
+    /// All. Each queue file is told at its end; those of logins as stories, too.
+    All,
+    /// All, told as stories alone: with forwarded mail, notices, and hops to other hosts and instances of ours.
+    Stories {
+        /// Keep every attempt and the number of every line.
+        detail: bool,
+    },
+}
+
+impl Follow {
+    /// Whether a line of this event can change anything about messages. Others need not be fed.
+    #[must_use]
+    #[inline]
+    pub fn wants(self, event: &Event<'_>) -> bool {
+        match event {
+            Event::Removed(_) | Event::Expired(..) | Event::Delivery(_) => true,
+            Event::Accepted(a) => {
+                self.is_all() || a.sasl_username.is_some() || a.orig_queue_id.is_some() || a.client.is_local()
+            }
+            Event::MessageId(..)
+            | Event::Active(..)
+            | Event::Pickup(_)
+            | Event::Queue(..)
+            | Event::Notification(..) => self.is_all(),
+            _ => self.notes(event),
+        }
+    }
+
+    /// Whether it is an event of another kind that says something about a message besides: it is put on hold, or there is
+    /// trouble with it.
+    #[inline]
+    pub(crate) fn notes(self, event: &Event<'_>) -> bool {
+        match event {
+            Event::ContentCheck(check) => self.is_all() && check.queue_id.is_some(),
+            Event::Policy(Some(_), _) => self.is_all(),
+            Event::QueueWarning(..)
+            | Event::QueueNote(..)
+            | Event::Remote(_)
+            | Event::Gone { queue_id: Some(_), .. }
+            | Event::RelayhostSaslFailed(Some(_), _) => self.keeps_detail(),
+            _ => false,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_all(self) -> bool {
+        self != Self::Logins
+    }
+
+    /// Whether all messages are told as stories.
+    pub(crate) fn joins_all(self) -> bool {
+        matches!(self, Self::Stories { .. })
+    }
+
+    pub(crate) fn keeps_detail(self) -> bool {
+        matches!(self, Self::Stories { detail: true })
+    }
+}
+
+/// A shared empty string.
+pub(crate) fn nothing() -> Rc<[u8]> {
+    Rc::from(b"".as_slice())
+}

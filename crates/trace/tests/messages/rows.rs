@@ -1,0 +1,244 @@
+//! Single cases: one row of lines, and what is told of them.
+
+use trace::{Fate, Follow, LinkKind};
+
+use crate::play::{Told, fates, play, row, rows, show};
+
+const STORIES: Follow = Follow::Stories { detail: true };
+
+fn lines(host: &str, rows: &[(&str, &str)]) -> Vec<String> {
+    rows.iter().map(|(tag, text)| format!("Jun 17 10:00:00 {host} postfix{tag}[7]: {text}")).collect()
+}
+
+fn told(follow: Follow, step: i64, rows: &[(&str, &str)]) -> Told {
+    play(follow, step, &lines("mx", rows))
+}
+
+const SENT: &str = "relay=mx.b[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent";
+
+#[test]
+fn forwarded_mail_belongs_to_its_first_message() {
+    let told = told(
+        STORIES,
+        1_000,
+        &[
+            ("/smtpd", "AAAAA1: client=h[192.0.2.1]"),
+            ("/cleanup", "AAAAA1: message-id=<m@a>"),
+            ("/qmgr", "AAAAA1: from=<s@a>, size=10, nrcpt=1 (queue active)"),
+            ("/cleanup", "AAAAA2: message-id=<m@a>"),
+            ("/qmgr", "AAAAA2: from=<s@a>, size=10, nrcpt=1 (queue active)"),
+            (
+                "/local",
+                "AAAAA1: to=<team@mx>, orig_to=<team>, relay=local, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (forwarded as AAAAA2)",
+            ),
+            ("/qmgr", "AAAAA1: removed"),
+            ("/smtp", &format!("AAAAA2: to=<x@b>, {SENT} (250 ok)")),
+            ("/qmgr", "AAAAA2: removed"),
+        ],
+    );
+    let [story] = told.stories.as_slice() else { panic!("{} stories", told.stories.len()) };
+    assert_eq!(fates(story), [("x@b".to_owned(), Fate::Sent)]);
+    assert_eq!(story.first().unwrap().children.iter().map(|l| l.kind).collect::<Vec<_>>(), [LinkKind::Forward]);
+    assert_eq!(story.first().unwrap().recipients().next().unwrap().orig_to, Some(b"team".as_slice()));
+    assert!(rows(story)[1].starts_with("mx AAAAA2 forward of Some(\"AAAAA1\")"), "{:?}", rows(story));
+}
+
+/// To another host of ours; its lines may come before ours, or after.
+#[test]
+fn a_hop_to_another_host() {
+    let here = lines(
+        "mx1",
+        &[
+            ("/smtpd", "AAAAA1: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u"),
+            ("/cleanup", "AAAAA1: message-id=<m@a>"),
+            ("/smtp", &format!("AAAAA1: to=<x@b>, {SENT} (250 2.0.0 Ok: queued as BBBBB2)")),
+            ("/qmgr", "AAAAA1: removed"),
+        ],
+    );
+    let there = lines(
+        "mx2",
+        &[
+            ("/smtpd", "BBBBB2: client=mx1[192.0.2.8]"),
+            ("/cleanup", "BBBBB2: message-id=<m@a>"),
+            (
+                "/smtp",
+                "BBBBB2: to=<x@b>, relay=mx.b[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (no)",
+            ),
+            ("/qmgr", "BBBBB2: removed"),
+        ],
+    );
+    for lines in
+        [[here.clone(), there.clone()].concat(), [there[..2].to_vec(), here.clone(), there[2..].to_vec()].concat()]
+    {
+        let told = play(STORIES, 1_000, &lines);
+        let [story] = told.stories.as_slice() else { panic!("{} stories of {lines:?}", told.stories.len()) };
+        assert_eq!(fates(story), [("x@b".to_owned(), Fate::Bounced)], "{lines:?}");
+        assert_eq!(story.first().unwrap().children[0].kind, LinkKind::Hop);
+        assert_eq!(show(&story.messages().iter().find(|m| m.parent.is_some()).unwrap().host), "mx2");
+    }
+}
+
+/// The reply is a stranger's: one that names a queue id of ours, of another message, joins nothing.
+#[test]
+fn a_reply_that_lies() {
+    let told = told(
+        STORIES,
+        1_000,
+        &[
+            ("/smtpd", "AAAAA1: client=h[192.0.2.1]"),
+            ("/cleanup", "AAAAA1: message-id=<m@a>"),
+            ("/smtpd", "BBBBB2: client=h[192.0.2.2]"),
+            ("/cleanup", "BBBBB2: message-id=<other@a>"),
+            ("/smtp", &format!("AAAAA1: to=<x@b>, {SENT} (250 2.0.0 Ok: queued as BBBBB2)")),
+            ("/smtp", &format!("BBBBB2: to=<y@b>, {SENT} (250 2.0.0 Ok: queued as AAAAA1)")),
+            ("/smtp", &format!("BBBBB2: to=<z@b>, {SENT} (250 2.0.0 Ok: queued as BBBBB2)")),
+        ],
+    );
+    assert_eq!(told.stories.len(), 2);
+    assert!(told.stories.iter().all(|story| story.messages().len() == 1 && story.count(Fate::HandedOn) == 0));
+}
+
+/// A filter that tells no queue id: the Message-ID joins, unless two could be meant.
+#[test]
+fn a_filter_without_queue_ids() {
+    let filtered = |more: bool| {
+        let mut rows = vec![
+            ("/smtpd", "AAAAA1: client=h[192.0.2.1]"),
+            ("/cleanup", "AAAAA1: message-id=<m@a>"),
+            ("/smtpd", "AAAAA3: client=h[192.0.2.1]"),
+            ("/cleanup", if more { "AAAAA3: message-id=<m@a>" } else { "AAAAA3: message-id=<n@a>" }),
+            (
+                "/pipe",
+                "AAAAA1: to=<x@b>, relay=filter, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered via filter service)",
+            ),
+            ("/qmgr", "AAAAA1: removed"),
+            (
+                "/pipe",
+                "AAAAA3: to=<x@b>, relay=filter, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered via filter service)",
+            ),
+            ("/qmgr", "AAAAA3: removed"),
+        ];
+        rows.extend([("/pickup", "BBBBB1: uid=99 from=<s@a>"), ("/cleanup", "BBBBB1: message-id=<m@a>")]);
+        told(STORIES, 1_000_000, &rows).stories
+    };
+    let stories = filtered(false);
+    assert_eq!(
+        stories.iter().map(|story| story.messages().len()).collect::<BTreeMultiset>(),
+        BTreeMultiset(vec![1, 2])
+    );
+    assert_eq!(filtered(true).len(), 3);
+}
+
+#[derive(Debug, PartialEq)]
+struct BTreeMultiset(Vec<usize>);
+
+impl FromIterator<usize> for BTreeMultiset {
+    fn from_iter<T: IntoIterator<Item = usize>>(iter: T) -> Self {
+        let mut all: Vec<usize> = iter.into_iter().collect();
+        all.sort_unstable();
+        Self(all)
+    }
+}
+
+/// A filter in front of the queue: the client is the one in front of it.
+#[test]
+fn a_filter_before_the_queue() {
+    for follow in [Follow::Logins, Follow::All, STORIES] {
+        let told = told(
+            follow,
+            1_000,
+            &[
+                ("/smtpd", "connect from h[192.0.2.1]"),
+                ("/smtpd", "NOQUEUE: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u"),
+                ("/in/smtpd", "AAAAA1: client=localhost[127.0.0.1]"),
+                (
+                    "/smtpd",
+                    "proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as AAAAA1; from=<s@a> to=<x@b> proto=ESMTP helo=<h>",
+                ),
+                ("/smtp", &format!("AAAAA1: to=<x@b>, {SENT} (250 ok)")),
+                ("/qmgr", "AAAAA1: removed"),
+            ],
+        );
+        let [story] = told.stories.as_slice() else { panic!("{follow:?}: {} stories", told.stories.len()) };
+        assert_eq!(story.username(), Some(b"u".as_slice()));
+        assert_eq!(story.at().unwrap().client_ip, Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(fates(story), [("x@b".to_owned(), Fate::Sent)]);
+    }
+}
+
+/// `postsuper -r` puts a message back to the start, under another queue id.
+#[test]
+fn put_in_the_queue_again() {
+    let told = told(
+        STORIES,
+        1_000,
+        &[
+            ("/smtpd", "AAAAA1: client=h[192.0.2.1]"),
+            ("/cleanup", "AAAAA1: message-id=<m@a>"),
+            ("/smtp", "AAAAA1: to=<x@b>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (no)"),
+            ("/postsuper", "AAAAA1: requeued"),
+            ("/pickup", "AAAAA2: uid=107 from=<s@a> orig_id=AAAAA1"),
+            ("/cleanup", "AAAAA2: message-id=<m@a>"),
+            ("/smtp", &format!("AAAAA2: to=<x@b>, {SENT} (250 ok)")),
+            ("/qmgr", "AAAAA2: removed"),
+        ],
+    );
+    let [story] = told.stories.as_slice() else { panic!("{} stories", told.stories.len()) };
+    assert_eq!(fates(story), [("x@b".to_owned(), Fate::Sent)]);
+    assert!(story.is_finished() && story.first().unwrap().end.name() == "requeued");
+    assert_eq!(story.first().unwrap().children[0].kind, LinkKind::Requeue);
+}
+
+#[test]
+fn ends() {
+    let check = |rows: &[(&str, &str)], expected: &str| {
+        let told = told(Follow::All, 1_000, rows);
+        let [message] = told.messages.as_slice() else { panic!("{rows:?}: {} messages", told.messages.len()) };
+        assert_eq!(message.end.name(), expected, "{}", row(message, |_| None));
+    };
+    let accepted = ("/smtpd", "AAAAA1: client=h[192.0.2.1]");
+    let active = ("/qmgr", "AAAAA1: from=<s@a>, size=10, nrcpt=1 (queue active)");
+    let held = (
+        "/cleanup",
+        "AAAAA1: hold: header Subject: x from h[192.0.2.1]; from=<s@a> to=<x@b> proto=ESMTP helo=<h>: words",
+    );
+    check(&[accepted], "canceled");
+    check(&[accepted, ("/cleanup", "AAAAA1: removed (canceled)")], "canceled");
+    check(&[accepted, active], "in_queue");
+    check(&[accepted, held], "held");
+    check(&[accepted, active, ("/postsuper", "AAAAA1: placed on hold")], "held");
+    check(&[accepted, held, ("/postsuper", "AAAAA1: released from hold")], "in_queue");
+    check(&[accepted, active, ("/postsuper", "AAAAA1: requeued")], "requeued");
+    check(&[accepted, held, active], "in_queue");
+    check(&[accepted, active, ("/postsuper", "AAAAA1: removed")], "deleted");
+    check(&[accepted, active, ("/qmgr", "AAAAA1: removed")], "removed");
+    check(&[("/qmgr", "AAAAA1: removed")], "removed");
+}
+
+/// Lines that come just after the end still belong to it; a new life under the same id does not.
+#[test]
+fn late_lines_and_new_lives() {
+    let told = told(
+        Follow::All,
+        1_000,
+        &[
+            ("/smtpd", "AAAAA1: client=h[192.0.2.1]"),
+            ("/qmgr", "AAAAA1: from=<s@a>, size=10, nrcpt=1 (queue active)"),
+            ("/qmgr", "AAAAA1: removed"),
+            ("/smtp", &format!("AAAAA1: to=<x@b>, {SENT} (250 ok)")),
+            ("/cleanup", "AAAAA1: message-id=<m@a>"),
+            ("/cleanup", "AAAAA1: message-id=<second@a>"),
+            ("/qmgr", "AAAAA1: from=<t@a>, size=11, nrcpt=1 (queue active)"),
+            ("/smtpd", "AAAAA1: client=h[192.0.2.1]"),
+        ],
+    );
+    let rows: Vec<String> = told.messages.iter().map(|message| row(message, |_| None)).collect();
+    assert_eq!(
+        rows,
+        [
+            "mx AAAAA1 client of None from Some(\"s@a\") id Some(\"m@a\") active 1 removed [(\"x@b\", \"Sent\", 1, 0)]",
+            "mx AAAAA1 unknown of None from Some(\"t@a\") id Some(\"second@a\") active 1 end_missing []",
+            "mx AAAAA1 client of None from None id None active 0 canceled []",
+        ]
+    );
+}
