@@ -21,7 +21,7 @@ impl Fingerprint {
     pub fn of(start: &[u8]) -> Self {
         let start = start.get(..start.len().min(FINGERPRINT_BYTES)).unwrap_or_default();
         let mut hash = [0; 16];
-        crate::open::copy_prefix(&blake3::hash(start).as_bytes(), &mut hash);
+        crate::open::copy_prefix(blake3::hash(start).as_bytes(), &mut hash);
         Self { length: u16::try_from(start.len()).unwrap_or(u16::MAX), hash }
     }
 

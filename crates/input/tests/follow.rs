@@ -87,6 +87,35 @@ fn a_restart_goes_on_in_the_packed_file_and_then_in_the_newer_ones() {
 }
 
 #[test]
+fn a_restart_after_all_that_was_read_is_gone() {
+    let folder = Folder::new();
+    let log = folder.path("mail.log");
+    append(&log, "one\n");
+    let (_, position) = take(&mut follow(&log, Vec::new()), 1);
+    fs::remove_file(&log).unwrap();
+    append(&folder.path("mail.log.1"), "two\n");
+    append(&log, "three\n");
+    let mut follower = follow(&log, position.into_iter().collect());
+    assert_eq!(take(&mut follower, 2).0, ["two", "three"]);
+    nothing_more(&mut follower);
+}
+
+#[test]
+fn an_archive_of_what_was_skipped_is_not_new() {
+    let folder = Folder::new();
+    let log = folder.path("mail.log");
+    append(&folder.path("mail.log.1"), "old\n");
+    append(&log, "new\n");
+    let mut follower = follow(&log, Vec::new());
+    assert_eq!(take(&mut follower, 1).0, ["new"]);
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(b"old\n").unwrap();
+    fs::write(folder.path("mail.log.1.gz"), packer.finish().unwrap()).unwrap();
+    fs::remove_file(folder.path("mail.log.1")).unwrap();
+    nothing_more(&mut follower);
+}
+
+#[test]
 fn where_to_begin() {
     let lines = |begin| {
         let folder = Folder::new();
@@ -231,14 +260,16 @@ fn a_damaged_archive_gives_what_can_be_read() {
     let mut seen: Vec<String> = Vec::new();
     let mut damage = None;
     let deadline = Instant::now() + GENEROUS;
-    while (seen.last().is_none_or(|last| last != "new") || damage.is_none()) && Instant::now() < deadline {
+    while (!seen.iter().any(|line| line == "new") || damage.is_none()) && Instant::now() < deadline {
         if let Some(batch) = follower.next(Instant::now() + Duration::from_millis(200)) {
             seen.extend(batch.lines().map(|line| String::from_utf8_lossy(line.line.raw).into_owned()));
         }
         damage = damage.or_else(|| follower.status().into_iter().find_map(|s| s.problem));
         assert!(seen.len() < 2002);
     }
-    assert!(seen.len() > 500 && text.starts_with(&seen[..seen.len() - 2].join("\n")), "{}", seen.len());
+    // The last piece is waited for, as its end may still be written.
+    seen.retain(|line| line != "new");
+    assert!(seen.len() > 500 && text.starts_with(&seen.join("\n")), "{}", seen.len());
     assert!(damage.unwrap().contains("damaged after byte"));
 }
 
@@ -289,8 +320,9 @@ fn rotation_under_load() {
     const LINES: usize = 100;
     let folder = Folder::new();
     let log = folder.path("mail.log");
-    append(&log, "");
+    append(&log, "begin\n");
     let mut follower = follow(&log, Vec::new());
+    take(&mut follower, 1);
     let opened = Arc::new(AtomicUsize::new(0));
     let (writer_log, writer_opened) = (log.clone(), Arc::clone(&opened));
     let writer = std::thread::spawn(move || {

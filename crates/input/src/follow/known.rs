@@ -60,6 +60,11 @@ impl Known {
             })
     }
 
+    /// Whether anything was read under a name that is so.
+    pub(crate) fn any(&self, is_so: impl Fn(&str) -> bool) -> bool {
+        self.list.iter().any(|known| is_so(&known.position.name))
+    }
+
     pub(crate) fn forget(&mut self, source: u64) {
         self.list.retain(|known| known.source != source);
     }

@@ -3,11 +3,13 @@
 //! Input: the files as they stand in the folder. Output: open sources in [`Log::tails`], oldest first, and the files that can be left
 //! alone in [`Log::settled`].
 
+use std::path::Path;
+
 use crate::clock::{self, Clock};
 use crate::fingerprint::Fingerprint;
 use crate::follow::config::{Begin, FollowConfig};
 use crate::follow::known::{self, Remembered};
-use crate::follow::log::{Common, Log, Settled};
+use crate::follow::log::{Common, Log, Settled, log_of};
 use crate::follow::members::{self, Member, Naming};
 use crate::follow::tail::{self, Tail};
 use crate::follow::text::{Text, WINDOW_BYTES};
@@ -130,8 +132,11 @@ impl Log {
                 Err(start) => unknown.push((index, member, start)),
             }
         }
+        // What was read of this log before is all gone: then whatever is there is newer.
+        let of_this_log = |name: &str| *self.path() == *log_of(Path::new(name));
+        let all_gone = !self.scanned && !ours.contains(&true) && common.known.any(of_this_log);
         for (index, member, start) in unknown {
-            let older_is_ours = ours.iter().skip(index + 1).any(|ours| *ours);
+            let older_is_ours = all_gone || ours.iter().skip(index + 1).any(|ours| *ours);
             self.open_unknown(common, index, member, start, older_is_ours);
         }
     }
