@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::follow::{Naming, Position};
+use crate::follow::{Head, Naming, Position};
 
 /// How long a line may wait before it is forced to the disk.
 pub const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -201,8 +201,9 @@ impl Spool {
     pub fn release(&mut self, done: &[Position]) -> io::Result<u64> {
         let mut freed = 0;
         for (_, path) in segments(&self.folder)?.into_iter().filter(|(number, _)| *number < self.number) {
-            let (head, size) = (fs::read(&path)?, fs::metadata(&path)?.len());
-            let is_done = |position: &Position| position.offset >= size && position.fingerprint.matches(&head);
+            let file = File::open(&path)?;
+            let (head, size) = (Head::of_file(&file)?, file.metadata()?.len());
+            let is_done = |position: &Position| position.offset >= size && position.fingerprint.matches(&head.bytes);
             if done.iter().any(is_done) {
                 fs::remove_file(&path)?;
                 freed += size;
@@ -238,7 +239,8 @@ pub(crate) fn is_mark(line: &[u8]) -> bool {
 /// The end of the last whole cursor mark, and the cursor.
 fn last_cursor(text: &[u8]) -> Option<(u64, &[u8])> {
     let whole = text.get(..=memchr::memrchr(b'\n', text)?)?;
-    let start = memchr::memmem::rfind(whole, CURSOR)?;
+    // At the start of a line: what strangers log may hold the same words.
+    let start = memchr::memmem::rfind(whole, &[b"\n", CURSOR].concat())? + 1;
     let rest = whole.get(start + CURSOR.len()..)?;
     let length = memchr::memchr(b'\n', rest)?;
     let cursor = rest.get(..length)?.strip_suffix(b" --")?;
@@ -343,7 +345,12 @@ mod tests {
         drop(spool);
         let whole = contents(folder.path());
         let (_, last) = segments(folder.path()).unwrap().pop().unwrap();
-        for torn in ["entry 5\n", "entry 5\n-- postfix-insights spool cursor s=1;i=5", "ent"] {
+        for torn in [
+            "entry 5 -- postfix-insights spool cursor s=2;i=9 --\n",
+            "entry 5\n",
+            "entry 5\n-- postfix-insights spool cursor s=1;i=5",
+            "ent",
+        ] {
             OpenOptions::new().append(true).open(&last).unwrap().write_all(torn.as_bytes()).unwrap();
             let (_, cursor) = Spool::open_journal(folder.path(), limits).unwrap();
             assert_eq!((cursor.as_deref(), contents(folder.path())), (Some("s=1;i=4"), whole.clone()), "{torn:?}");

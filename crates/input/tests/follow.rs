@@ -285,6 +285,27 @@ fn a_stream_is_a_source_and_ends() {
     assert!(follower.is_over());
 }
 
+/// Without looking by itself: the system tells.
+#[test]
+fn a_change_wakes_the_follower() {
+    let folder = Folder::new();
+    let log = folder.path("mail.log");
+    append(&log, "one\n");
+    let config = FollowConfig { poll_every: Duration::from_secs(600), ..config(vec![Watch::Files(log.clone())]) };
+    let mut follower = Follower::new(config, Vec::new());
+    assert_eq!(take(&mut follower, 1).0, ["one"]);
+    if let Some(why) = follower.only_polling() {
+        eprintln!("no inotify: {why}: not tried");
+        return;
+    }
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        append(&log, "two\n");
+    });
+    assert_eq!(take(&mut follower, 1).0, ["two"]);
+    writer.join().unwrap();
+}
+
 #[test]
 fn it_stops_when_asked() {
     let folder = Folder::new();

@@ -328,6 +328,48 @@ fn floods_and_oversize_are_bounded() {
     site.until(|counts| counts.failed == 2);
 }
 
+/// A TLS connection; with a certificate of the server's authority, or without any.
+fn tls_peer(site: &Site, shows_certificate: bool) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let certificate = CertificateDer::from_pem_file(site.folder.path().join("cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(site.folder.path().join("key.pem")).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match shows_certificate {
+        true => builder.with_client_auth_cert(vec![certificate], key).unwrap(),
+        false => builder.with_no_client_auth(),
+    };
+    let connection = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    rustls::StreamOwned::new(connection, TcpStream::connect(site.tls()).unwrap())
+}
+
+#[test]
+fn only_peers_with_a_certificate_are_let_in_if_that_is_asked_for() {
+    let mut site = Site::ordinary();
+    let spool_folder = site.folder.path().join("spool");
+    let files = TlsFiles {
+        certificate: site.folder.path().join("cert.pem"),
+        key: site.folder.path().join("key.pem"),
+        client_authorities: Some(site.folder.path().join("cert.pem")),
+    };
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let config = SyslogConfig { tls: vec![any], tls_files: Some(files), ..SyslogConfig::default() };
+    site.server = SyslogServer::start(&config, Arc::clone(&site.spool)).unwrap();
+    site.follower = follower(&spool_folder, Vec::new());
+    let mut stranger = tls_peer(&site, false);
+    drop(stranger.write_all(b"<22>stranger\n"));
+    site.until(|counts| counts.failed == 1);
+    let mut known = tls_peer(&site, true);
+    known.write_all(b"<22>known\n").unwrap();
+    assert_eq!(site.lines(1), ["<22>known"]);
+}
+
 #[test]
 fn it_stops_at_once_though_peers_are_connected() {
     let site = Site::ordinary();

@@ -27,4 +27,5 @@ pub use follower::Follower;
 pub use status::SourceStatus;
 pub use wake::Stopper;
 
+pub(crate) use head::Head;
 pub(crate) use members::Naming;
