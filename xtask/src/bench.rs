@@ -5,6 +5,7 @@
 //! CPU seconds and their ratios are the figures to quote; wall time depends on what else the machine does.
 
 mod compare;
+mod index;
 mod measure;
 mod tools;
 
@@ -47,6 +48,9 @@ pub(crate) struct Options {
     /// Another seed gives another log.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Measure the store instead: how fast lines go in, what they take there, how soon it answers.
+    #[arg(long)]
+    index: bool,
     /// Measure this program instead of building the workspace's own.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -73,6 +77,9 @@ fn bench(options: &Options, folder: &Path) -> anyhow::Result<()> {
         tools::install();
     }
     let log = make_log(options, folder, size)?;
+    if options.index {
+        return index::bench(&program, &log, folder, runs);
+    }
     let piece = if size > PIECE { make_log(options, folder, PIECE)? } else { log.clone() };
     let mut table = Table::new();
     table.quick_tools(&log, &program, runs)?;

@@ -87,6 +87,19 @@ pub fn feed_with_progress<R: GoOn>(
     sink: impl FnMut(Line<'_>) -> R,
     progress: impl FnMut(Progress),
 ) -> Result<Coverage, FeedError> {
+    feed_with_heads(sources, options, |_, _| (), worth, sink, progress)
+}
+
+/// As [`feed_with_progress`]; before the first line, `head` is told how each readable source begins: its index, and its text's first 4 KiB
+/// (all of it if it is shorter), by which it is known under whatever name.
+pub fn feed_with_heads<R: GoOn>(
+    sources: Sources,
+    options: &Options,
+    mut head: impl FnMut(usize, &[u8]),
+    worth: impl Fn(&Record<'_>) -> Worth + Sync,
+    sink: impl FnMut(Line<'_>) -> R,
+    progress: impl FnMut(Progress),
+) -> Result<Coverage, FeedError> {
     let taken = Arc::new(AtomicU64::new(0));
     let mut coverage = Coverage { problems: sources.problems, choice: sources.choice, ..Coverage::default() };
     coverage.sources = sources
@@ -100,6 +113,7 @@ pub fn feed_with_progress<R: GoOn>(
         let problems = coverage.problems;
         return Err(if problems.is_empty() { FeedError::NoSources } else { FeedError::Unreadable { problems } });
     }
+    planned.iter().for_each(|source| head(source.index, source.head()));
     for source in planned.iter().filter(|source| source.copy_of.is_some()) {
         if let Some(slot) = coverage.sources.get_mut(source.index) {
             slot.copy_of.clone_from(&source.copy_of);

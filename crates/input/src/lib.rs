@@ -22,6 +22,7 @@
 mod block;
 mod clock;
 mod coverage;
+mod dated;
 mod discover;
 mod export;
 mod feed;
@@ -49,8 +50,9 @@ mod wrapped;
 mod years;
 
 pub use coverage::{Coverage, Damage, Gap, SourceCoverage};
+pub use dated::{Dated, feed_dated};
 pub use discover::discover;
-pub use feed::{FeedError, Options, Progress, feed, feed_with_progress};
+pub use feed::{FeedError, Options, Progress, feed, feed_with_heads, feed_with_progress};
 pub use fingerprint::Fingerprint;
 pub use follow::{Batch, Begin, FollowConfig, FollowedLine, Follower, Position, SourceStatus, Stopper, Watch};
 pub use journal::{JournalConfig, JournalReader, JournalStatus};

@@ -43,6 +43,13 @@ pub(crate) struct Planned {
     file: Option<Metadata>,
 }
 
+impl Planned {
+    /// Its first bytes, unpacked.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.look.head
+    }
+}
+
 /// Where a planned source's text comes from.
 pub(crate) enum Input {
     File(PathBuf),

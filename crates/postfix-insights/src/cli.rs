@@ -29,6 +29,10 @@ pub(crate) const COMMANDS: &[&str] = &[
     "explain",
     "client",
     "account",
+    "ingest",
+    "status",
+    "check",
+    "purge",
     "trace",
     "report",
     "fields",
@@ -59,6 +63,14 @@ pub(crate) enum Command {
     Client(Client),
     /// One login name's story: where from, failed, succeeded, sent.
     Account(Account),
+    /// Log files into the store, each line once.
+    Ingest(Ingest),
+    /// What the store holds: days, sizes, sources and how far they are in.
+    Status(Status),
+    /// Whether the store is sound, and its sources are there.
+    Check(Check),
+    /// Take lines or days out of the store for good.
+    Purge(Purge),
     /// How the mail of a period fared: delivered, delayed, returned, refused, and why.
     Report(Report),
     /// One message's whole story: where from, to whom, what became of it, and the lines that prove it.
@@ -78,6 +90,9 @@ pub(crate) struct Input {
     /// any, the usual places are tried.
     #[arg(value_name = "FILES")]
     pub(crate) files: Vec<PathBuf>,
+    /// Without FILES: the store that answers (default: /var/lib/postfix-insights, or the user's own, if there is one).
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
     /// Leave out what is older: a date, a time, or how long ago (`2h`, `7d`).
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
@@ -384,6 +399,71 @@ pub(crate) struct Trace {
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How long lines are kept.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Retention {
+    /// Remove days older than so many days; they are not taken in again.
+    #[arg(long, value_name = "N", env = "POSTFIX_INSIGHTS_KEEP_DAYS")]
+    pub(crate) keep_days: Option<u32>,
+    /// Remove the oldest days while the store is larger than so many bytes.
+    #[arg(long, value_name = "BYTES", env = "POSTFIX_INSIGHTS_KEEP_BYTES")]
+    pub(crate) keep_bytes: Option<u64>,
+    /// In days older than so many, put tokens in place of names and addresses: the same for the same, and nobody's name.
+    #[arg(long, value_name = "N", env = "POSTFIX_INSIGHTS_PSEUDONYMISE_DAYS")]
+    pub(crate) pseudonymise_days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) retention: Retention,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The store.
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The store.
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    /// The store.
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Remove the days before this one: a date, or how long ago (`90d`).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) before: Option<String>,
+    /// Remove the lines that this means.
+    #[arg(short, long, value_name = "QUERY", allow_hyphen_values = true)]
+    pub(crate) query: Option<String>,
+    /// Remove the lines that name this person: a login name or a mail address, as a whole.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) person: Option<String>,
+    #[command(flatten)]
+    pub(crate) retention: Retention,
 }
 
 /// Puts `triage` in front where the first word is no command but a file or an option.

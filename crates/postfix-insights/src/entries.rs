@@ -27,6 +27,10 @@ impl<P: Printer> Taker for Printing<P> {
         P::WANTS_RAW
     }
 
+    fn wanted(&self) -> Query {
+        self.query.clone()
+    }
+
     fn may_want(&self, sight: &Sight<'_>) -> bool {
         self.failure.is_none() && self.query.may_mean(sight)
     }

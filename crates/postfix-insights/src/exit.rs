@@ -56,7 +56,8 @@ impl Exit {
             print::error(&problem.to_string());
         }
         let damaged = coverage.sources.iter().filter_map(|source| source.damage.as_ref());
-        let mut partly = !coverage.problems.is_empty();
+        let mut partly = !coverage.problems.is_empty() || !read.damaged.is_empty();
+        read.damaged.iter().for_each(|damage| print::error(damage));
         for damage in damaged {
             partly = true;
             print::error(&format!(

@@ -4,10 +4,13 @@ use std::cell::RefCell;
 
 use input::FeedError;
 use query::{Entry, Query, Sight};
+use store::index::Index;
 use store::{Answer, Memory, Question, Store as _, StoreError};
 
 use crate::exit::Exit;
+use crate::print;
 use crate::reading::{Read, Reading};
+use crate::state;
 use crate::stream::{self, Taker};
 
 /// Sources to be read, and what the last reading of them was like.
@@ -56,6 +59,9 @@ pub(crate) fn ask(
     questions: &[Question],
     quiet: bool,
 ) -> anyhow::Result<Result<Answered, Exit>> {
+    if let Some(state) = reading.state() {
+        return ask_index(&state::index(state), &reading.asked_time().and(query.clone()), questions, quiet).map(Ok);
+    }
     let memory = Memory(Files { reading, read: RefCell::new(None) });
     let answers = match memory.ask(query, questions) {
         Ok(answers) => answers,
@@ -67,4 +73,16 @@ pub(crate) fn ask(
     };
     let exit = memory.0.read.borrow().as_ref().map_or(Exit::Ok, |read| Exit::of_reading(read, quiet));
     Ok(Ok(Answered { answers, exit }))
+}
+
+/// Asks the store. Says which days could not be read, and that nothing could be looked up where that is so.
+fn ask_index(index: &Index, query: &Query, questions: &[Question], quiet: bool) -> anyhow::Result<Answered> {
+    let answers = index.ask(query, questions)?;
+    let told = index.told();
+    if told.scanned > 0 && !quiet {
+        print::note("nothing in the query can be looked up in the index: every line of the days asked was looked at");
+    }
+    told.damaged.iter().for_each(|damaged| print::error(&state::words(damaged)));
+    let exit = if told.damaged.is_empty() { Exit::Ok } else { Exit::Partly };
+    Ok(Answered { answers, exit })
 }

@@ -8,7 +8,9 @@ mod explain;
 mod export;
 mod files;
 mod formats;
+mod ingest;
 mod json;
+mod keeping;
 mod mask;
 mod parquet;
 mod print;
@@ -23,8 +25,11 @@ mod report_mail;
 mod report_page;
 mod report_text;
 mod report_time;
+mod retention;
 mod screen;
 mod search;
+mod state;
+mod stored;
 mod story;
 mod story_json;
 mod story_text;
@@ -79,6 +84,10 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
+        Command::Ingest(args) => ingest::run(args),
+        Command::Status(args) => keeping::status(args),
+        Command::Check(args) => keeping::check(args),
+        Command::Purge(args) => keeping::purge(args),
         Command::Report(args) => report::run(args),
         Command::Trace(args) => story::run(args),
         Command::Fields => tables::fields(),

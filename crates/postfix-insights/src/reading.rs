@@ -1,5 +1,6 @@
 //! From files to outcomes: opens the sources, feeds the tracer, and hands every line on.
 
+use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -11,15 +12,21 @@ use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maillog::{Client, Event, Glance, Level, Program, QueueId, Record, level};
+use query::Query;
+use store::state::State;
 use trace::{Follow, Limits, SessionId, Sink, Tracer};
 
 use crate::cli::{Input, Output};
+use crate::state;
+use crate::stored::Stored;
 use crate::times;
 
 /// What to read and which part of it.
 #[derive(Clone)]
 pub(crate) struct Reading {
     files: Vec<PathBuf>,
+    /// Without files: the store that answers.
+    state: Option<State>,
     options: input::Options,
     since: Option<i64>,
     until: Option<i64>,
@@ -30,6 +37,8 @@ pub(crate) struct Reading {
 pub(crate) struct Read {
     pub(crate) coverage: Coverage,
     pub(crate) unknown: Unknown,
+    /// Days of the store that could not be read, and why.
+    pub(crate) damaged: Vec<String>,
 }
 
 /// Lines not understood, by shape.
@@ -57,6 +66,9 @@ pub(crate) trait Reader: Sink {
     /// After the tracer has had it.
     fn after(&mut self, passing: &Passing<'_>);
 
+    /// How a source begins: its index and its first bytes. Told before the first line.
+    fn begins(&mut self, _source: usize, _head: &[u8]) {}
+
     /// Wants outcomes and counts, not each line: then deliveries come through [`Reader::noted`] alone, and sessions in which
     /// nothing happened do not come at all.
     const TAKES_NOTES: bool = false;
@@ -83,13 +95,25 @@ impl Reading {
         let (since, until) = (bound("--since", &input.since)?, bound("--until", &input.until)?);
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
         let bar = !output.quiet && std::io::stderr().is_terminal();
+        let state = if input.files.is_empty() { chosen(input.state.as_deref())? } else { None };
         Ok(Self {
             files: input.files.clone(),
+            state,
             options: input::Options { timezone, year: input.year, now, threads, keep_all },
             since,
             until,
             bar,
         })
+    }
+
+    /// Files only, whatever is stored.
+    pub(crate) fn of_files(input: &Input, output: &Output) -> anyhow::Result<Self> {
+        let without = Input { state: None, ..input.clone() };
+        Ok(Self { state: None, ..Self::new(&without, output, true)? })
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.options.threads
     }
 
     /// Since when and until when, as asked for.
@@ -136,7 +160,9 @@ impl Reading {
         reader: &mut R,
         only: &(dyn Fn(&Record<'_>) -> bool + Sync),
     ) -> Result<Read, FeedError> {
-        let sources = self.sources();
+        let stored = self.state.as_ref().map(|state| Stored::open(state, self.asked_time()));
+        let sources = if stored.is_some() { Sources::default() } else { self.sources() };
+        let heads: RefCell<Vec<(usize, Vec<u8>)>> = RefCell::default();
         let mut unknown = Unknown::default();
         let mut lost: Vec<Gap> = Vec::new();
         // Lines that were taken for understood before they were read.
@@ -144,9 +170,15 @@ impl Reading {
         let mut deliveries = [0; Class::ALL.len()];
         let mut tracer = Tracer::following(R::FOLLOW, Limits::default());
         let (since, until) = (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX));
-        let names: Vec<String> = sources.list().iter().map(|source| source.name().to_owned()).collect();
+        let names: Vec<String> = match &stored {
+            Some(stored) => stored.names().to_vec(),
+            None => sources.list().iter().map(|source| source.name().to_owned()).collect(),
+        };
         let bar = self.bar.then(progress_bar);
         let sink = |line: Line<'_>| {
+            if !heads.borrow().is_empty() {
+                heads.take().iter().for_each(|(source, head)| reader.begins(*source, head));
+            }
             if line.time.is_some_and(|time| time < since || time > until) {
                 return;
             }
@@ -188,7 +220,13 @@ impl Reading {
             _ => worth_with_messages,
         };
         let worth = |record: &Record<'_>| if only(record) { worth(record) } else { Worth::Skip };
-        let mut coverage = input::feed_with_progress(sources, &self.options, worth, sink, progress)?;
+        let mut coverage = match &stored {
+            Some(stored) => stored.feed(&self.options, worth, sink),
+            None => {
+                let head = |source, head: &[u8]| heads.borrow_mut().push((source, head.to_vec()));
+                input::feed_with_heads(sources, &self.options, head, worth, sink, progress)?
+            }
+        };
         tracer.finish(reader);
         for (class, count) in Class::ALL.iter().zip(deliveries).filter(|(_, count)| *count > 0) {
             reader.noted(*class, count);
@@ -200,16 +238,54 @@ impl Reading {
         coverage.unknown += misjudged;
         coverage.gaps.extend(lost);
         coverage.gaps.sort_by_key(|gap| gap.from);
-        Ok(Read { coverage, unknown })
+        let damaged = stored.map(|stored| stored.damaged()).unwrap_or_default();
+        Ok(Read { coverage, unknown, damaged })
+    }
+
+    /// The store that answers, if no files were named.
+    pub(crate) fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// Entries of the time asked for, and those without a time.
+    pub(crate) fn asked_time(&self) -> Query {
+        Query::between(self.since, self.until)
+    }
+
+    /// Only one of the files.
+    pub(crate) fn only(&self, file: PathBuf) -> Self {
+        Self { files: vec![file], ..self.clone() }
     }
 
     /// What the sources are called, in the order in which lines name them.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.sources().list().iter().map(|source| source.name().to_owned()).collect()
+        match &self.state {
+            Some(state) => Stored::open(state, self.asked_time()).names().to_vec(),
+            None => self.sources().list().iter().map(|source| source.name().to_owned()).collect(),
+        }
     }
 
-    fn sources(&self) -> Sources {
+    pub(crate) fn sources(&self) -> Sources {
         input::discover(&self.files, Path::new("/"))
+    }
+}
+
+/// The store without which there are only files: the one that was named, or the usual one if it is there.
+fn chosen(named: Option<&Path>) -> anyhow::Result<Option<State>> {
+    let state = match named {
+        Some(folder) => State::new(folder),
+        None => match state::usual() {
+            Some(folder) => State::new(&folder),
+            None => return Ok(None),
+        },
+    };
+    match (state.exists(), named) {
+        (true, _) => state.check().map(|()| Some(state)).map_err(Into::into),
+        (false, Some(folder)) => anyhow::bail!(
+            "--state {}: nothing is stored there yet; fill it with `postfix-insights ingest --state {0} FILES`",
+            folder.display()
+        ),
+        (false, None) => Ok(None),
     }
 }
 

@@ -6,17 +6,19 @@
 use std::collections::VecDeque;
 
 use diagnose::{Diagnoser, Diagnosis};
-use input::{FeedError, Line};
+use input::{Coverage, FeedError, Line};
 use maillog::Event;
-use query::{Entry, Sight};
+use query::{Entry, Query, Sight};
+use store::index::{Index, Kept};
 use trace::{Attempt, AttemptKind, Login, NameOrigin, Refusal, SessionId, Sink, Story, Where};
 
-use crate::reading::{Passing, Read, Reader, Reading};
+use crate::reading::{Passing, Read, Reader, Reading, Unknown};
+use crate::state;
 
 /// How long an entry waits for what comes after it, in microseconds of log time.
-const WAIT: i64 = 60 * 1_000_000;
+pub(crate) const WAIT: i64 = 60 * 1_000_000;
 /// Entries waiting at most.
-const WAITING: usize = 20_000;
+pub(crate) const WAITING: usize = 20_000;
 /// Bytes of waiting lines at most.
 const WAITING_BYTES: usize = 64 << 20;
 
@@ -32,10 +34,53 @@ pub(crate) trait Taker {
 
     /// An entry, and the line's bytes if they are wanted.
     fn take(&mut self, entry: &Entry, raw: &[u8]);
+
+    /// What of a store's entries it can use at most; all by default.
+    fn wanted(&self) -> Query {
+        Query::all()
+    }
+
+    /// How a source begins.
+    fn begins(&mut self, _source: usize, _head: &[u8]) {}
+
+    /// What is to become of a line before anything else is known of it.
+    fn carry(&mut self, _line: &Line<'_>) -> Carry {
+        Carry::Entry
+    }
+
+    /// An entry whose line is to be kept.
+    fn keep(&mut self, _entry: Entry, _carried: Carried) {}
+}
+
+/// What is to become of a line.
+pub(crate) enum Carry {
+    /// It comes out through [`Taker::take`].
+    Entry,
+    /// It is only read, for what it tells of others.
+    Skip,
+    /// It comes out through [`Taker::keep`], with this.
+    Keep(Carried),
+}
+
+/// What goes with a line that is to be kept.
+pub(crate) struct Carried {
+    /// The number of its source in the store.
+    pub(crate) source: u64,
+    /// Its number there.
+    pub(crate) line: u64,
+    /// The time of the line before it.
+    pub(crate) time_before: Option<i64>,
+    /// It is in the store already, as far as it was known when it went in.
+    pub(crate) known: bool,
+    /// The line.
+    pub(crate) kept: Kept,
 }
 
 /// Reads all there is to read, and hands it to `taker`.
 pub(crate) fn read_entries(reading: Reading, taker: &mut impl Taker) -> Result<Read, FeedError> {
+    if let Some(state) = reading.state() {
+        return Ok(stored_entries(&state::index(state), &reading.asked_time(), taker));
+    }
     let mut waiting = Waiting {
         entries: VecDeque::new(),
         bytes: 0,
@@ -49,8 +94,21 @@ pub(crate) fn read_entries(reading: Reading, taker: &mut impl Taker) -> Result<R
     Ok(read)
 }
 
+/// Hands on the entries of a store as they were found when their lines came in.
+fn stored_entries(index: &Index, time: &Query, taker: &mut impl Taker) -> Read {
+    let asked = time.clone().and(taker.wanted());
+    let read = index.entries(&asked, |entry, kept| {
+        taker.take(&entry, kept.raw.as_deref().unwrap_or_default());
+        true
+    });
+    let failed = read.err().map(|error| format!("{:#}", anyhow::Error::from(error)));
+    let damaged = failed.into_iter().chain(index.told().damaged.iter().map(state::words)).collect();
+    Read { coverage: Coverage::default(), unknown: Unknown::default(), damaged }
+}
+
 /// An entry that may still learn something.
 struct Open {
+    carried: Option<Carried>,
     seq: u64,
     time: Option<i64>,
     entry: Entry,
@@ -93,7 +151,10 @@ impl<T: Taker> Waiting<'_, T> {
             }
             let Some(open) = self.entries.pop_front() else { return };
             self.bytes -= open.bytes;
-            self.taker.take(&open.entry, &open.raw);
+            match open.carried {
+                Some(carried) => self.taker.keep(open.entry, carried),
+                None => self.taker.take(&open.entry, &open.raw),
+            }
         }
     }
 }
@@ -142,19 +203,24 @@ impl<T: Taker> Sink for Waiting<'_, T> {
 }
 
 impl<T: Taker> Reader for Waiting<'_, T> {
+    fn begins(&mut self, source: usize, head: &[u8]) {
+        self.taker.begins(source, head);
+    }
+
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
         self.now = self.now.max(line.time.unwrap_or(i64::MIN));
         let message = line.record.map_or(line.raw, |record| record.text);
         if !self.taker.may_want(&Sight::new(line.time, message)) {
             return self.flush(false);
         }
+        let carried = match self.taker.carry(line) {
+            Carry::Entry => None,
+            Carry::Skip => return self.flush(false),
+            Carry::Keep(carried) => Some(carried),
+        };
         let mut entry = match &line.record {
             Some(record) => query::describe(record, event),
-            None => Entry {
-                event: Some("unknown".to_owned()),
-                text: Some(String::from_utf8_lossy(&maillog::redact(line.raw)).into_owned()),
-                ..Entry::default()
-            },
+            None => query::undescribed(line.raw),
         };
         entry.ts = line.time;
         entry.time_inferred = match (line.inferred.year, line.inferred.zone) {
@@ -167,9 +233,10 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         entry.line = i64::try_from(line.line).ok();
         entry.truncated = line.truncated.then_some(true);
         let raw = if self.taker.wants_raw() { redacted(line) } else { Vec::new() };
-        let bytes = raw.len() + entry.text.as_ref().map_or(0, String::len);
+        let kept_bytes = carried.as_ref().and_then(|carried| carried.kept.raw.as_ref()).map_or(0, Vec::len);
+        let bytes = raw.len() + kept_bytes + entry.text.as_ref().map_or(0, String::len);
         self.bytes += bytes;
-        self.entries.push_back(Open { seq: line.seq, time: line.time, entry, raw, bytes });
+        self.entries.push_back(Open { carried, seq: line.seq, time: line.time, entry, raw, bytes });
         self.flush(false);
     }
 

@@ -35,6 +35,12 @@ pub fn describe(record: &Record<'_>, event: Option<&Event<'_>>) -> Entry {
     entry
 }
 
+/// A line without an envelope that anybody knows.
+#[must_use]
+pub fn undescribed(raw: &[u8]) -> Entry {
+    Entry { event: Some("unknown".to_owned()), text: Some(text(&redact(raw))), ..Entry::default() }
+}
+
 /// Writes a diagnosis into an entry.
 pub fn diagnosed(entry: &mut Entry, diagnosis: &Diagnosis) {
     if let Some(class) = diagnosis.class {

@@ -65,6 +65,38 @@ pub enum Value<'a> {
     Flag(bool),
 }
 
+impl Value<'_> {
+    /// The same value on its own.
+    #[must_use]
+    pub fn to_owned(self) -> OwnedValue {
+        match self {
+            Self::Time(micros) => OwnedValue::Time(micros),
+            Self::Text(text) => OwnedValue::Text(text.to_owned()),
+            Self::Int(number) => OwnedValue::Int(number),
+            Self::Real(number) => OwnedValue::Real(number),
+            Self::Reals(numbers) => OwnedValue::Reals(*numbers),
+            Self::Flag(flag) => OwnedValue::Flag(flag),
+        }
+    }
+}
+
+/// A value on its way into an entry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OwnedValue {
+    /// Microseconds since 1970 UTC.
+    Time(i64),
+    /// Text.
+    Text(String),
+    /// Whole number.
+    Int(i64),
+    /// Number.
+    Real(f64),
+    /// Four numbers.
+    Reals([f64; 4]),
+    /// Yes.
+    Flag(bool),
+}
+
 /// As a person reads it: RFC 3339, the text itself, numbers in full, four of them with slashes as Postfix writes them.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,10 +128,14 @@ pub struct Field {
     pub personal: bool,
     /// Values that differ in case are different ones: case counts in queries and when values are counted.
     pub cased: bool,
+    /// Its values are few enough to be counted and split by: an index keeps them in a column.
+    pub facet: bool,
     /// Reads it from an entry.
     pub get: for<'a> fn(&'a Entry) -> Option<Value<'a>>,
     /// Overwrites an address, a word or a text; does nothing to other kinds.
     pub set_text: fn(&mut Entry, String),
+    /// Writes a value into an entry, or takes it out. A value of another kind takes it out.
+    pub put: fn(&mut Entry, Option<OwnedValue>),
 }
 
 /// A field is its name: the table holds each once.
@@ -190,6 +226,42 @@ macro_rules! kinds {
     (value Flag $value:expr) => {
         Value::Flag(*$value)
     };
+    (put Time $slot:expr, $value:expr) => {
+        $slot = match $value {
+            Some(OwnedValue::Time(value)) => Some(value),
+            _ => None,
+        }
+    };
+    (put Int $slot:expr, $value:expr) => {
+        $slot = match $value {
+            Some(OwnedValue::Int(value)) => Some(value),
+            _ => None,
+        }
+    };
+    (put Real $slot:expr, $value:expr) => {
+        $slot = match $value {
+            Some(OwnedValue::Real(value)) => Some(value),
+            _ => None,
+        }
+    };
+    (put Reals $slot:expr, $value:expr) => {
+        $slot = match $value {
+            Some(OwnedValue::Reals(value)) => Some(value),
+            _ => None,
+        }
+    };
+    (put Flag $slot:expr, $value:expr) => {
+        $slot = match $value {
+            Some(OwnedValue::Flag(value)) => Some(value),
+            _ => None,
+        }
+    };
+    (put $text:ident $slot:expr, $value:expr) => {
+        $slot = match $value {
+            Some(OwnedValue::Text(value)) => Some(value),
+            _ => None,
+        }
+    };
     (set Address $slot:expr, $text:expr) => {
         $slot = Some($text)
     };
@@ -221,8 +293,10 @@ macro_rules! fields {
             hostile: false $(|| fields!(@hostile $mark))*,
             personal: false $(|| fields!(@personal $mark))*,
             cased: false $(|| fields!(@cased $mark))*,
+            facet: false $(|| fields!(@facet $mark))*,
             get: |entry| entry.$name.as_ref().map(|value| kinds!(value $kind value)),
             set_text: |entry, text| { let _ = &entry.$name; kinds!(set $kind entry.$name, text) },
+            put: |entry, value| kinds!(put $kind entry.$name, value),
         },)*];
     };
     (@alias) => { None };
@@ -231,6 +305,8 @@ macro_rules! fields {
     (@hostile $other:ident) => { false };
     (@personal personal) => { true };
     (@personal $other:ident) => { false };
+    (@facet facet) => { true };
+    (@facet $other:ident) => { false };
     (@cased cased) => { true };
     (@cased $other:ident) => { false };
 }
@@ -238,50 +314,50 @@ macro_rules! fields {
 fields! {
     ts: Time, "when the line was written, UTC";
     time_inferred: Word, "what of the time the log did not say: `year` or `year,zone`";
-    host: Word, "the mail host as logged";
+    host: Word, "the mail host as logged", facet;
     tag: Word, "the program tag as logged, e.g. `postfix-out/submission/smtpd`";
     instance: Word, "the tag up to the first slash";
-    service: Word, "the tag between instance and program; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted";
-    daemon: Word, "the program";
+    service: Word, "the tag between instance and program; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted", facet;
+    daemon: Word, "the program", facet;
     pid: Int, "the process id";
     queue_id ("qid"): Word, "the queue id; absent for NOQUEUE", cased;
     orig_queue_id: Word, "what the message was called before: a content filter's way back in, or `postsuper -r`", cased;
     next_queue_id: Word, "what the message is called from here on (`queued as`, `forwarded as`), or the notice about it", cased;
-    level: Word, "`info`, `warning`, `error`, `fatal` or `panic`";
+    level: Word, "`info`, `warning`, `error`, `fatal` or `panic`", facet;
     repeat: Int, "how often the line occurred, where syslog folded it; absent means once";
-    class: Word, "what the line is counted as";
-    event: Word, "what kind of line it is";
-    cause: Word, "id of the cause";
+    class: Word, "what the line is counted as", facet;
+    event: Word, "what kind of line it is", facet;
+    cause: Word, "id of the cause", facet;
     confidence: Real, "how sure the cause is, 0 to 1";
     client_host: Word, "the client's verified name", personal;
-    client_ip ("client"): Address, "the client's address", personal;
+    client_ip ("client"): Address, "the client's address", personal, facet;
     client_port: Int, "the client's port";
-    mechanism ("mech"): Word, "the SASL mechanism as the client spelled it", hostile;
-    username ("user"): Word, "the login name", hostile, personal;
+    mechanism ("mech"): Word, "the SASL mechanism as the client spelled it", hostile, facet;
+    username ("user"): Word, "the login name", hostile, personal, facet;
     username_origin: Word, "`logged`, or `joined` from another program's line";
     reason: Text, "why or what, verbatim: a backend's words, an error, a warning, the DNS list", hostile;
     stage: Word, "the SMTP command a reject, loss or timeout belongs to";
     code: Int, "the SMTP reply code";
-    dsn: Word, "the enhanced status code";
-    from: Word, "envelope sender", hostile, personal;
-    to: Word, "envelope recipient", hostile, personal;
+    dsn: Word, "the enhanced status code", facet;
+    from: Word, "envelope sender", hostile, personal, facet;
+    to: Word, "envelope recipient", hostile, personal, facet;
     orig_to: Word, "the recipient before aliases", hostile, personal;
     helo: Word, "what the client calls itself", hostile;
     proto: Word, "`SMTP` or `ESMTP`";
     sasl_sender: Word, "AUTH= of MAIL FROM", hostile, personal;
     uid: Int, "the local user who handed in the message";
-    relay_host: Word, "the next hop's name";
+    relay_host: Word, "the next hop's name", facet;
     relay_ip: Address, "the next hop's address";
     relay_port: Int, "the next hop's port";
     conn_use: Int, "how many deliveries the connection has served, from the second on";
     delay: Real, "seconds from arrival to the end of this delivery attempt";
     delays: Reals, "seconds before the queue manager, in it, for connection set-up, for transmission";
-    status: Word, "of a delivery: `sent`, `deferred`, `bounced`, `expired`, …; of a decision, a check or a screening: what it was";
+    status: Word, "of a delivery: `sent`, `deferred`, `bounced`, `expired`, …; of a decision, a check or a screening: what it was", facet;
     response: Text, "the words of a reply or of a delivery's outcome", hostile;
     message_id: Word, "the Message-ID", hostile, cased;
     size: Int, "message size in bytes";
     nrcpt: Int, "number of recipients";
-    tls_version: Word, "the TLS version";
+    tls_version: Word, "the TLS version", facet;
     tls_cipher: Word, "the TLS cipher";
     tls_level: Word, "`Anonymous`, `Untrusted`, `Trusted` or `Verified`: of the other side's certificate";
     tls_policy: Word, "of a delivery: TLS policy and what came of it, as Postfix 3.11 logs it (`may`, `dane/!requiretls:nocertmatch`)";

@@ -33,10 +33,10 @@ mod sight;
 mod value;
 mod vocabulary;
 
-pub use entry::{describe, diagnosed};
+pub use entry::{describe, diagnosed, undescribed};
 pub use error::{Problem, QueryError};
 pub use expr::{Bound, Expr, IntRange, RealRange, Term, Test};
-pub use fields::{Entry, FIELDS, Field, Kind, TEXT, TS, Value, field};
+pub use fields::{Entry, FIELDS, Field, Kind, OwnedValue, TEXT, TS, Value, field};
 pub use parse::{CHARACTERS_MAX, DEPTH_MAX, TERMS_MAX};
 pub use pattern::{Glob, Phrase, fold};
 pub use present::{Present, TimeError, rfc3339};

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use crate::error::QueryError;
 use crate::explain::explain;
-use crate::expr::Expr;
-use crate::fields::Entry;
+use crate::expr::{Expr, IntRange, Term, Test};
+use crate::fields::{Entry, FIELDS, Field, Kind, TS};
 use crate::parse::parse;
+use crate::pattern::{Glob, Phrase};
 use crate::present::Present;
 use crate::sight::{Sight, possible};
 use crate::vocabulary::{Stranger, strangers};
@@ -23,6 +24,38 @@ impl Query {
     #[must_use]
     pub fn all() -> Self {
         Self(Expr::All)
+    }
+
+    /// What an expression means.
+    #[must_use]
+    pub fn of(expr: Expr) -> Self {
+        Self(expr)
+    }
+
+    /// Entries that name somebody: a personal field is the name or address, or the name stands in one of their texts.
+    #[must_use]
+    pub fn naming(person: &str) -> Self {
+        let whole = |field: &'static Field| {
+            let glob = Glob::new(vec![person.to_owned()], field.cased);
+            Expr::Term(Term { field, test: Test::Word(glob) })
+        };
+        let within = |field: &'static Field| {
+            let phrase = Phrase::new(person.to_owned(), false, false);
+            Expr::Term(Term { field, test: Test::Phrase(phrase) })
+        };
+        let words = FIELDS.iter().filter(|field| field.kind == Kind::Word && field.personal).map(whole);
+        let texts = FIELDS.iter().filter(|field| field.kind == Kind::Text).map(within);
+        Self(Expr::or(words.chain(texts).collect()))
+    }
+
+    /// Entries of a time, both ends in it, and those without one. `None` is without end.
+    #[must_use]
+    pub fn between(from: Option<i64>, to: Option<i64>) -> Self {
+        if from.is_none() && to.is_none() {
+            return Self::all();
+        }
+        let test = |test| Expr::Term(Term { field: TS, test });
+        Self(Expr::or(vec![test(Test::Time(IntRange { from, to })), test(Test::Absent)]))
     }
 
     /// Reads a query; `present` gives relative times their meaning. The grammar is in `docs/reference/query.md`.

@@ -10,10 +10,12 @@
 
 mod buckets;
 mod gather;
+pub mod index;
 mod memory;
 mod place;
 mod question;
 mod rows;
+pub mod state;
 mod values;
 
 pub use gather::Gatherer;

@@ -28,12 +28,15 @@ struct Neighbours {
     waiting: Vec<(Place, usize)>,
 }
 
+/// Whether a page is one that may be asked for.
+pub(crate) fn within_bounds(asked: &RowsAsked) -> Result<(), StoreError> {
+    let lines = asked.context.saturating_mul(2).saturating_add(1).saturating_mul(asked.limit);
+    if asked.limit > ROWS_MAX || lines > LINES_MAX { Err(StoreError::TooManyRows) } else { Ok(()) }
+}
+
 impl Rows {
     pub(crate) fn new(asked: &RowsAsked) -> Result<Self, StoreError> {
-        let lines = asked.context.saturating_mul(2).saturating_add(1).saturating_mul(asked.limit);
-        if asked.limit > ROWS_MAX || lines > LINES_MAX {
-            return Err(StoreError::TooManyRows);
-        }
+        within_bounds(asked)?;
         Ok(Self { asked: asked.clone(), page: BTreeMap::new(), more: false, neighbours: HashMap::new() })
     }
 

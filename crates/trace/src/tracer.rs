@@ -93,6 +93,8 @@ pub struct Tracer {
     /// With the log's time when each came in.
     held: VecDeque<(i64, Held)>,
     services: Map<(Symbol, Symbol), ()>,
+    /// The latest time at which a session began, and how often each of its names was given out then.
+    begun: (i64, Map<u64, u64>),
     now: i64,
     dovecot_changed: Option<i64>,
     dovecot_limited: Option<i64>,
@@ -120,6 +122,7 @@ impl Tracer {
             messages: Messages::new(follow, Bounds { messages: limits.messages, bytes: limits.message_bytes }),
             held: VecDeque::new(),
             services: Map::default(),
+            begun: (i64::MIN, Map::default()),
             now: i64::MIN,
             dovecot_changed: None,
             dovecot_limited: None,
@@ -472,8 +475,23 @@ impl Tracer {
             self.make_room(sink);
         }
         let mut session = self.spare.pop().unwrap_or_default();
-        session.restart(session_id(record, key.process, id, time), id, time);
+        session.restart(self.name_of(record, key.process, time), id, time);
         session
+    }
+
+    /// A number that the same session has whatever was read before it: of sessions of one process that begin at the same instant each
+    /// has its own.
+    fn name_of(&mut self, record: &Record<'_>, process: u64, time: i64) -> u64 {
+        let (instant, given) = &mut self.begun;
+        if *instant != time {
+            *instant = time;
+            given.clear();
+        }
+        let first = session_id(record, process, 0, time);
+        let times = given.entry(first).or_default();
+        let name = if *times == 0 { first } else { session_id(record, process, *times, time) };
+        *times += 1;
+        name
     }
 
     fn make_room(&mut self, sink: &mut impl Sink) {
@@ -894,15 +912,15 @@ fn process_of(record: &Record<'_>, client: Option<&Client<'_>>) -> Option<u64> {
     }
 }
 
-/// A number that the same session has in every run over the same log.
-fn session_id(record: &Record<'_>, process: u64, line: u64, time: i64) -> u64 {
+/// A number made of what tells a session from others. `before`: how many of the same process began at the same instant before it.
+fn session_id(record: &Record<'_>, process: u64, before: u64, time: i64) -> u64 {
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
     hasher.write(record.host);
     hasher.write_u8(0);
     hasher.write(record.tag.0);
     hasher.write_u64(process);
     hasher.write_i64(time);
-    hasher.write_u64(line);
+    hasher.write_u64(before);
     hasher.finish()
 }
 

@@ -1,7 +1,7 @@
 //! What one run of a command costs: CPU seconds, wall time and memory, as the kernel counts them for that process alone.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -33,11 +33,15 @@ impl Usage {
 
 /// Runs a tool on a file, its output thrown away.
 pub(crate) fn measure(tool: &Tool, file: &Path) -> anyhow::Result<Usage> {
-    let mut command = tool.command(file);
+    measure_command(tool.command(file)).with_context(|| format!("cannot run {}", tool.name))
+}
+
+/// Runs a command, its output thrown away.
+pub(crate) fn measure_command(mut command: Command) -> anyhow::Result<Usage> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let begun = Instant::now();
-    let mut child = command.spawn().with_context(|| format!("cannot start {}", tool.name))?;
-    let end = child.wait4().with_context(|| format!("cannot wait for {}", tool.name))?;
+    let mut child = command.spawn().context("it does not start")?;
+    let end = child.wait4().context("it cannot be waited for")?;
     Ok(Usage {
         user: end.rusage.utime.as_secs_f64(),
         system: end.rusage.stime.as_secs_f64(),

@@ -1,0 +1,151 @@
+//! `status`, `check` and `purge`: what the store holds, whether it is sound, and taking out of it.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use query::{Present, Query};
+use serde_json::{Value, json};
+use store::index::{Date, Index, Writer};
+use store::state::State;
+
+use crate::cli;
+use crate::exit::Exit;
+use crate::print;
+use crate::retention;
+use crate::screen::escape;
+use crate::state;
+use crate::times::{self, rfc3339};
+
+/// What a purge's lines not yet on disk take at most, about.
+const WRITER_BYTES: usize = 64 << 20;
+
+fn opened(folder: Option<&Path>) -> anyhow::Result<State> {
+    let folder = folder.map(Path::to_owned).or_else(state::usual);
+    let state = State::new(&folder.context("--state: no usual folder for it, because HOME is not set; name one")?);
+    if !state.exists() {
+        bail!("{}: nothing is stored there yet; fill it with `postfix-insights ingest FILES`", state.root().display());
+    }
+    state.check()?;
+    Ok(state)
+}
+
+/// Says which days could not be read.
+fn told(index: &Index) -> Exit {
+    let damaged = index.told().damaged;
+    damaged.iter().for_each(|damaged| print::error(&state::words(damaged)));
+    if damaged.is_empty() { Exit::Ok } else { Exit::Partly }
+}
+
+/// Runs `status`.
+pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
+    let state = opened(args.state.as_deref())?;
+    let index = state::index(&state);
+    let days = index.states().with_context(|| state.index().display().to_string())?;
+    let sources = index.sources()?;
+    let rows = sources.numbers().map(|number| {
+        let parts = || days.iter().filter_map(move |day| day.payload.sources.get(&number));
+        let position = parts().map(|part| part.last).max().unwrap_or_default();
+        let last = parts().map(|part| part.turn).max().map(rfc3339);
+        let fingerprint = sources.identity(number).map(store::index::Identity::short);
+        json!({"name": sources.name(number), "fingerprint": fingerprint, "position": position, "lag_bytes": Value::Null, "last": last})
+    });
+    let rows: Vec<Value> = rows.collect();
+    let (entries, bytes) =
+        (days.iter().map(|day| day.lines).sum::<u64>(), days.iter().map(|day| day.bytes).sum::<u64>());
+    if args.json {
+        let days: Vec<Value> = days
+            .iter()
+            .map(|day| json!({"day": day.date.to_string(), "entries": day.lines, "bytes": day.bytes}))
+            .collect();
+        print::json(&json!({"entries": entries, "bytes": bytes, "days": days, "sources": rows}))?;
+    } else {
+        let mut text = format!("{}: {entries} lines of {} days, {bytes} bytes\n", state.root().display(), days.len());
+        for row in &rows {
+            let part = |name: &str| {
+                row.get(name).map_or_else(String::new, |value| match value {
+                    Value::String(text) => escape(text).into_owned(),
+                    other => other.to_string(),
+                })
+            };
+            text += &format!("  {}: up to line {}, {}\n", part("name"), part("position"), part("last"));
+        }
+        print::text(&text)?;
+    }
+    Ok(told(&index))
+}
+
+/// Runs `check`: each day's files against their checksums, and each source that has a name.
+pub(crate) fn check(args: &cli::Check) -> anyhow::Result<Exit> {
+    let state = opened(args.state.as_deref())?;
+    let index = state::index(&state);
+    let mut rows = Vec::new();
+    let mut sound = true;
+    for date in index.days()? {
+        let (status, why) = match index.verify(date) {
+            Ok(files) if files.is_empty() => ("ok", String::new()),
+            Ok(files) => {
+                let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+                ("fault", format!("damaged: {}", names.join(", ")))
+            }
+            Err(why) => ("fault", why.to_string()),
+        };
+        sound &= status == "ok";
+        rows.push(json!({"id": format!("day {date}"), "status": status, "summary": why}));
+    }
+    let sources = index.sources()?;
+    for number in sources.numbers() {
+        let name = sources.name(number);
+        let (status, why) = match std::fs::File::open(name) {
+            Ok(_) => ("ok", String::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                ("warn", "the file is gone or has another name now; what was read of it is kept".to_owned())
+            }
+            Err(error) => ("warn", error.to_string()),
+        };
+        rows.push(json!({"id": name, "status": status, "summary": why}));
+    }
+    if args.json {
+        print::json(&json!({"checks": rows, "worst": if sound { "ok" } else { "fault" }}))?;
+    } else {
+        let part = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let line = |row: &Value| {
+            format!("{:5} {}  {}\n", part(row, "status"), escape(&part(row, "id")), escape(&part(row, "summary")))
+        };
+        print::text(&rows.iter().map(line).collect::<String>())?;
+    }
+    Ok(if sound { told(&index) } else { Exit::Partly })
+}
+
+/// Runs `purge`.
+pub(crate) fn purge(args: &cli::Purge) -> anyhow::Result<Exit> {
+    let state = opened(args.state.as_deref())?;
+    let _lock = state.lock()?;
+    let zone = crate::reading::zone(None)?;
+    let present = Present { zone, now: jiff::Timestamp::now() };
+    let mut days = Vec::new();
+    if let Some(before) = &args.before {
+        let instant = times::parse("--before", before, &present.zone, present.now)?;
+        days.extend(retention::remove_before(&state, Date::of(instant))?);
+    }
+    days.extend(retention::enforce(&state, &args.retention)?);
+    let mut lines = 0;
+    if let Some(text) = &args.query {
+        lines += take_out(&state, &Query::parse(text, &present).map_err(|error| anyhow::anyhow!("--query: {error}"))?)?;
+    }
+    if let Some(person) = &args.person {
+        lines += take_out(&state, &Query::naming(person))?;
+    }
+    print::text(&format!("{lines} lines and {} days removed\n", days.len()))?;
+    Ok(Exit::Ok)
+}
+
+fn take_out(state: &State, query: &Query) -> anyhow::Result<u64> {
+    if *query == Query::all() {
+        bail!("--query: it means every line; to remove whole days use --before");
+    }
+    let mut writer = Writer::new(&state.index(), WRITER_BYTES, 1)?;
+    let lines = writer.purge(query)?;
+    writer.finish()?;
+    Ok(lines)
+}

@@ -1,0 +1,250 @@
+//! One day's index on disk, opened for reading.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use query::{Entry, Query};
+use tantivy::query::EnableScoring;
+use tantivy::schema::Value as _;
+use tantivy::{
+    DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, TantivyDocument,
+};
+
+use super::narrow::{self, Narrowed};
+use super::payload::{LAYOUT, Payload};
+use super::schema::{PLACE, Slots, TURN, prepare, source_and_line};
+use super::sources::Sources;
+use super::stored::Kept;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// A UTC day, as a number of days since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(i64);
+
+impl Date {
+    /// The day of an instant in microseconds since 1970 UTC.
+    #[must_use]
+    pub fn of(ts: i64) -> Self {
+        Self(ts.div_euclid(DAY_US))
+    }
+
+    /// Its first microsecond.
+    #[must_use]
+    pub fn start(self) -> i64 {
+        self.0.saturating_mul(DAY_US)
+    }
+
+    /// Its last microsecond.
+    #[must_use]
+    pub fn end(self) -> i64 {
+        self.start().saturating_add(DAY_US - 1)
+    }
+}
+
+/// As its folder is called: `2026-06-17`.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = query::rfc3339(self.start());
+        match text.get(..text.find('T').unwrap_or_default()).filter(|day| !day.is_empty()) {
+            Some(day) => f.write_str(day),
+            // A day that no calendar holds.
+            None => write!(f, "day{}", self.0),
+        }
+    }
+}
+
+/// A name that no day's folder has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoDate;
+
+impl FromStr for Date {
+    type Err = NoDate;
+
+    fn from_str(text: &str) -> Result<Self, NoDate> {
+        let date = match text.strip_prefix("day") {
+            Some(number) => Self(number.parse().map_err(|_| NoDate)?),
+            None => {
+                let noon: jiff::Timestamp = format!("{text}T00:00:00Z").parse().map_err(|_| NoDate)?;
+                Self::of(noon.as_microsecond())
+            }
+        };
+        if date.to_string() == text { Ok(date) } else { Err(NoDate) }
+    }
+}
+
+/// Why a day cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DayError {
+    /// The index is damaged, or the disk is.
+    #[error(transparent)]
+    Index(#[from] tantivy::TantivyError),
+    /// A column or the disk is damaged.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// A packed line is damaged.
+    #[error("a packed line is damaged")]
+    Line(#[from] postcard::Error),
+    /// What its commit says cannot be read.
+    #[error("the commit's own note is damaged")]
+    Payload(#[from] serde_json::Error),
+    /// It is of a version that this program does not know.
+    #[error(
+        "it has layout {0}, and this program knows {LAYOUT}: use the newer program, or remove the day's folder and ingest its logs again"
+    )]
+    Layout(u32),
+    /// A reader gave up.
+    #[error("the index is damaged: {0}")]
+    Broken(String),
+}
+
+/// Reads what the last commit said.
+pub(crate) fn payload(index: &Index) -> Result<Payload, DayError> {
+    let Some(text) = index.load_metas()?.payload else { return Ok(Payload::default()) };
+    let payload: Payload = serde_json::from_str(&text)?;
+    if payload.layout == LAYOUT { Ok(payload) } else { Err(DayError::Layout(payload.layout)) }
+}
+
+/// A day, open.
+pub(crate) struct Day {
+    pub(crate) date: Date,
+    pub(crate) payload: Payload,
+    pub(crate) slots: Slots,
+    pub(crate) searcher: Searcher,
+    _reader: IndexReader,
+}
+
+impl Day {
+    pub(crate) fn open(date: Date, path: &Path) -> Result<Self, DayError> {
+        let index = Index::open_in_dir(path)?;
+        prepare(&index);
+        // Once more if a commit came in between: note and lines are of one commit.
+        let mut before = index.load_metas()?.opstamp;
+        loop {
+            let payload = payload(&index)?;
+            let reader = index
+                .reader_builder()
+                .reload_policy(ReloadPolicy::Manual)
+                .doc_store_cache_num_blocks(CACHED_BLOCKS)
+                .try_into()?;
+            let after = index.load_metas()?.opstamp;
+            if before == after {
+                let slots = Slots::of(&index.schema())?;
+                return Ok(Self { date, payload, slots, searcher: reader.searcher(), _reader: reader });
+            }
+            before = after;
+        }
+    }
+
+    /// Where to look for what a query means.
+    pub(crate) fn narrow(&self, query: &Query, sources: &Sources) -> Narrowed {
+        let names: Vec<(u64, String)> =
+            self.payload.sources.keys().map(|number| (*number, sources.name(*number).to_owned())).collect();
+        narrow::Day { slots: &self.slots, cut: self.payload.cut, sources: &names }.narrow(query.expr())
+    }
+
+    /// Tells of every line that a search finds. `false` from `take` ends it.
+    pub(crate) fn each(
+        &self,
+        search: &dyn tantivy::query::Query,
+        mut take: impl FnMut(u32, DocId) -> Result<bool, DayError>,
+    ) -> Result<(), DayError> {
+        let weight = search.weight(EnableScoring::disabled_from_searcher(&self.searcher))?;
+        for (segment, reader) in (0..).zip(self.searcher.segment_readers()) {
+            let mut docs = weight.scorer(reader, 1.0)?;
+            let mut doc = docs.doc();
+            while doc != TERMINATED {
+                if !reader.is_deleted(doc) && !take(segment, doc)? {
+                    return Ok(());
+                }
+                doc = docs.advance();
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns that say where lines stand.
+    pub(crate) fn places(&self) -> Result<Vec<Places>, DayError> {
+        let columns = self.searcher.segment_readers().iter().map(|reader| {
+            let columns = reader.fast_fields();
+            Ok(Places { ts: columns.i64(query::TS.name)?, turn: columns.i64(TURN)?, place: columns.u64(PLACE)? })
+        });
+        columns.collect()
+    }
+
+    /// A packed line.
+    pub(crate) fn packed(&self, address: DocAddress) -> Result<Vec<u8>, DayError> {
+        let document: TantivyDocument = self.searcher.doc(address)?;
+        Ok(document.get_first(self.slots.packed).and_then(|value| value.as_bytes()).unwrap_or_default().to_vec())
+    }
+
+    /// A line's time.
+    pub(crate) fn ts(&self, address: DocAddress) -> Result<Option<i64>, DayError> {
+        let reader = self.searcher.segment_reader(address.segment_ord);
+        Ok(reader.fast_fields().i64(query::TS.name)?.first(address.doc_id))
+    }
+
+    /// A line with its entry.
+    pub(crate) fn line(&self, address: DocAddress, places: &[Places], sources: &Sources) -> Result<Line, DayError> {
+        let Some(places) = places.get(address.segment_ord as usize) else {
+            return Err(DayError::Broken("a segment without columns".to_owned()));
+        };
+        let document: TantivyDocument = self.searcher.doc(address)?;
+        line_of(&document, self.slots.packed, places, address.doc_id, sources)
+    }
+}
+
+/// A line with its entry, out of its document and its columns.
+pub(crate) fn line_of(
+    document: &TantivyDocument,
+    packed: tantivy::schema::Field,
+    places: &Places,
+    doc: DocId,
+    sources: &Sources,
+) -> Result<Line, DayError> {
+    let packed = document.get_first(packed).and_then(|value| value.as_bytes()).unwrap_or_default();
+    let (kept, mut entry) = Kept::unpack(packed)?;
+    let (source, line) = source_and_line(places.place.first(doc).unwrap_or_default());
+    entry.ts = places.ts.first(doc);
+    entry.source = Some(sources.name(source).to_owned());
+    entry.line = i64::try_from(line).ok();
+    Ok(Line { kept, entry })
+}
+
+/// Blocks of packed lines kept unpacked, of 16 KiB each.
+const CACHED_BLOCKS: usize = 32;
+
+/// Where the lines of a segment stand.
+pub(crate) struct Places {
+    pub(crate) ts: tantivy::columnar::Column<i64>,
+    pub(crate) turn: tantivy::columnar::Column<i64>,
+    pub(crate) place: tantivy::columnar::Column<u64>,
+}
+
+/// A line as it was kept.
+pub(crate) struct Line {
+    pub(crate) kept: Kept,
+    pub(crate) entry: Entry,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_names() {
+        for (ts, name) in [(0, "1970-01-01"), (-1, "1969-12-31"), (1_781_691_914_000_000, "2026-06-17")] {
+            let date = Date::of(ts);
+            assert_eq!(date.to_string(), name);
+            assert_eq!(name.parse(), Ok(date));
+            assert!((date.start()..=date.end()).contains(&ts));
+        }
+        let far = Date::of(i64::MAX);
+        assert_eq!(far.to_string().parse(), Ok(far));
+        for name in ["", "2026-6-1", "2026-02-30", "lost+found", "day", "day1"] {
+            assert_eq!(name.parse::<Date>(), Err(NoDate), "{name}");
+        }
+    }
+}

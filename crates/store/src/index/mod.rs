@@ -1,0 +1,268 @@
+//! The store on disk: a tantivy index for each UTC day of the lines' own time.
+//!
+//! Lines with their entries go in through a [`Writer`], each exactly once. Questions come in through [`Index`], which opens only the
+//! days that a query can mean, looks up what can be looked up, and lets the query itself decide about every line it is not sure of: so
+//! the answers are those of [`crate::Memory`] over the same lines. A day that is damaged is left out and named; the others answer.
+//!
+//! The layout is described in `docs/reference/store.md`.
+
+mod columns;
+mod context;
+mod day;
+mod narrow;
+mod page;
+mod payload;
+mod pseudonym;
+mod purge;
+mod replay;
+mod rewrite;
+mod schema;
+mod sources;
+mod span;
+mod stored;
+mod tokens;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+pub use day::{Date, DayError};
+pub use payload::{HEAD_BYTES, Identity, LAYOUT, Part, Payload};
+pub use pseudonym::Pseudonyms;
+use query::Query;
+pub use replay::Replayed;
+pub use sources::Sources;
+pub use stored::{Head, Kept};
+pub use writer::{NewLine, WriteError, Writer};
+
+use crate::gather::Gatherer;
+use crate::question::{Answer, Question, Store, StoreError};
+use day::Day;
+use span::Span;
+
+/// Days on disk, for whoever asks.
+pub struct Index {
+    root: PathBuf,
+    names: Vec<(Identity, String)>,
+    told: Mutex<Told>,
+}
+
+/// What an answer does not say by itself.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Days that could not be read, and why.
+    pub damaged: Vec<Damaged>,
+    /// Days whose every line was looked at, because nothing of the query can be looked up.
+    pub scanned: usize,
+}
+
+/// A day that could not be read.
+#[derive(Debug)]
+pub struct Damaged {
+    /// The folder's name.
+    pub day: String,
+    /// What is wrong.
+    pub why: DayError,
+}
+
+/// What is known of a day without a question.
+#[derive(Clone, Debug)]
+pub struct DayState {
+    /// Which day.
+    pub date: Date,
+    /// Lines in it.
+    pub lines: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// What its last commit said.
+    pub payload: Payload,
+}
+
+impl Index {
+    /// The days in a folder. A folder that does not exist has none.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), names: Vec::new(), told: Mutex::default() }
+    }
+
+    /// Calls sources by what they are called now.
+    #[must_use]
+    pub fn with_names(mut self, names: Vec<(Identity, String)>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// What there is to say about the answers since it was last asked.
+    pub fn told(&self) -> Told {
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The days, from old to new.
+    pub fn days(&self) -> std::io::Result<Vec<Date>> {
+        days(&self.root)
+    }
+
+    /// Days with their sizes and sources. One that cannot be read is told of by [`Index::told`].
+    pub fn states(&self) -> std::io::Result<Vec<DayState>> {
+        let mut states = Vec::new();
+        for date in self.days()? {
+            let folder = self.root.join(date.to_string());
+            if let Some(day) = self.open(date) {
+                let (lines, payload) = (day.searcher.num_docs(), day.payload);
+                states.push(DayState { date, lines, bytes: bytes_of(&folder), payload });
+            }
+        }
+        Ok(states)
+    }
+
+    /// Compares every file of a day with its checksum. Output: names of files that are damaged.
+    pub fn verify(&self, date: Date) -> Result<Vec<PathBuf>, DayError> {
+        let index = tantivy::Index::open_in_dir(self.root.join(date.to_string()))?;
+        day::payload(&index)?;
+        let mut files: Vec<PathBuf> = index.validate_checksum()?.into_iter().collect();
+        files.sort();
+        Ok(files)
+    }
+
+    /// Sources of all days.
+    pub fn sources(&self) -> std::io::Result<Sources> {
+        let days: Vec<Day> = self.days()?.into_iter().filter_map(|date| self.open(date)).collect();
+        Ok(self.sources_of(&days))
+    }
+
+    fn sources_of(&self, days: &[Day]) -> Sources {
+        let mut sources = Sources::default();
+        days.iter().for_each(|day| sources.add(&day.payload));
+        for (identity, name) in &self.names {
+            if let Some(number) = sources.find(identity) {
+                sources.rename(number, name);
+            }
+        }
+        sources
+    }
+
+    /// Opens a day; damage is noted.
+    fn open(&self, date: Date) -> Option<Day> {
+        let path = self.root.join(date.to_string());
+        self.undamaged(date, || Day::open(date, &path))
+    }
+
+    /// Runs something on a day; damage is noted, and whatever panics over damaged files is damage, too.
+    fn undamaged<T>(&self, date: Date, run: impl FnOnce() -> Result<T, DayError>) -> Option<T> {
+        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        let why = match ran {
+            Ok(Ok(answer)) => return Some(answer),
+            Ok(Err(why)) => why,
+            Err(panic) => DayError::Broken(words_of(panic.as_ref())),
+        };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.damaged.iter().all(|damaged| damaged.day != date.to_string()) {
+            told.damaged.push(Damaged { day: date.to_string(), why });
+        }
+        None
+    }
+
+    fn open_all(&self, span: Span) -> Result<Vec<Day>, StoreError> {
+        let dates = self.days().map_err(|why| StoreError::Unreadable(Box::new(why)))?;
+        let wanted = dates.into_iter().filter(|date| self.may_hold(*date, span));
+        Ok(wanted.filter_map(|date| self.open(date)).collect())
+    }
+
+    /// Whether anything of a span may be in a day. A day that cannot be read may hold anything.
+    fn may_hold(&self, date: Date, span: Span) -> bool {
+        let undated = || -> Result<bool, DayError> {
+            Ok(day::payload(&tantivy::Index::open_in_dir(self.root.join(date.to_string()))?)?.undated)
+        };
+        span.touches(date) || span.undated && undated().unwrap_or(true)
+    }
+
+    fn note_scan(&self) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).scanned += 1;
+    }
+
+    /// Counts out of columns where they tell enough, else out of the lines.
+    fn count(&self, days: &[Day], sources: &Sources, query: &Query, question: &Question) -> Result<Answer, StoreError> {
+        let mut gatherer = Gatherer::new(&Query::all(), std::slice::from_ref(question))?;
+        for day in days {
+            let narrowed = day.narrow(query, sources);
+            if narrowed.everything {
+                self.note_scan();
+            }
+            // What was read of a day before its damage showed is counted; the damage is told of.
+            let _ = self.undamaged(day.date, || match columns::needed(question).filter(|_| narrowed.exact) {
+                Some(needed) => columns::count(day, narrowed.search.as_ref(), &needed, |entry| gatherer.take(entry)),
+                None => lines(day, sources, query, &narrowed, |entry| gatherer.take(entry)),
+            });
+        }
+        let mut answers = gatherer.finish()?;
+        answers.pop().ok_or_else(|| StoreError::Unreadable("a question without an answer".into()))
+    }
+}
+
+/// The entries of a day that a query means.
+fn lines(
+    day: &Day,
+    sources: &Sources,
+    query: &Query,
+    narrowed: &narrow::Narrowed,
+    mut take: impl FnMut(&query::Entry),
+) -> Result<(), DayError> {
+    let places = day.places()?;
+    day.each(narrowed.search.as_ref(), |segment, doc| {
+        let line = day.line(tantivy::DocAddress::new(segment, doc), &places, sources)?;
+        if query.matches(&line.entry) {
+            take(&line.entry);
+        }
+        Ok(true)
+    })
+}
+
+impl Store for Index {
+    fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<Answer>, StoreError> {
+        let days = self.open_all(Span::of(query.expr()))?;
+        let sources = self.sources_of(&days);
+        questions
+            .iter()
+            .map(|question| match question {
+                Question::Rows(asked) => self.page(&days, &sources, query, asked).map(Answer::Rows),
+                _ => self.count(&days, &sources, query, question),
+            })
+            .collect()
+    }
+}
+
+/// The days in a folder, from old to new.
+fn days(root: &Path) -> std::io::Result<Vec<Date>> {
+    let entries = match std::fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut days = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        // A folder without a commit is one whose first commit has not come yet.
+        if let Some(date) = entry.file_name().to_str().and_then(|name| name.parse().ok())
+            && entry.path().join("meta.json").exists()
+        {
+            days.push(date);
+        }
+    }
+    days.sort_unstable();
+    Ok(days)
+}
+
+/// Bytes of the files in a folder.
+fn bytes_of(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
+/// What a panic said.
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(words), _) => (*words).to_owned(),
+        (_, Some(words)) => words.clone(),
+        _ => "its reader gave up".to_owned(),
+    }
+}

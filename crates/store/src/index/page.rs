@@ -1,0 +1,229 @@
+//! Pages of rows: the newest (or oldest) lines behind a cursor, without a look at all the others.
+//!
+//! Days are gone through from the asked end. In a day the places of all lines found are compared in columns, the best of them are read,
+//! and more only if the query turns out not to mean some of them. Lines without a time are older than all others, whatever their day.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use query::Query;
+use tantivy::DocAddress;
+
+use super::day::{Day, DayError, Places};
+use super::narrow::Narrowed;
+use super::schema::source_and_line;
+use super::{Index, Sources};
+use crate::place::{Cursor, Place};
+use crate::question::{Order, Page, Row, RowsAsked, StoreError};
+use crate::rows::within_bounds;
+
+/// Lines looked at in one go at most, where the query must decide about each.
+const BATCH_MAX: usize = 1 << 16;
+
+/// What lines are ordered by: time, the name's place among all names, line.
+type Rank = (Option<i64>, usize, i64);
+
+/// A search that goes on where it stopped.
+struct Walk<'a> {
+    day: &'a Day,
+    places: Vec<Places>,
+    narrowed: Narrowed,
+    ranks: &'a BTreeMap<u64, usize>,
+    order: Order,
+    /// Only lines with a time, or only those without.
+    dated: bool,
+}
+
+impl Walk<'_> {
+    fn rank(&self, address: DocAddress) -> Option<Rank> {
+        let places = self.places.get(address.segment_ord as usize)?;
+        let (source, line) = source_and_line(places.place.first(address.doc_id)?);
+        let rank = self.ranks.get(&source).copied().unwrap_or(usize::MAX);
+        Some((places.ts.first(address.doc_id), rank, i64::try_from(line).unwrap_or(i64::MAX)))
+    }
+
+    /// The next lines behind a place, in order, so many at most.
+    fn next(&self, behind: Option<Rank>, most: usize) -> Result<Vec<(Rank, DocAddress)>, DayError> {
+        match self.order {
+            Order::Oldest => {
+                let mut best: BinaryHeap<(Rank, DocAddress)> = BinaryHeap::new();
+                self.each(|rank, address| {
+                    if behind.is_none_or(|behind| rank > behind) {
+                        push(&mut best, (rank, address), most);
+                    }
+                })?;
+                Ok(best.into_sorted_vec())
+            }
+            Order::Newest => {
+                let mut best: BinaryHeap<Reverse<(Rank, DocAddress)>> = BinaryHeap::new();
+                self.each(|rank, address| {
+                    if behind.is_none_or(|behind| rank < behind) {
+                        push(&mut best, Reverse((rank, address)), most);
+                    }
+                })?;
+                Ok(best.into_sorted_vec().into_iter().map(|Reverse(found)| found).collect())
+            }
+        }
+    }
+
+    fn each(&self, mut take: impl FnMut(Rank, DocAddress)) -> Result<(), DayError> {
+        self.day.each(self.narrowed.search.as_ref(), |segment, doc| {
+            let address = DocAddress::new(segment, doc);
+            if let Some(rank) = self.rank(address).filter(|rank| rank.0.is_some() == self.dated) {
+                take(rank, address);
+            }
+            Ok(true)
+        })
+    }
+}
+
+fn push<T: Ord>(best: &mut BinaryHeap<T>, item: T, most: usize) {
+    if best.len() < most {
+        best.push(item);
+    } else if best.peek().is_some_and(|last| item < *last) {
+        best.pop();
+        best.push(item);
+    }
+}
+
+impl Index {
+    pub(crate) fn page(
+        &self,
+        days: &[Day],
+        sources: &Sources,
+        query: &Query,
+        asked: &RowsAsked,
+    ) -> Result<Page, StoreError> {
+        within_bounds(asked)?;
+        let ranks = sources.ranks();
+        let mut rows: Vec<Row> = Vec::new();
+        let undated = || days.iter().filter(|day| day.payload.undated).map(|day| (day, false));
+        let dated = days.iter().map(|day| (day, true));
+        // What has no time is older than all that has, so it is one more day before the first.
+        let parts: Vec<(&Day, bool)> = match asked.order {
+            Order::Newest => dated.rev().collect(),
+            Order::Oldest => dated.collect(),
+        };
+        let mut undated_rows = Vec::new();
+        if asked.order == Order::Oldest {
+            for (day, _) in undated() {
+                self.part(day, false, sources, &ranks, query, asked, asked.limit + 1, &mut undated_rows);
+            }
+            merge_undated(&mut undated_rows, asked);
+            rows.append(&mut undated_rows);
+        }
+        for (day, _) in parts {
+            let wanted = (asked.limit + 1).saturating_sub(rows.len());
+            if wanted == 0 {
+                break;
+            }
+            self.part(day, true, sources, &ranks, query, asked, wanted, &mut rows);
+        }
+        if asked.order == Order::Newest && rows.len() <= asked.limit {
+            for (day, _) in undated() {
+                self.part(day, false, sources, &ranks, query, asked, asked.limit + 1, &mut undated_rows);
+            }
+            merge_undated(&mut undated_rows, asked);
+            rows.append(&mut undated_rows);
+        }
+        let more = rows.len() > asked.limit;
+        rows.truncate(asked.limit);
+        if asked.context > 0 {
+            self.surround(&mut rows, sources, asked.context);
+        }
+        let next = rows.last().filter(|_| more).map(|row| Cursor(Place::of(&row.entry)));
+        Ok(Page { rows, next })
+    }
+
+    /// Adds a day's rows; damage is noted, and what was found before it stays.
+    #[expect(clippy::too_many_arguments, reason = "all of a page's question, and the part of it that this is")]
+    fn part(
+        &self,
+        day: &Day,
+        dated: bool,
+        sources: &Sources,
+        ranks: &BTreeMap<u64, usize>,
+        query: &Query,
+        asked: &RowsAsked,
+        wanted: usize,
+        rows: &mut Vec<Row>,
+    ) {
+        let found = self.undamaged(day.date, || {
+            let walk = Walk {
+                day,
+                places: day.places()?,
+                narrowed: day.narrow(query, sources),
+                ranks,
+                order: asked.order,
+                dated,
+            };
+            if walk.narrowed.everything {
+                self.note_scan();
+            }
+            rows_of(&walk, sources, query, asked, wanted)
+        });
+        rows.extend(found.into_iter().flatten());
+    }
+}
+
+/// Undated rows of all days, in order.
+fn merge_undated(rows: &mut Vec<Row>, asked: &RowsAsked) {
+    rows.sort_by_key(|row| Place::of(&row.entry));
+    if asked.order == Order::Newest {
+        rows.reverse();
+    }
+    rows.truncate(asked.limit + 1);
+}
+
+fn rows_of(
+    walk: &Walk<'_>,
+    sources: &Sources,
+    query: &Query,
+    asked: &RowsAsked,
+    wanted: usize,
+) -> Result<Vec<Row>, DayError> {
+    let mut rows = Vec::new();
+    let mut behind = asked.after.as_ref().map(|Cursor(place)| cursor_rank(place, sources, walk));
+    let mut batch = if walk.narrowed.exact { wanted } else { wanted.saturating_mul(4).clamp(256, BATCH_MAX) };
+    loop {
+        let found = walk.next(behind, batch)?;
+        let ended = found.len() < batch;
+        for (rank, address) in found {
+            behind = Some(rank);
+            let line = walk.day.line(address, &walk.places, sources)?;
+            if query.matches(&line.entry) {
+                rows.push(Row { entry: Arc::new(line.entry), before: Vec::new(), after: Vec::new() });
+                if rows.len() == wanted {
+                    return Ok(rows);
+                }
+            }
+        }
+        if ended {
+            return Ok(rows);
+        }
+        batch = batch.saturating_mul(4).min(BATCH_MAX);
+    }
+}
+
+/// A cursor's place among the ranks. Its source may be gone: then it stands between those whose names are around its own.
+fn cursor_rank(place: &Place, sources: &Sources, walk: &Walk<'_>) -> Rank {
+    let names = walk.ranks.iter().map(|(number, rank)| (sources.name(*number), *rank));
+    let same = names.clone().filter(|(name, _)| *name == place.source).map(|(_, rank)| rank);
+    let rank = match walk.order {
+        Order::Oldest => same.max(),
+        Order::Newest => same.min(),
+    };
+    if let Some(rank) = rank {
+        return (place.ts, rank, place.line);
+    }
+    let before = names.filter(|(name, _)| *name < place.source.as_str()).count();
+    match walk.order {
+        // Behind all lines of the sources before it, and before those of the others.
+        Order::Oldest => match before.checked_sub(1) {
+            Some(last) => (place.ts, last, i64::MAX),
+            None => (place.ts, 0, i64::MIN),
+        },
+        Order::Newest => (place.ts, before, i64::MIN),
+    }
+}

@@ -1,0 +1,139 @@
+//! The lines of a time, in the order in which they would be read from their files.
+//!
+//! Day by day; in a day by time, where a line whose own time is before that of an earlier line of its source has its turn right after it.
+
+use query::{Entry, Query};
+use tantivy::DocAddress;
+use tantivy::query::{AllQuery, Query as Search};
+
+use super::day::{Day, DayError, Places};
+use super::schema::source_and_line;
+use super::span::Span;
+use super::stored::{Kept, Unpacked};
+use super::{Index, Sources};
+use crate::question::StoreError;
+
+/// Lines put in order at the same time, about.
+const CHUNK_LINES: u64 = 200_000;
+const MINUTE_US: i64 = 60_000_000;
+const MINUTES: usize = 24 * 60;
+
+/// A line that was kept.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The number of its source.
+    pub source: u64,
+    /// Its number there.
+    pub line: u64,
+    /// Its time, microseconds since 1970 UTC.
+    pub ts: Option<i64>,
+    /// What of its time the log did not say: as in an entry.
+    pub time_inferred: Option<String>,
+    /// It was longer than what is kept.
+    pub truncated: bool,
+    /// The line.
+    pub kept: Kept,
+}
+
+/// When its turn is, the rank of its source, its number, and where it is.
+type Key = (i64, usize, u64, u64, DocAddress);
+
+impl Index {
+    /// Hands on every line of the days that a query can mean, whether it means the line or not. `false` from `take` ends it. Days that
+    /// cannot be read are told of by [`Index::told`].
+    pub fn replay(&self, query: &Query, mut take: impl FnMut(Replayed) -> bool) -> Result<(), StoreError> {
+        self.each_day(query, |day, sources| {
+            walk(day, &AllQuery, sources, &mut |_, key| {
+                let packed = day.packed(key.4)?;
+                let Unpacked { kept, time_inferred, truncated } = Kept::unpack_line(&packed)?;
+                let ts = day.ts(key.4)?;
+                Ok(take(Replayed { source: key.2, line: key.3, ts, time_inferred, truncated, kept }))
+            })
+        })
+    }
+
+    /// Hands on every entry that a query means, with its line, in the order of [`Index::replay`].
+    pub fn entries(&self, query: &Query, mut take: impl FnMut(Entry, &Kept) -> bool) -> Result<(), StoreError> {
+        self.each_day(query, |day, sources| {
+            let narrowed = day.narrow(query, sources);
+            walk(day, narrowed.search.as_ref(), sources, &mut |places, key| {
+                let line = day.line(key.4, places, sources)?;
+                Ok(!query.matches(&line.entry) || take(line.entry, &line.kept))
+            })
+        })
+    }
+
+    fn each_day(
+        &self,
+        query: &Query,
+        mut run: impl FnMut(&Day, &Sources) -> Result<bool, DayError>,
+    ) -> Result<(), StoreError> {
+        let unreadable = |why| StoreError::Unreadable(Box::new(why));
+        let sources = self.sources().map_err(unreadable)?;
+        let span = Span::of(query.expr());
+        for date in self.days().map_err(unreadable)?.into_iter().filter(|date| self.may_hold(*date, span)) {
+            let Some(day) = self.open(date) else { continue };
+            if self.undamaged(date, || run(&day, &sources)) == Some(false) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes a line where it stands; says whether more is wanted.
+type Take<'t> = dyn FnMut(&[Places], Key) -> Result<bool, DayError> + 't;
+
+/// The minute of the day in which a line has its turn.
+fn minute(day: &Day, turn: i64) -> usize {
+    let minute = turn.saturating_sub(day.date.start()).div_euclid(MINUTE_US);
+    usize::try_from(minute).unwrap_or_default().min(MINUTES - 1)
+}
+
+/// Goes through what a search finds in a day. Output: whether more is wanted.
+fn walk(day: &Day, search: &dyn Search, sources: &Sources, take: &mut Take<'_>) -> Result<bool, DayError> {
+    let (places, turns) = (day.places()?, sources.turns());
+    let key = |segment: u32, doc| -> Option<Key> {
+        let at = places.get(segment as usize)?;
+        let (source, line) = source_and_line(at.place.first(doc)?);
+        let turn = at.turn.first(doc).or_else(|| at.ts.first(doc))?;
+        let rank = turns.get(&source).copied().unwrap_or(usize::MAX);
+        Some((turn, rank, source, line, DocAddress::new(segment, doc)))
+    };
+    let mut minutes = vec![0_u64; MINUTES];
+    day.each(search, |segment, doc| {
+        if let Some(slot) = key(segment, doc).and_then(|key| minutes.get_mut(minute(day, key.0))) {
+            *slot += 1;
+        }
+        Ok(true)
+    })?;
+    let mut from = 0;
+    while from < MINUTES {
+        let to = chunk_end(&minutes, from);
+        let mut keys: Vec<Key> = Vec::new();
+        day.each(search, |segment, doc| {
+            keys.extend(key(segment, doc).filter(|key| (from..to).contains(&minute(day, key.0))));
+            Ok(true)
+        })?;
+        keys.sort_unstable();
+        for key in keys {
+            if !take(&places, key)? {
+                return Ok(false);
+            }
+        }
+        from = to;
+    }
+    Ok(true)
+}
+
+/// The end of a chunk of minutes that hold about [`CHUNK_LINES`] lines.
+fn chunk_end(minutes: &[u64], from: usize) -> usize {
+    let mut lines = 0;
+    for (at, count) in minutes.iter().enumerate().skip(from) {
+        if lines > 0 && lines + count > CHUNK_LINES {
+            return at;
+        }
+        lines += count;
+    }
+    minutes.len()
+}

@@ -1,0 +1,221 @@
+//! What of a value is looked up: the terms an index keeps for words, addresses and texts.
+//!
+//! A value goes in, its terms come out. The same functions make the terms of a line and those of a question, so that a term that is
+//! not there means that the value is not there. A term may be cut; whoever finds one that was must look at the value itself.
+
+use std::net::IpAddr;
+
+use query::fold;
+use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
+
+/// Bytes of a whole value that are kept as its term at most.
+pub(crate) const WORD_BYTES_MAX: usize = 255;
+/// Bytes of a word in a text that are kept at most.
+const TOKEN_BYTES_MAX: usize = 64;
+/// Runs of digits up to this length are no terms: nearly every line has some.
+const DIGITS_MAX: usize = 3;
+/// Numbers of a dotted IPv4 address, which is a term by itself.
+const OCTETS: usize = 4;
+
+/// Cuts at a character.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+}
+
+/// The term of a whole value whose case does not count.
+pub(crate) fn word(value: &str) -> String {
+    cut(&fold(value), WORD_BYTES_MAX).to_owned()
+}
+
+/// The term of a whole value whose case counts.
+pub(crate) fn cased(value: &str) -> String {
+    cut(value, WORD_BYTES_MAX).to_owned()
+}
+
+/// Whether a value's term may stand for other values, too.
+pub(crate) fn is_cut(term: &str) -> bool {
+    // A character of four bytes may have been left out.
+    term.len() + 4 > WORD_BYTES_MAX
+}
+
+/// Whether a word of a text may have been cut.
+pub(crate) fn is_cut_token(term: &str) -> bool {
+    term.len() + 4 > TOKEN_BYTES_MAX
+}
+
+/// The term of an address: networks are ranges of such terms. What is no address has a term outside of all of them.
+pub(crate) fn address(value: &str) -> String {
+    match value.parse::<IpAddr>() {
+        Ok(ip) => format!("a{:032x}", number(ip)),
+        Err(_) => format!("z{}", word(value)),
+    }
+}
+
+/// An address as a number; an IPv4 address as its IPv6 form.
+fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+/// The first and the last term of a network.
+pub(crate) fn network(net: &ipnet::IpNet) -> (String, String) {
+    let term = |ip| format!("a{:032x}", number(ip));
+    (term(net.network()), term(net.broadcast()))
+}
+
+/// A run of letters and digits in a folded text: its place, and whether it is kept as a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// First byte.
+    pub(crate) from: usize,
+    /// First byte behind it.
+    pub(crate) to: usize,
+    short_number: bool,
+}
+
+/// The runs of letters and digits of a folded text, from left to right.
+pub(crate) fn runs(folded: &str) -> impl Iterator<Item = Run> + '_ {
+    let mut chars = folded.char_indices().peekable();
+    std::iter::from_fn(move || {
+        let (from, first) = chars.by_ref().find(|(_, c)| c.is_alphanumeric())?;
+        let mut digits = first.is_ascii_digit();
+        let mut to = from + first.len_utf8();
+        while let Some((at, c)) = chars.next_if(|(_, c)| c.is_alphanumeric()) {
+            digits &= c.is_ascii_digit();
+            to = at + c.len_utf8();
+        }
+        Some(Run { from, to, short_number: digits && to - from <= DIGITS_MAX })
+    })
+}
+
+/// The terms of a folded text: its words, but for short numbers, and every four of them that dots join. Each with the place it takes.
+pub(crate) fn terms(folded: &str) -> impl Iterator<Item = (Run, &str)> {
+    let mut octets: [Option<Run>; OCTETS] = [None; OCTETS];
+    let mut runs = runs(folded);
+    std::iter::from_fn(move || {
+        loop {
+            let run = runs.next()?;
+            let joined = octets
+                .last()
+                .copied()
+                .flatten()
+                .is_some_and(|before| run.short_number && folded.get(before.to..run.from) == Some("."));
+            if !run.short_number || !joined {
+                octets = [None; OCTETS];
+            }
+            if !run.short_number {
+                return Some((run, cut(folded.get(run.from..run.to)?, TOKEN_BYTES_MAX)));
+            }
+            octets.rotate_left(1);
+            if let Some(last) = octets.last_mut() {
+                *last = Some(run);
+            }
+            if let Some(Some(first)) = octets.first() {
+                let whole = Run { from: first.from, to: run.to, short_number: false };
+                return Some((whole, folded.get(whole.from..whole.to)?));
+            }
+        }
+    })
+}
+
+/// Makes one term of a value, or many of a text.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    make: fn(&str, &mut Vec<String>),
+    found: Vec<String>,
+    token: Token,
+}
+
+impl Terms {
+    pub(crate) fn words() -> Self {
+        Self::new(|value, out| out.push(word(value)))
+    }
+
+    pub(crate) fn cased() -> Self {
+        Self::new(|value, out| out.push(cased(value)))
+    }
+
+    pub(crate) fn addresses() -> Self {
+        Self::new(|value, out| out.push(address(value)))
+    }
+
+    pub(crate) fn texts() -> Self {
+        Self::new(|value, out| out.extend(terms(&fold(value)).map(|(_, term)| term.to_owned())))
+    }
+
+    fn new(make: fn(&str, &mut Vec<String>)) -> Self {
+        Self { make, found: Vec::new(), token: Token::default() }
+    }
+}
+
+impl Tokenizer for Terms {
+    type TokenStream<'a> = Stream<'a>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Stream<'a> {
+        self.found.clear();
+        (self.make)(text, &mut self.found);
+        self.token.reset();
+        Stream { found: &self.found, next: 0, token: &mut self.token }
+    }
+}
+
+/// Terms on their way into the index.
+pub(crate) struct Stream<'a> {
+    found: &'a [String],
+    next: usize,
+    token: &'a mut Token,
+}
+
+impl TokenStream for Stream<'_> {
+    fn advance(&mut self) -> bool {
+        let Some(term) = self.found.get(self.next) else { return false };
+        self.token.text.clone_from(term);
+        self.token.position = self.next;
+        self.next += 1;
+        true
+    }
+
+    fn token(&self) -> &Token {
+        self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        self.token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_of_texts() {
+        let check = |text: &str, expected: &[&str]| {
+            assert_eq!(terms(text).map(|(_, term)| term).collect::<Vec<_>>(), expected, "{text}");
+        };
+        check("connect from h.example[192.0.2.1]:4711", &["connect", "from", "h", "example", "192.0.2.1", "4711"]);
+        check("1.2.3.4.5 1.2.3", &["1.2.3.4", "2.3.4.5"]);
+        check("1.2.x.3.4.5", &["x"]);
+        check("delay=1.5, dsn=2.0.0 (250 ok)", &["delay", "dsn", "ok"]);
+        check("grün 日本", &["grün", "日本"]);
+        check("", &[]);
+        assert_eq!(terms(&"x".repeat(100)).next().unwrap().1.len(), TOKEN_BYTES_MAX);
+    }
+
+    #[test]
+    fn networks_are_ranges() {
+        let check = |net: &str, ip: &str, inside: bool| {
+            let (from, to) = network(&net.parse().unwrap());
+            assert_eq!((from..=to).contains(&address(ip)), inside, "{net} {ip}");
+        };
+        check("192.0.2.0/24", "192.0.2.0", true);
+        check("192.0.2.0/24", "192.0.2.255", true);
+        check("192.0.2.0/24", "192.0.3.0", false);
+        check("2001:db8::/32", "2001:db8:ffff::1", true);
+        check("2001:db8::/32", "2001:db9::", false);
+        check("::/0", "nonsense", false);
+        check("0.0.0.0/0", "::1", false);
+    }
+}

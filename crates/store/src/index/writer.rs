@@ -1,0 +1,383 @@
+//! The one who writes: lines into days, each exactly once.
+//!
+//! Lines with their entries go in. Those of a source come in the order of its numbers; one whose number is not above what the day's last
+//! commit says is in already, and is left out. Lines and that number are one commit, so whenever the writer is killed, whoever goes on
+//! after it continues behind the last line that is in.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use query::Entry;
+use tantivy::query::RangeQuery;
+use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument, Term};
+
+use super::day::{Date, DayError, payload};
+use super::payload::{Identity, Part, Payload};
+use super::schema::{self, Slots, prepare};
+use super::sources::Sources;
+use super::stored::Kept;
+
+/// Days written to at the same time; one more ends the one that was left alone the longest.
+const OPEN_MAX: usize = 2;
+/// Bytes that one indexing thread needs at least.
+const THREAD_BYTES_MIN: usize = 16 << 20;
+/// Compression of packed lines.
+const ZSTD_LEVEL: i32 = 3;
+
+/// A line to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct NewLine<'a> {
+    /// The number of its source, from [`Writer::source`].
+    pub source: u64,
+    /// Its number there, from 1.
+    pub line: u64,
+    /// The time of the line before it, for a line without one.
+    pub time_before: Option<i64>,
+    /// What is known of it.
+    pub entry: &'a Entry,
+    /// The line itself.
+    pub kept: &'a Kept,
+}
+
+/// Why nothing can be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// A folder cannot be made or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The day's index does not take the line. What was committed before stays.
+    #[error("{path}: {why}")]
+    Day {
+        /// The day's folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        why: DayError,
+    },
+}
+
+impl WriteError {
+    /// Whether there was no room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let mut why: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = why {
+            let text = error.to_string();
+            if text.contains("No space left") || text.contains("StorageFull") || text.contains("File too large") {
+                return true;
+            }
+            why = error.source();
+        }
+        false
+    }
+}
+
+/// Writes days.
+pub struct Writer {
+    root: PathBuf,
+    memory_bytes: usize,
+    threads: usize,
+    sources: Sources,
+    payloads: BTreeMap<Date, Payload>,
+    open: BTreeMap<Date, Open>,
+    turns: u64,
+}
+
+/// A day that is being written to.
+pub(super) struct Open {
+    pub(super) writer: IndexWriter,
+    pub(super) slots: Slots,
+    /// Changes since the last commit.
+    pending: u64,
+    used: u64,
+}
+
+impl Writer {
+    /// Opens a folder of days, which is made if it is not there. `memory_bytes`: what lines not yet on disk take at most, about.
+    pub fn new(root: &Path, memory_bytes: usize, threads: usize) -> Result<Self, WriteError> {
+        let io = |source| WriteError::Io { path: root.to_owned(), source };
+        std::fs::create_dir_all(root).map_err(io)?;
+        let mut writer = Self {
+            root: root.to_owned(),
+            memory_bytes,
+            threads: threads.clamp(1, 4),
+            sources: Sources::default(),
+            payloads: BTreeMap::new(),
+            open: BTreeMap::new(),
+            turns: 0,
+        };
+        writer.settle()?;
+        for date in super::days(root).map_err(io)? {
+            let path = writer.path(date);
+            let read = || payload(&Index::open_in_dir(&path).map_err(DayError::from)?);
+            match read() {
+                Ok(payload) => {
+                    writer.sources.add(&payload);
+                    writer.payloads.insert(date, payload);
+                }
+                Err(why) => return Err(WriteError::Day { path, why }),
+            }
+        }
+        Ok(writer)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Forgets a day that is about to go.
+    pub(crate) fn forget(&mut self, date: Date) {
+        drop(self.open.remove(&date));
+        self.payloads.remove(&date);
+    }
+
+    /// Whether a day names nobody.
+    pub(super) fn is_pseudonymous(&self, date: Date) -> bool {
+        self.payloads.get(&date).is_some_and(|payload| payload.pseudonyms)
+    }
+
+    /// What a day's commit says now that it was written anew.
+    pub(super) fn now_is(&mut self, date: Date, payload: Payload) {
+        self.payloads.insert(date, payload);
+    }
+
+    /// Ends writing to a day.
+    pub(super) fn end(&mut self, date: Date) -> Result<(), WriteError> {
+        if self.open.contains_key(&date) { self.close(date) } else { Ok(()) }
+    }
+
+    /// Deletes what a search finds in a day, with the next commit.
+    pub(crate) fn delete(&mut self, date: Date, search: Box<dyn tantivy::query::Query>) -> Result<(), WriteError> {
+        let path = self.path(date);
+        self.opened(date)?;
+        let Some(open) = self.open.get_mut(&date) else { return Ok(()) };
+        open.writer.delete_query(search).map_err(|why| WriteError::Day { path, why: why.into() })?;
+        open.pending += 1;
+        Ok(())
+    }
+
+    /// Commits a day and writes it as one piece, so that what was deleted is in no file any more.
+    pub(crate) fn compact(&mut self, date: Date) -> Result<(), WriteError> {
+        self.commit_day(date)?;
+        let path = self.path(date);
+        let Some(open) = self.open.get_mut(&date) else { return Ok(()) };
+        let mut compact = || -> Result<(), DayError> {
+            let segments = open.writer.index().searchable_segment_ids()?;
+            if !segments.is_empty() {
+                open.writer.merge(&segments).wait()?;
+            }
+            open.writer.garbage_collect_files().wait()?;
+            Ok(())
+        };
+        compact().map_err(|why| WriteError::Day { path, why })?;
+        self.close(date)
+    }
+
+    pub(crate) fn path(&self, date: Date) -> PathBuf {
+        self.root.join(date.to_string())
+    }
+
+    /// The number of a source.
+    pub fn source(&mut self, identity: &Identity, name: &str) -> u64 {
+        self.sources.find_or_add(identity, name)
+    }
+
+    /// Every source that is known.
+    #[must_use]
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The number of a source's last line that is in, whatever the day; 0 if there is none.
+    #[must_use]
+    pub fn last(&self, source: u64) -> u64 {
+        self.payloads
+            .values()
+            .filter_map(|day| day.sources.get(&source))
+            .map(|part| part.last)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// The latest time of a source's lines.
+    #[must_use]
+    pub fn latest(&self, source: u64) -> Option<i64> {
+        self.payloads.values().filter_map(|day| day.sources.get(&source)).map(|part| part.turn).max()
+    }
+
+    /// Whether a line is in already. `time`: its own, or that of the line before it.
+    #[must_use]
+    pub fn has(&self, source: u64, line: u64, time: Option<i64>) -> bool {
+        let part = self.payloads.get(&Date::of(time.unwrap_or_default())).and_then(|day| day.sources.get(&source));
+        part.is_some_and(|part| line <= part.last)
+    }
+
+    /// The days that there are.
+    #[must_use]
+    pub fn days(&self) -> Vec<Date> {
+        self.payloads.keys().copied().collect()
+    }
+
+    /// Takes a line in. `false`: it is in already.
+    pub fn add(&mut self, line: NewLine<'_>) -> Result<bool, WriteError> {
+        let ts = line.entry.ts;
+        let time = ts.or(line.time_before);
+        let date = Date::of(time.unwrap_or_default());
+        if self.has(line.source, line.line, time) {
+            return Ok(false);
+        }
+        let (identity, name) = (
+            self.sources.identity(line.source).cloned().unwrap_or_default(),
+            self.sources.name(line.source).to_owned(),
+        );
+        let path = self.path(date);
+        let fail = |why: DayError| WriteError::Day { path: path.clone(), why };
+        self.opened(date)?;
+        let (Some(open), payload) = (self.open.get_mut(&date), self.payloads.entry(date).or_default()) else {
+            return Ok(false);
+        };
+        let part = payload.sources.entry(line.source).or_insert_with(|| Part {
+            identity: identity.clone(),
+            name,
+            first: line.line,
+            last: 0,
+            turn: i64::MIN,
+        });
+        if identity.is_longer(&part.identity) {
+            part.identity = identity;
+        }
+        part.turn = part.turn.max(time.unwrap_or_default());
+        let turn = part.turn;
+        let mut document = TantivyDocument::new();
+        document.add_u64(open.slots.place, schema::place(line.source, line.line));
+        if ts != Some(turn) {
+            document.add_i64(open.slots.turn, turn);
+        }
+        document.add_bytes(open.slots.packed, &line.kept.pack(line.entry).map_err(|why| fail(why.into()))?);
+        payload.cut |= open.slots.fill(&mut document, line.entry);
+        payload.undated |= ts.is_none();
+        // Whoever hides names goes over the day once more.
+        payload.pseudonyms = false;
+        if let Err(why) = open.writer.add_document(document) {
+            // A thread that gave up says why only when it is asked to end.
+            let why = open.writer.prepare_commit().err().unwrap_or(why);
+            return Err(fail(why.into()));
+        }
+        open.pending += 1;
+        part_last(payload, line.source, line.line);
+        Ok(true)
+    }
+
+    /// Takes out the lines of a source from a number on, so that they can come in anew. The next commit says so.
+    pub fn rewind(&mut self, source: u64, from: u64) -> Result<(), WriteError> {
+        let touched = |payload: &Payload| payload.sources.get(&source).is_some_and(|part| part.last >= from);
+        let dates: Vec<Date> =
+            self.payloads.iter().filter(|(_, payload)| touched(payload)).map(|(date, _)| *date).collect();
+        for date in dates {
+            let path = self.path(date);
+            self.opened(date)?;
+            let (Some(open), Some(payload)) = (self.open.get_mut(&date), self.payloads.get_mut(&date)) else {
+                continue;
+            };
+            let end = |line| Term::from_field_u64(open.slots.place, schema::place(source, line));
+            let range = RangeQuery::new(Bound::Included(end(from)), Bound::Included(end(u64::MAX)));
+            open.writer.delete_query(Box::new(range)).map_err(|why| WriteError::Day { path, why: why.into() })?;
+            open.pending += 1;
+            match payload.sources.get_mut(&source) {
+                Some(part) if part.first < from => part.last = from - 1,
+                _ => drop(payload.sources.remove(&source)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a day for writing.
+    fn opened(&mut self, date: Date) -> Result<(), WriteError> {
+        self.turns += 1;
+        if let Some(open) = self.open.get_mut(&date) {
+            open.used = self.turns;
+            return Ok(());
+        }
+        while self.open.len() >= OPEN_MAX {
+            let Some(oldest) = self.open.iter().min_by_key(|(_, open)| open.used).map(|(date, _)| *date) else { break };
+            self.close(oldest)?;
+        }
+        let path = self.path(date);
+        let open = self.create(&path).map_err(|why| WriteError::Day { path, why })?;
+        self.open.insert(date, open);
+        Ok(())
+    }
+
+    pub(super) fn create(&self, path: &Path) -> Result<Open, DayError> {
+        std::fs::create_dir_all(path)?;
+        let index = if path.join("meta.json").exists() {
+            Index::open_in_dir(path)?
+        } else {
+            let settings = IndexSettings {
+                docstore_compression: tantivy::store::Compressor::Zstd(tantivy::store::ZstdCompressor {
+                    compression_level: Some(ZSTD_LEVEL),
+                }),
+                ..IndexSettings::default()
+            };
+            Index::builder().schema(schema::schema()).settings(settings).create_in_dir(path)?
+        };
+        prepare(&index);
+        let share = self.memory_bytes / OPEN_MAX;
+        let threads = self.threads.min(share / THREAD_BYTES_MIN).max(1);
+        let writer = index.writer_with_num_threads(threads, share.max(THREAD_BYTES_MIN))?;
+        let slots = Slots::of(&index.schema())?;
+        Ok(Open { writer, slots, pending: 0, used: self.turns })
+    }
+
+    /// Commits every day that was written to. All that was taken in before is on disk then.
+    pub fn commit(&mut self) -> Result<(), WriteError> {
+        let dates: Vec<Date> = self.open.keys().copied().collect();
+        dates.into_iter().try_for_each(|date| self.commit_day(date))
+    }
+
+    fn commit_day(&mut self, date: Date) -> Result<(), WriteError> {
+        let path = self.path(date);
+        let (Some(open), Some(payload)) = (self.open.get_mut(&date), self.payloads.get(&date)) else { return Ok(()) };
+        if open.pending == 0 {
+            return Ok(());
+        }
+        let mut commit = || -> Result<(), DayError> {
+            let text = serde_json::to_string(payload)?;
+            let mut prepared = open.writer.prepare_commit()?;
+            prepared.set_payload(&text);
+            prepared.commit()?;
+            Ok(())
+        };
+        commit().map_err(|why| WriteError::Day { path, why })?;
+        open.pending = 0;
+        Ok(())
+    }
+
+    fn close(&mut self, date: Date) -> Result<(), WriteError> {
+        self.commit_day(date)?;
+        let path = self.path(date);
+        if let Some(open) = self.open.remove(&date) {
+            open.writer.wait_merging_threads().map_err(|why| WriteError::Day { path, why: why.into() })?;
+        }
+        Ok(())
+    }
+
+    /// Commits and ends.
+    pub fn finish(mut self) -> Result<(), WriteError> {
+        let dates: Vec<Date> = self.open.keys().copied().collect();
+        dates.into_iter().try_for_each(|date| self.close(date))
+    }
+}
+
+fn part_last(payload: &mut Payload, source: u64, line: u64) {
+    if let Some(part) = payload.sources.get_mut(&source) {
+        part.last = part.last.max(line);
+    }
+}

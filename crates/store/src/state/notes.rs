@@ -1,0 +1,109 @@
+//! Small relational state: what sources are called, and from which day on lines are kept.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use crate::index::{Date, Identity};
+
+/// How long one process waits for another one's write.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The database.
+#[derive(Debug)]
+pub struct Notes {
+    connection: Connection,
+}
+
+impl Notes {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.execute_batch(
+            "CREATE TABLE IF NOT EXISTS source (identity TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
+             CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;",
+        )?;
+        Ok(Self { connection })
+    }
+
+    pub(super) fn open_read_only(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(PATIENCE)?;
+        Ok(Self { connection })
+    }
+
+    /// Notes what a source is called now. Another source of that name keeps it: it may be what is left of a copy.
+    pub fn name(&self, identity: &Identity, name: &str) -> rusqlite::Result<()> {
+        let known = self.names()?.into_iter().find(|(known, _)| known.is_same(identity));
+        if let Some((known, _)) = known {
+            self.connection.execute("DELETE FROM source WHERE identity = ?1", params![text_of(&known)])?;
+        }
+        self.connection.execute(
+            "INSERT OR REPLACE INTO source (identity, name) VALUES (?1, ?2)",
+            params![text_of(identity), name],
+        )?;
+        Ok(())
+    }
+
+    /// What sources are called.
+    pub fn names(&self) -> rusqlite::Result<Vec<(Identity, String)>> {
+        let mut rows = self.connection.prepare("SELECT identity, name FROM source ORDER BY rowid")?;
+        let rows = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let mut names = Vec::new();
+        for row in rows {
+            let (identity, name) = row?;
+            // What cannot be read is as if it were not noted: the source keeps the name it had at first.
+            names.extend(serde_json::from_str(&identity).ok().map(|identity: Identity| (identity, name)));
+        }
+        Ok(names)
+    }
+
+    /// The first day whose lines are kept: older ones were removed, and are not taken in again.
+    pub fn horizon(&self) -> rusqlite::Result<Option<Date>> {
+        let found = self
+            .connection
+            .query_row("SELECT value FROM setting WHERE name = 'horizon'", [], |row| row.get::<_, String>(0))
+            .optional()?;
+        Ok(found.and_then(|text| text.parse().ok()))
+    }
+
+    /// Moves the horizon, never back.
+    pub fn set_horizon(&self, day: Date) -> rusqlite::Result<()> {
+        if self.horizon()?.is_none_or(|now| now < day) {
+            self.connection.execute(
+                "INSERT OR REPLACE INTO setting (name, value) VALUES ('horizon', ?1)",
+                params![day.to_string()],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Cannot fail: an identity is numbers and text.
+fn text_of(identity: &Identity) -> String {
+    serde_json::to_string(identity).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        let of = |text: &str| Identity::of(text.as_bytes()).unwrap();
+        let notes = Notes::open(&path).unwrap();
+        notes.name(&of("a\n"), "mail.log").unwrap();
+        notes.name(&of("b\n"), "other").unwrap();
+        notes.name(&of("a\nmore\n"), "mail.log.1").unwrap();
+        notes.set_horizon("2026-06-17".parse().unwrap()).unwrap();
+        notes.set_horizon("2026-06-10".parse().unwrap()).unwrap();
+        drop(notes);
+        let notes = Notes::open_read_only(&path).unwrap();
+        assert_eq!(notes.names().unwrap(), [(of("b\n"), "other".into()), (of("a\nmore\n"), "mail.log.1".into())]);
+        assert_eq!(notes.horizon().unwrap(), "2026-06-17".parse().ok());
+        assert!(notes.set_horizon("2027-01-01".parse().unwrap()).is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! The suite on the store that is on disk.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod suite;
+
+use std::collections::BTreeMap;
+
+use query::{Entry, Query};
+use store::index::{Identity, Index, Kept, NewLine, Writer};
+use store::{Question, Store, StoreError};
+use tempfile::TempDir;
+
+/// An index that goes when it is no longer asked.
+struct Kept1 {
+    index: Index,
+    _folder: TempDir,
+}
+
+impl Store for Kept1 {
+    fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<store::Answer>, StoreError> {
+        let answers = self.index.ask(query, questions);
+        let damaged = self.index.told().damaged;
+        assert!(damaged.is_empty(), "{damaged:?}");
+        answers
+    }
+}
+
+fn write(writer: &mut Writer, entries: &[Entry]) -> usize {
+    let mut before: BTreeMap<String, i64> = BTreeMap::new();
+    let mut new = 0;
+    for entry in entries {
+        let name = entry.source.clone().unwrap();
+        let source = writer.source(&Identity::of(format!("{name}\n").as_bytes()).unwrap(), &name);
+        let time_before = before.get(&name).copied();
+        before.extend(entry.ts.map(|ts| (name, ts)));
+        let line = u64::try_from(entry.line.unwrap()).unwrap();
+        new += usize::from(writer.add(NewLine { source, line, time_before, entry, kept: &Kept::nothing() }).unwrap());
+    }
+    new
+}
+
+fn indexed(entries: &[Entry]) -> Kept1 {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    // Two commits, so that there are several segments.
+    let (first, second) = entries.split_at(entries.len() / 2);
+    write(&mut writer, first);
+    writer.commit().unwrap();
+    assert_eq!(write(&mut writer, entries), second.len());
+    writer.finish().unwrap();
+    Kept1 { index: Index::new(folder.path()), _folder: folder }
+}
+
+#[test]
+fn the_index_conforms() {
+    suite::conforms(indexed);
+}
+
+fn line(source: u64, number: u64, ts: i64, text: &str) -> (NewLine<'static>, Entry) {
+    let entry = Entry { ts: Some(ts), text: Some(text.to_owned()), ..Entry::default() };
+    static NOTHING: Kept = Kept { raw: None, head: None, secret: false };
+    let entry: &'static Entry = Box::leak(Box::new(entry));
+    (NewLine { source, line: number, time_before: None, entry, kept: &NOTHING }, entry.clone())
+}
+
+fn texts(index: &Index) -> Vec<String> {
+    let mut texts = Vec::new();
+    index
+        .entries(&Query::all(), |entry, _| {
+            texts.push(entry.text.unwrap_or_default());
+            true
+        })
+        .unwrap();
+    texts
+}
+
+const DAY: i64 = 86_400_000_000;
+
+#[test]
+fn what_is_not_committed_is_not_in_and_comes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = Identity::of(b"begin\n").unwrap();
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    let source = writer.source(&identity, "mail.log");
+    assert!(writer.add(line(source, 1, DAY, "one").0).unwrap());
+    assert!(writer.add(line(source, 2, 2 * DAY, "two").0).unwrap());
+    writer.commit().unwrap();
+    assert!(writer.add(line(source, 3, DAY, "three").0).unwrap());
+    drop(writer);
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    let source = writer.source(&Identity::of(b"begin\nand more\n").unwrap(), "mail.log.1");
+    let new: Vec<bool> = [(1, DAY, "one"), (2, 2 * DAY, "two"), (3, DAY, "three"), (4, DAY, "four")]
+        .map(|(number, ts, text)| writer.add(line(source, number, ts, text).0).unwrap())
+        .to_vec();
+    assert_eq!(new, [false, false, true, true]);
+    writer.finish().unwrap();
+    assert_eq!(texts(&Index::new(folder.path())), ["one", "three", "four", "two"]);
+}
+
+#[test]
+fn lines_that_are_taken_back_can_come_in_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    let source = writer.source(&Identity::of(b"begin\n").unwrap(), "mail.log");
+    for (number, ts) in [(1, DAY), (2, 2 * DAY), (3, DAY), (4, 2 * DAY)] {
+        writer.add(line(source, number, ts, &format!("old {number}")).0).unwrap();
+    }
+    writer.commit().unwrap();
+    writer.rewind(source, 3).unwrap();
+    assert_eq!(writer.last(source), 2);
+    assert!(!writer.add(line(source, 2, 2 * DAY, "new 2").0).unwrap());
+    assert!(writer.add(line(source, 3, DAY, "new 3").0).unwrap());
+    assert!(writer.add(line(source, 4, 2 * DAY, "new 4").0).unwrap());
+    writer.finish().unwrap();
+    assert_eq!(texts(&Index::new(folder.path())), ["old 1", "new 3", "old 2", "new 4"]);
+}
+
+#[test]
+fn a_damaged_day_is_named_and_the_others_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    let source = writer.source(&Identity::of(b"begin\n").unwrap(), "mail.log");
+    for day in 1..4 {
+        writer.add(line(source, 1, day * DAY, "x").0).unwrap();
+    }
+    writer.finish().unwrap();
+    std::fs::write(folder.path().join("1970-01-03/meta.json"), "{").unwrap();
+    let index = Index::new(folder.path());
+    let answers = index.ask(&Query::all(), &[Question::Count]).unwrap();
+    assert_eq!(answers, [store::Answer::Count(2)]);
+    let damaged: Vec<String> = index.told().damaged.into_iter().map(|damaged| damaged.day).collect();
+    assert_eq!(damaged, ["1970-01-03"]);
+    for file in std::fs::read_dir(folder.path().join("1970-01-02")).unwrap().flatten() {
+        if file.path().extension().is_some_and(|ending| ending == "store") {
+            let mut bytes = std::fs::read(file.path()).unwrap();
+            bytes[0] ^= 0xff;
+            std::fs::write(file.path(), bytes).unwrap();
+        }
+    }
+    assert_eq!(index.verify("1970-01-02".parse().unwrap()).unwrap().len(), 1);
+    assert_eq!(index.verify("1970-01-04".parse().unwrap()).unwrap().len(), 0);
+}
