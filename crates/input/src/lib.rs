@@ -58,6 +58,7 @@ pub use follow::{Batch, Begin, FollowConfig, FollowedLine, Follower, Position, S
 pub use journal::{JournalConfig, JournalReader, JournalStatus};
 pub use line::{GoOn, Inferred, Line, Worth};
 pub use problem::{Access, Problem};
+pub use rotation::with_rotated;
 pub use source::{Source, Sources};
 pub use spool::{SYNC_EVERY, Spool, SpoolError, SpoolLimits};
 pub use syslog::{Addresses, SyslogConfig, SyslogCounts, SyslogLimits, SyslogServer, TlsFiles};

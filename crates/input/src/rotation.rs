@@ -37,6 +37,21 @@ impl Rotated {
     }
 }
 
+/// The files of the log that a path belongs to, as they stand in its folder now. A pattern or a folder stands for itself.
+#[must_use]
+pub fn with_rotated(path: &Path) -> Vec<PathBuf> {
+    if path.is_dir() || (path.to_string_lossy().contains(['*', '?', '[']) && !path.exists()) {
+        return vec![path.to_owned()];
+    }
+    let log = rotated(path).log;
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = entries.map(|entry| log.with_file_name(entry.file_name()));
+    let mut files: Vec<PathBuf> = named.filter(|file| rotated(file).log == log && file.is_file()).collect();
+    files.sort();
+    files
+}
+
 /// Reads a path. Only the file name counts.
 pub(crate) fn rotated(path: &Path) -> Rotated {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
