@@ -8,7 +8,7 @@
 //! included; then the newest file of each is read again for what it tells of the lines to come, and what is known of it is passed over.
 //! Lines from elsewhere wait in a spool on disk until they are committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -35,6 +35,10 @@ use crate::stream::{Taker as _, Waiting};
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Half a line is none: its rest would have the same number. Longer than any writer pauses.
 const UNENDED: Duration = Duration::from_secs(24 * 3600);
+/// A log whose last line is not older is one that is written now, by a clock that goes right.
+const LIVE_US: i64 = 600 * 1_000_000;
+/// Lines are not later than this.
+const LATE_US: i64 = 2 * 1_000_000;
 /// Where the logs usually are.
 const USUAL: [&str; 2] = ["/var/log/mail.log", "/var/log/maillog"];
 
@@ -154,8 +158,10 @@ struct Following<'t> {
     /// How far sources were read, by place: what to release with the next commit.
     read: BTreeMap<usize, Position>,
     /// Something was read since the last commit.
-    has_read: bool,
+    read_now: BTreeSet<usize>,
     seq: u64,
+    /// The latest time of a line.
+    latest: Option<i64>,
 }
 
 impl<'t> Following<'t> {
@@ -166,8 +172,9 @@ impl<'t> Following<'t> {
             elsewhere,
             sources: BTreeMap::new(),
             read: BTreeMap::new(),
-            has_read: false,
+            read_now: BTreeSet::new(),
             seq: 0,
+            latest: None,
         }
     }
 
@@ -197,11 +204,12 @@ impl<'t> Following<'t> {
         for followed in batch.lines() {
             self.seq += 1;
             let line = input::Line { source: at, seq: self.seq, ..followed.line };
+            self.latest = self.latest.max(line.time);
             let event = line.record.as_ref().and_then(maillog::event);
             reading::pass(&mut self.tracer, line, event, &mut self.waiting);
         }
         self.read.insert(at, batch.position().clone());
-        self.has_read = true;
+        self.read_now.insert(at);
     }
 
     /// The place of a batch's source. Its name and how it begins are told when they have changed.
@@ -219,10 +227,25 @@ impl<'t> Following<'t> {
         at
     }
 
+    /// What waits for evidence need not wait for the next line: of a log written now the clock says that no more will come.
+    fn tick(&mut self) {
+        let now = jiff::Timestamp::now().as_microsecond();
+        if self.latest.is_some_and(|latest| (0..=LIVE_US).contains(&now.saturating_sub(latest))) {
+            self.tracer.tick(now - LATE_US, &mut self.waiting);
+        }
+    }
+
     fn commit(&mut self) -> anyhow::Result<()> {
+        let mut is_new = false;
+        self.tick();
         self.waiting.settle();
         self.waiting.taker.commit()?;
-        if std::mem::take(&mut self.has_read) {
+        for at in std::mem::take(&mut self.read_now) {
+            let Some(position) = self.read.get(&at) else { continue };
+            self.waiting.taker.followed(at, &position.name, position.offset)?;
+            is_new = true;
+        }
+        if is_new {
             let read: Vec<Position> = self.read.values().cloned().collect();
             self.elsewhere.release(&read);
         }

@@ -112,6 +112,12 @@ impl Taking {
         self.failure.take().map_or(Ok(()), Err)
     }
 
+    /// Notes how much of the source of that place was read and committed.
+    pub(crate) fn followed(&self, at: usize, path: &str, bytes: u64) -> anyhow::Result<()> {
+        let Some(source) = self.sources.get(&at) else { return Ok(()) };
+        Ok(self.notes.followed(source.number, path, bytes)?)
+    }
+
     fn note(&mut self, result: Result<(), WriteError>) {
         if let Err(error) = result {
             self.failure.get_or_insert(told(error));
@@ -162,7 +168,8 @@ impl Taker for Taking {
         // What has no whole line yet is no source yet.
         let (Some(identity), Some(name)) = (Identity::of(head), self.names.get(at)) else { return };
         let number = self.writer.source(&identity, name);
-        if let Err(error) = self.notes.name(&identity, name) {
+        let forgotten = if self.live { Ok(()) } else { self.notes.forget_followed(number) };
+        if let Err(error) = self.notes.name(&identity, name).and(forgotten) {
             self.failure.get_or_insert(error.into());
         }
         // Of two copies the first is read.
