@@ -246,14 +246,8 @@ impl Taker for Taking {
 
 /// Takes in what stands in files by now, those of the same rotation included. The caller holds the lock.
 pub(crate) fn catch_up(state: &State, files: Vec<PathBuf>, args: &cli::Follow) -> anyhow::Result<()> {
-    let input = cli::Input {
-        files,
-        state: None,
-        since: None,
-        until: None,
-        timezone: args.timezone.clone(),
-        year: None,
-    };
+    let input =
+        cli::Input { files, state: None, since: None, until: None, timezone: args.timezone.clone(), year: None };
     let reading = Reading::of_files(&input, &args.output)?;
     let mut taking = taking(state, &reading)?;
     if let Err(error) = stream::read_entries(reading, &mut taking) {

@@ -196,13 +196,6 @@ impl<'t, T: Taker> Waiting<'t, T> {
         }
     }
 
-    /// Lets go what is ripe, if that is not left to [`Waiting::settle`].
-    fn flow(&mut self) {
-        if !self.live {
-            self.flush(false);
-        }
-    }
-
     fn flush(&mut self, all: bool) {
         while let Some(open) = self.entries.front() {
             let too_many = self.entries.len() > WAITING || self.bytes > WAITING_BYTES;
@@ -273,11 +266,11 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         self.now = self.now.max(line.time.unwrap_or(i64::MIN));
         let message = line.record.map_or(line.raw, |record| record.text);
         if !self.taker.may_want(&Sight::new(line.time, message)) {
-            return self.flow();
+            return;
         }
         let carried = match self.taker.carry(line) {
             Carry::Entry => None,
-            Carry::Skip => return self.flow(),
+            Carry::Skip => return,
             Carry::Keep(carried) => Some(carried),
         };
         let mut entry = match &line.record {
@@ -300,13 +293,16 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         self.bytes += bytes;
         let changed = carried.as_ref().is_none_or(|carried| !carried.known);
         self.entries.push_back(Open { carried, seq: line.seq, time: line.time, entry, raw, bytes, changed });
-        self.flow();
     }
 
     fn after(&mut self, passing: &Passing<'_>) {
         // It comes with the line itself, so it is no change of what was kept.
         if let Some(open) = self.entries.back_mut().filter(|open| open.seq == passing.line.seq) {
             set_session(&mut open.entry, passing.session);
+        }
+        // Only now: after a long silence it is this line that has told what the ones before it were.
+        if !self.live {
+            self.flush(false);
         }
     }
 }
