@@ -55,9 +55,13 @@ impl Place {
     }
 
     fn follow(&self) -> Running {
+        self.follow_sources(&[self.path("mail.log")])
+    }
+
+    fn follow_sources(&self, sources: &[PathBuf]) -> Running {
         let mut command = program();
         command.args(["follow", "--quiet", "--timezone", "UTC", "--state"]).arg(self.path("state"));
-        command.arg(self.path("mail.log")).stdin(Stdio::null());
+        command.args(sources).stdin(Stdio::piped());
         Running(command.spawn().unwrap())
     }
 
@@ -160,4 +164,52 @@ fn killed_at_any_moment_each_line_is_in_once() {
     place.all_found();
     terminate(running);
     place.is_as_ingested();
+}
+
+#[test]
+fn a_failed_login_is_known_as_one_though_nothing_follows_it() {
+    let mut place = Place::new();
+    let now = jiff::Timestamp::now();
+    let head = format!("{now} mail postfix/smtpd[7]: ");
+    place.lines = vec![
+        format!("{head}connect from unknown[192.0.2.1]\n"),
+        format!("{head}warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6\n"),
+    ];
+    place.write_upto(100);
+    let running = place.follow();
+    let begun = Instant::now();
+    let asked = args(&["count", "class:auth_failed", "--quiet", "--state"], &place.path("state"));
+    while text(&run(&asked)).trim() != "1" {
+        assert!(begun.elapsed() < DEADLINE, "it is not found by its class");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    terminate(running);
+    place.is_as_ingested();
+}
+
+#[test]
+fn what_comes_over_the_network_and_on_standard_input_is_found() {
+    let mut place = Place::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sources = [format!("--syslog={free}").into(), "-".into()];
+    let mut running = place.follow_sources(&sources);
+    let begun = Instant::now();
+    let mut peer = loop {
+        match std::net::TcpStream::connect(free) {
+            Ok(peer) => break peer,
+            Err(error) => assert!(begun.elapsed() < DEADLINE, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let (sent, piped) = (place.lines[..100].concat(), place.lines[100..150].concat());
+    peer.write_all(sent.as_bytes()).unwrap();
+    running.0.stdin.take().unwrap().write_all(piped.as_bytes()).unwrap();
+    place.written = 150;
+    place.all_found();
+    terminate(running);
+    // After a restart they are not taken in again, though the spool still holds them.
+    let running = place.follow_sources(&sources[..1]);
+    place.all_found();
+    terminate(running);
+    place.all_found();
 }
