@@ -178,7 +178,7 @@ fn a_failed_login_is_known_as_one_though_nothing_follows_it() {
     place.write_upto(100);
     let running = place.follow();
     let begun = Instant::now();
-    let asked = args(&["count", "class:auth_failed", "--quiet", "--state"], &place.path("state"));
+    let asked = args(&["count", "-q", "class:auth_failed", "--quiet", "--state"], &place.path("state"));
     while text(&run(&asked)).trim() != "1" {
         assert!(begun.elapsed() < DEADLINE, "it is not found by its class");
         std::thread::sleep(Duration::from_millis(200));
