@@ -29,7 +29,7 @@ const WRITER_BYTES: usize = 192 << 20;
 const COMMIT_LINES: u64 = 250_000;
 
 /// Lines on their way into the store.
-struct Taking {
+pub(crate) struct Taking {
     writer: Writer,
     notes: Notes,
     /// Older days were removed and stay so.
@@ -42,6 +42,8 @@ struct Taking {
     new: u64,
     known: u64,
     failure: Option<anyhow::Error>,
+    /// Of lines that are written now.
+    live: bool,
 }
 
 /// A source as it is being read.
@@ -71,7 +73,13 @@ impl Taking {
             new: 0,
             known: 0,
             failure: None,
+            live: false,
         })
+    }
+
+    /// For lines that are written now, which come through [`Taker::write`].
+    pub(crate) fn live(state: &State) -> anyhow::Result<Self> {
+        Ok(Self { live: true, ..Self::new(state, 1)? })
     }
 
     /// Keeps an entry; what is in its way is told at the end.
@@ -83,6 +91,31 @@ impl Taking {
             if new && self.new.is_multiple_of(COMMIT_LINES) { self.writer.commit() } else { Ok(()) }
         });
         self.note(added);
+    }
+
+    /// Calls a source of that place so from now on.
+    pub(crate) fn name(&mut self, at: usize, name: &str) {
+        if self.names.len() <= at {
+            self.names.resize(at + 1, String::new());
+        }
+        if let Some(known) = self.names.get_mut(at) {
+            name.clone_into(known);
+        }
+    }
+
+    /// Commits what is in, and tells what was in the way.
+    pub(crate) fn commit(&mut self) -> anyhow::Result<()> {
+        if self.failure.is_none() {
+            let committed = self.writer.commit();
+            self.note(committed);
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Notes how much of the source of that place was read and committed.
+    pub(crate) fn followed(&self, at: usize, path: &str, bytes: u64) -> anyhow::Result<()> {
+        let Some(source) = self.sources.get(&at) else { return Ok(()) };
+        Ok(self.notes.followed(source.number, path, bytes)?)
     }
 
     fn note(&mut self, result: Result<(), WriteError>) {
@@ -135,7 +168,8 @@ impl Taker for Taking {
         // What has no whole line yet is no source yet.
         let (Some(identity), Some(name)) = (Identity::of(head), self.names.get(at)) else { return };
         let number = self.writer.source(&identity, name);
-        if let Err(error) = self.notes.name(&identity, name) {
+        let forgotten = if self.live { Ok(()) } else { self.notes.forget_followed(number) };
+        if let Err(error) = self.notes.name(&identity, name).and(forgotten) {
             self.failure.get_or_insert(error.into());
         }
         // Of two copies the first is read.
@@ -173,6 +207,8 @@ impl Taker for Taking {
         if known && !source.in_seam && !anew {
             return Carry::Skip;
         }
+        // Of a line that was the last one then, the beginning may have been taken for the whole.
+        let known = known && !(self.live && line.line == self.writer.last(number));
         let kept = Kept::new(line.raw, line.record.as_ref());
         Carry::Keep(Carried { source: number, line: line.line, time_before, known, kept })
     }
@@ -197,6 +233,27 @@ impl Taker for Taking {
         self.make_good(number, carried.line);
         self.add(&entry, &carried);
     }
+
+    fn again(&mut self, source: u64, line: u64) {
+        let rewound = self.writer.rewind(source, line);
+        self.note(rewound);
+    }
+
+    fn write(&mut self, entry: &Entry, carried: &Carried) {
+        self.add(entry, carried);
+    }
+}
+
+/// Takes in what stands in files by now, those of the same rotation included. The caller holds the lock.
+pub(crate) fn catch_up(state: &State, files: Vec<PathBuf>, args: &cli::Follow) -> anyhow::Result<()> {
+    let input =
+        cli::Input { files, state: None, since: None, until: None, timezone: args.timezone.clone(), year: None };
+    let reading = Reading::of_files(&input, &args.output)?;
+    let mut taking = taking(state, &reading)?;
+    if let Err(error) = stream::read_entries(reading, &mut taking) {
+        print::note(&error.to_string());
+    }
+    finish(taking)
 }
 
 /// Runs the command.
@@ -247,7 +304,7 @@ fn taking(state: &State, reading: &Reading) -> anyhow::Result<Taking> {
 }
 
 /// Commits what is in, and tells what was in the way.
-fn finish(taking: Taking) -> anyhow::Result<()> {
+pub(crate) fn finish(taking: Taking) -> anyhow::Result<()> {
     let Taking { writer, failure, .. } = taking;
     match failure {
         // What is not committed comes in again the next time.

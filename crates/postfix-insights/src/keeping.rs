@@ -43,12 +43,15 @@ pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
     let index = state::index(&state);
     let days = index.states().with_context(|| state.index().display().to_string())?;
     let sources = index.sources()?;
+    let followed = state.followed()?;
     let rows = sources.numbers().map(|number| {
         let parts = || days.iter().filter_map(move |day| day.payload.sources.get(&number));
         let position = parts().map(|part| part.last).max().unwrap_or_default();
         let last = parts().map(|part| part.turn).max().map(rfc3339);
         let fingerprint = sources.identity(number).map(store::index::Identity::short);
-        json!({"name": sources.name(number), "fingerprint": fingerprint, "position": position, "lag_bytes": Value::Null, "last": last})
+        // Known of what is followed; a file that is gone or shorter has nothing more to give.
+        let lag = followed.get(&number).and_then(|(path, read)| Some(std::fs::metadata(path).ok()?.len().saturating_sub(*read)));
+        json!({"name": sources.name(number), "fingerprint": fingerprint, "position": position, "lag_bytes": lag, "last": last})
     });
     let rows: Vec<Value> = rows.collect();
     let (entries, bytes) =
@@ -73,7 +76,9 @@ pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
                     other => other.to_string(),
                 })
             };
-            text += &format!("  {}: up to line {}, {}\n", part("name"), part("position"), part("last"));
+            let behind = row.get("lag_bytes").and_then(Value::as_u64).map(|bytes| format!(", {bytes} bytes behind"));
+            let behind = behind.unwrap_or_default();
+            text += &format!("  {}: up to line {}, {}{behind}\n", part("name"), part("position"), part("last"));
         }
         print::text(&text)?;
     }

@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod export;
 mod files;
+mod follow;
 mod formats;
 mod ingest;
 mod json;
@@ -89,6 +90,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Account(args) => subject::account(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Ingest(args) => ingest::run(args),
+        Command::Follow(args) => follow::run(args),
         Command::Status(args) => keeping::status(args),
         Command::Check(args) => keeping::check(args),
         Command::Purge(args) => keeping::purge(args),

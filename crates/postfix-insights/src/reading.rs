@@ -213,9 +213,7 @@ impl Reading {
             if let Some(Event::LinesLost(count)) = event {
                 note_loss(&mut lost, &line, count, &names);
             }
-            reader.before(&line, event.as_ref());
-            let session = trace_line(&mut tracer, &line, event, reader);
-            reader.after(&Passing { line, session });
+            pass(&mut tracer, line, event, reader);
         };
         let progress = |state: Progress| {
             if let Some(bar) = &bar {
@@ -416,6 +414,13 @@ fn noted<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, count: Option<&mut u64
             }
         }
     }
+}
+
+/// A line on its way through the tracer and past whoever takes it.
+pub(crate) fn pass<R: Reader>(tracer: &mut Tracer, line: Line<'_>, event: Option<Event<'_>>, reader: &mut R) {
+    reader.before(&line, event.as_ref());
+    let session = trace_line(tracer, &line, event, reader);
+    reader.after(&Passing { line, session });
 }
 
 fn trace_line(
