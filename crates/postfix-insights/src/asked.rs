@@ -1,11 +1,14 @@
 //! The query of a command line: read, complained about, explained.
 
+use answers::files::{self, Answered};
+use answers::reading::Reading;
+use input::FeedError;
 use query::{Present, Query};
+use store::{Question, StoreError};
 
 use crate::cli::{Asked, NoQuery, Output};
 use crate::exit::Exit;
 use crate::print;
-use crate::reading::Reading;
 
 /// Reads the query of `-q`, if there is one: without, every entry is meant. `words`: query text that stands on its own; what
 /// both mean is meant. With `-v` it says how that was understood; where it cannot be read it says where that begins.
@@ -23,6 +26,30 @@ pub(crate) fn read(words: &str, asked: &Asked, reading: &Reading, output: &Outpu
         explain(&query);
     }
     Ok(query)
+}
+
+/// Asks, and says on standard error what there is to say about the answers. `Err(exit)`: there is no answer, and why has been said.
+pub(crate) fn ask(
+    reading: Reading,
+    query: &Query,
+    questions: &[Question],
+    quiet: bool,
+) -> anyhow::Result<Result<(Answered, Exit), Exit>> {
+    let answered = match files::ask(reading, query, questions) {
+        Ok(answered) => answered,
+        Err(StoreError::Unreadable(why)) => match why.downcast_ref::<FeedError>() {
+            Some(error) => return Ok(Err(Exit::nothing_readable(error))),
+            None => return Err(StoreError::Unreadable(why).into()),
+        },
+        Err(error) => return Err(error.into()),
+    };
+    if answered.scanned && !quiet {
+        print::note("nothing in the query can be looked up in the index: every line of the days asked was looked at");
+    }
+    answered.damaged.iter().for_each(|damaged| print::error(damaged));
+    let of_store = if answered.damaged.is_empty() { Exit::Ok } else { Exit::Partly };
+    let exit = answered.read.as_ref().map_or(of_store, |read| Exit::of_reading(read, quiet));
+    Ok(Ok((answered, exit)))
 }
 
 /// Says on standard error how a query was understood.

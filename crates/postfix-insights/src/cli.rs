@@ -2,7 +2,13 @@
 
 use std::path::PathBuf;
 
+use answers::reading::{self, Reading};
+use answers::screen::Screen;
+use answers::state;
+use answers::times::Clock;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{print, progress};
 
 /// Who could not log in to your Postfix server, why, and what happened next.
 ///
@@ -116,6 +122,33 @@ pub(crate) struct Input {
     pub(crate) year: Option<i16>,
 }
 
+impl Input {
+    /// What to read. Without files it says which store answers, and how new that is: an old one would tell of a quiet night.
+    pub(crate) fn reading(&self, output: &Output, keep_all: bool) -> anyhow::Result<Reading> {
+        let reading = Reading::new(&self.plain(), keep_all)?.watched(progress::bar(output));
+        if let Some(state) = reading.state().filter(|_| !output.quiet) {
+            print::note(&state::answers(state, &Clock::new(reading.zone())));
+        }
+        Ok(reading)
+    }
+
+    /// Files only, whatever is stored.
+    pub(crate) fn files_only(&self, output: &Output) -> anyhow::Result<Reading> {
+        Ok(Reading::of_files(&self.plain())?.watched(progress::bar(output)))
+    }
+
+    fn plain(&self) -> reading::Input {
+        reading::Input {
+            files: self.files.clone(),
+            state: self.state.clone(),
+            since: self.since.clone(),
+            until: self.until.clone(),
+            timezone: self.timezone.clone(),
+            year: self.year,
+        }
+    }
+}
+
 /// How the answer is shown.
 #[derive(Debug, Args)]
 pub(crate) struct Output {
@@ -131,6 +164,17 @@ pub(crate) struct Output {
     /// More detail.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Output {
+    /// The screen the answer is drawn on.
+    pub(crate) fn screen(&self) -> Screen {
+        Screen::of_stdout(match self.color {
+            Colour::Auto => None,
+            Colour::Always => Some(true),
+            Colour::Never => Some(false),
+        })
+    }
 }
 
 /// Which entries.
@@ -474,6 +518,17 @@ pub(crate) struct Retention {
     pub(crate) pseudonymise_days: Option<u32>,
 }
 
+impl Retention {
+    /// As plain values.
+    pub(crate) fn kept(&self) -> answers::retention::Retention {
+        answers::retention::Retention {
+            keep_days: self.keep_days,
+            keep_bytes: self.keep_bytes,
+            pseudonymise_days: self.pseudonymise_days,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
     #[command(flatten)]
@@ -517,7 +572,30 @@ pub(crate) struct Follow {
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: Option<String>,
     #[command(flatten)]
+    pub(crate) retention: Retention,
+    #[command(flatten)]
     pub(crate) output: Output,
+}
+
+impl Follow {
+    /// As plain values.
+    pub(crate) fn plain(&self) -> answers::follow::Config {
+        let files = self.tls_certificate.clone().zip(self.tls_key.clone());
+        let tls_files = files.map(|(certificate, key)| input::TlsFiles {
+            certificate,
+            key,
+            client_authorities: self.tls_client_ca.clone(),
+        });
+        answers::follow::Config {
+            files: self.files.clone(),
+            journal: self.journal,
+            syslog: self.syslog.clone(),
+            syslog_tls: self.syslog_tls.clone(),
+            tls_files,
+            timezone: self.timezone.clone(),
+            retention: self.retention.kept(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -11,12 +11,11 @@ use crate::cli::{Doctor, Input};
 use crate::doctor_log::{self, LoggedCause};
 use crate::doctor_text::Page;
 use crate::exit::Exit;
-use crate::mask::Mask;
 use crate::print;
-use crate::reading::{Read, Reading};
-use crate::screen::Screen;
-use crate::times::{Clock, rfc3339};
-use crate::triage::Counter;
+use answers::mask::Mask;
+use answers::reading::Read;
+use answers::times::{Clock, rfc3339};
+use answers::triage::Counter;
 
 /// Longest password that is read, in bytes.
 const PASSWORD_MAX: u64 = 4096;
@@ -36,8 +35,8 @@ pub(crate) fn run(args: &Doctor) -> anyhow::Result<Exit> {
             report: &report,
             causes: &causes,
             read,
-            screen: Screen::of_stdout(args.output.color),
-            clock: &Clock::new(crate::reading::zone(args.input.timezone.as_deref())?),
+            screen: args.output.screen(),
+            clock: &Clock::new(answers::reading::zone(args.input.timezone.as_deref())?),
             mask: &mask,
             verbose: args.output.verbose > 0,
         };
@@ -98,7 +97,7 @@ fn read_log(args: &Doctor) -> anyhow::Result<Option<(Counter, Read)>> {
         year: args.input.year,
     };
     let mut counter = Counter::new();
-    match Reading::new(&input, &args.output, false)?.run(&mut counter) {
+    match input.reading(&args.output, false)?.run(&mut counter) {
         Ok(read) => {
             read.coverage.problems.iter().for_each(|problem| print::error(&problem.to_string()));
             counter.tally.settle();

@@ -6,9 +6,9 @@ use doctor::{Check, Report, Status};
 
 use crate::doctor::Masked;
 use crate::doctor_log::{LoggedCause, Says};
-use crate::reading::Read;
-use crate::screen::{Ink, Screen, cut, escape, left, plural, wrap};
-use crate::times::Clock;
+use answers::reading::Read;
+use answers::screen::{Ink, Screen, cut, escape, left, plural, wrap};
+use answers::times::Clock;
 
 /// Columns of the labels.
 const LABEL: usize = 9;

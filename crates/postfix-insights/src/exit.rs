@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use input::FeedError;
 
 use crate::print;
-use crate::reading::Read;
+use answers::reading::Read;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

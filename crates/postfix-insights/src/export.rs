@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 
 use crate::cli::{Export, Format};
-use crate::entries;
+use crate::commands::entries;
 use crate::exit::Exit;
 
 /// Runs the command.

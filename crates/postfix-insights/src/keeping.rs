@@ -12,10 +12,10 @@ use store::state::State;
 use crate::cli;
 use crate::exit::Exit;
 use crate::print;
-use crate::retention;
-use crate::screen::{escape, plural};
-use crate::state;
-use crate::times::{self, rfc3339};
+use answers::retention;
+use answers::screen::{escape, plural};
+use answers::state;
+use answers::times::{self, rfc3339};
 
 /// What a purge's lines not yet on disk take at most, about.
 const WRITER_BYTES: usize = 64 << 20;
@@ -131,14 +131,14 @@ pub(crate) fn check(args: &cli::Check) -> anyhow::Result<Exit> {
 pub(crate) fn purge(args: &cli::Purge) -> anyhow::Result<Exit> {
     let state = opened(args.state.as_deref())?;
     let _lock = state.lock()?;
-    let zone = crate::reading::zone(None)?;
+    let zone = answers::reading::zone(None)?;
     let present = Present { zone, now: jiff::Timestamp::now() };
     let mut days = Vec::new();
     if let Some(before) = &args.before {
         let instant = times::parse("--before", before, &present.zone, present.now)?;
         days.extend(retention::remove_before(&state, Date::of(instant))?);
     }
-    days.extend(retention::enforce(&state, &args.retention)?);
+    days.extend(retention::enforce(&state, &args.retention.kept())?);
     let mut lines = 0;
     if let Some(text) = &args.query {
         lines += take_out(&state, &Query::parse(text, &present).map_err(|error| anyhow::anyhow!("--query: {error}"))?)?;

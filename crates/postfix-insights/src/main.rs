@@ -2,54 +2,25 @@
 
 mod asked;
 mod cli;
+mod commands;
 mod doctor;
 mod doctor_log;
 mod doctor_text;
-mod entries;
 mod exit;
-mod explain;
 mod export;
-mod files;
-mod follow;
-mod formats;
-mod ingest;
-mod json;
 mod keeping;
-mod mask;
-mod parquet;
 mod print;
-mod questions;
-mod questions_text;
-mod ranking;
-mod reading;
-mod report;
-mod report_html;
-mod report_json;
+mod progress;
 mod report_mail;
-mod report_page;
-mod report_text;
-mod report_time;
-mod retention;
-mod screen;
 mod search;
-mod state;
-mod stored;
-mod story;
-mod story_json;
-mod story_text;
-mod stream;
-mod subject;
-mod subject_text;
 mod tables;
-mod times;
-mod triage;
-mod triage_text;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
+use crate::commands::{entries, explain, follow, ingest, questions, report, subject, trace, triage};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
@@ -95,7 +66,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => keeping::check(args),
         Command::Purge(args) => keeping::purge(args),
         Command::Report(args) => report::run(args),
-        Command::Trace(args) => story::run(args),
+        Command::Trace(args) => trace::run(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
         Command::Reasons => tables::reasons(),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::screen::escape;
+use answers::screen::escape;
 
 /// Prints text that was escaped already.
 pub(crate) fn text(text: &str) -> io::Result<()> {

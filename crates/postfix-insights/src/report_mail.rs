@@ -14,7 +14,7 @@ use mail_builder::headers::address::Address;
 use mail_builder::headers::raw::Raw;
 
 use crate::cli;
-use crate::report_page::Pager;
+use answers::report_page::Pager;
 
 /// Where a report goes.
 pub(crate) struct Letter {

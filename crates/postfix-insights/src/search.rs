@@ -11,17 +11,15 @@ use store::{Answer, Order, Page, Question, Row, RowsAsked};
 use crate::asked;
 use crate::cli::{Search, Sort};
 use crate::exit::Exit;
-use crate::files;
-use crate::formats::{Ndjson, Printer as _};
-use crate::mask::Mask;
 use crate::print;
-use crate::reading::Reading;
-use crate::screen::{Ink, Screen, escape, number, plural};
-use crate::times::Clock;
+use answers::formats::{Ndjson, Printer as _};
+use answers::mask::Mask;
+use answers::screen::{Ink, Screen, escape, number, plural};
+use answers::times::Clock;
 
 /// Runs the command.
 pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
-    let reading = Reading::new(&args.input, &args.output, true)?;
+    let reading = args.input.reading(&args.output, true)?;
     let clock = Clock::new(reading.zone());
     let query = match asked::read(&args.words, &args.asked, &reading, &args.output) {
         Ok(query) => query,
@@ -33,7 +31,7 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
     };
     let rows = RowsAsked { order, limit: args.limit, after: args.cursor.clone(), context: args.context };
     let questions = [Question::Rows(rows), Question::Count];
-    let answered = match files::ask(reading, &query, &questions, args.output.quiet)? {
+    let (answered, exit) = match asked::ask(reading, &query, &questions, args.output.quiet)? {
         Ok(answered) => answered,
         Err(exit) => return Ok(exit),
     };
@@ -46,13 +44,13 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
         page.rows.iter().try_for_each(|row| printer.print(&row.entry, b""))?;
         printer.finish()?;
     } else {
-        let screen = Screen::of_stdout(args.output.color);
+        let screen = args.output.screen();
         print::text(&Shown { query: &query, screen, clock: &clock, mask }.page(page))?;
     }
     if !args.output.quiet {
         tell(page, *all, &query, args.output.verbose > 0);
     }
-    Ok(answered.exit.or_no_match(*all > 0))
+    Ok(exit.or_no_match(*all > 0))
 }
 
 /// Says how much there is besides what was shown.

@@ -33,7 +33,7 @@ use query::Query;
 pub use replay::Replayed;
 pub use sources::Sources;
 pub use stored::{Head, Kept};
-pub use writer::{NewLine, WriteError, Writer};
+pub use writer::{NewLine, WriteError, Writer, has_no_room};
 
 use crate::gather::Gatherer;
 use crate::question::{Answer, Question, Store, StoreError};

@@ -1,0 +1,333 @@
+//! `ingest`: log files into the store, each line once, whatever the files are called and however often they are given.
+//!
+//! All files are read in the order of time, so that lines tell of each other as they do for `entries`; only those not yet in are kept.
+//! What a source's last minute in the store could not know when it went in (what came after it) is made good: its entries are taken
+//! back and come in anew with the lines that follow. With nothing of the newest file in the store, that file is taken in first by itself,
+//! so that it can be searched while the older ones follow, and once more in its turn.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+
+use input::{FeedError, Line};
+use query::{Entry, Sight};
+use store::index::{Date, Identity, Kept, NewLine, WriteError, Writer};
+use store::state::{Notes, State};
+
+use crate::reading::{Read, Reading};
+use crate::retention::{self, Retention};
+use crate::stream::{self, Carried, Carry, Taker, WAIT, WAITING};
+
+/// What lines not yet on disk take at most, about.
+const WRITER_BYTES: usize = 192 << 20;
+/// New lines after which all that is in is committed: so much is read again at most when the program is killed.
+const COMMIT_LINES: u64 = 250_000;
+
+/// Lines on their way into the store.
+pub(crate) struct Taking {
+    writer: Writer,
+    notes: Notes,
+    /// Older days were removed and stay so.
+    horizon: Option<Date>,
+    /// By the source's place in the reading.
+    sources: BTreeMap<usize, Source>,
+    names: Vec<String>,
+    /// Sources that come in anew from their first line, by number.
+    anew: BTreeSet<u64>,
+    new: u64,
+    known: u64,
+    failure: Option<anyhow::Error>,
+    /// Of lines that are written now.
+    live: bool,
+}
+
+/// A source as it is being read.
+struct Source {
+    number: u64,
+    identity: Identity,
+    /// The latest time of its lines that were in the store before.
+    latest: Option<i64>,
+    time_before: Option<i64>,
+    /// Its last minute in the store has begun: from here on every line is looked at.
+    in_seam: bool,
+    /// Entries of its last minute in the store, as they look now.
+    seam: VecDeque<(Entry, Carried)>,
+    /// They have taken the place of those in the store.
+    rewound: bool,
+}
+
+impl Taking {
+    fn new(state: &State, threads: usize) -> anyhow::Result<Self> {
+        let notes = state.notes()?;
+        Ok(Self {
+            writer: Writer::new(&state.index(), WRITER_BYTES, threads)?,
+            horizon: notes.horizon()?,
+            notes,
+            sources: BTreeMap::new(),
+            names: Vec::new(),
+            anew: BTreeSet::new(),
+            new: 0,
+            known: 0,
+            failure: None,
+            live: false,
+        })
+    }
+
+    /// For lines that are written now, which come through [`Taker::write`].
+    pub(crate) fn live(state: &State) -> anyhow::Result<Self> {
+        Ok(Self { live: true, ..Self::new(state, 1)? })
+    }
+
+    /// Keeps an entry; what is in its way is told at the end.
+    fn add(&mut self, entry: &Entry, carried: &Carried) {
+        let Carried { source, line, time_before, kept, .. } = carried;
+        let line = NewLine { source: *source, line: *line, time_before: *time_before, entry, kept };
+        let added = self.writer.add(line).and_then(|new| {
+            self.new += u64::from(new);
+            if new && self.new.is_multiple_of(COMMIT_LINES) { self.writer.commit() } else { Ok(()) }
+        });
+        self.note(added);
+    }
+
+    /// Calls a source of that place so from now on.
+    pub(crate) fn name(&mut self, at: usize, name: &str) {
+        if self.names.len() <= at {
+            self.names.resize(at + 1, String::new());
+        }
+        if let Some(known) = self.names.get_mut(at) {
+            name.clone_into(known);
+        }
+    }
+
+    /// Commits what is in, and tells what was in the way.
+    pub(crate) fn commit(&mut self) -> anyhow::Result<()> {
+        if self.failure.is_none() {
+            let committed = self.writer.commit();
+            self.note(committed);
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Ends all writing while something else changes the store, and goes on behind it. All is committed before.
+    pub(crate) fn pause(&mut self, state: &State, change: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        self.commit()?;
+        self.writer.rest().map_err(told)?;
+        change()?;
+        self.writer = Writer::new(&state.index(), WRITER_BYTES, 1)?;
+        self.horizon = self.notes.horizon()?;
+        for (at, source) in &mut self.sources {
+            // One of which nothing is left may have another number now.
+            let name = self.names.get(*at).map_or("", String::as_str);
+            source.number = self.writer.source(&source.identity, name);
+        }
+        Ok(())
+    }
+
+    /// Notes how much of the source of that place was read and committed.
+    pub(crate) fn followed(&self, at: usize, path: &str, bytes: u64) -> anyhow::Result<()> {
+        let Some(source) = self.sources.get(&at) else { return Ok(()) };
+        Ok(self.notes.followed(source.number, path, bytes)?)
+    }
+
+    fn note(&mut self, result: Result<(), WriteError>) {
+        if let Err(error) = result {
+            self.failure.get_or_insert(told(error));
+        }
+    }
+
+    fn source_of(&mut self, number: u64) -> Option<&mut Source> {
+        self.sources.values_mut().find(|source| source.number == number)
+    }
+
+    /// The first line that is not in the store: what of its source's last minute waits takes the place of what is there, and so does
+    /// the line itself, of which the beginning may have been taken for the whole.
+    fn make_good(&mut self, number: u64, line: u64) {
+        let Some(source) = self.source_of(number) else { return };
+        let seam = std::mem::take(&mut source.seam);
+        if std::mem::replace(&mut source.rewound, true) {
+            return;
+        }
+        let from = seam.front().map_or(line, |(_, first)| first.line);
+        let rewound = self.writer.rewind(number, from);
+        self.note(rewound);
+        // They are new to the store only in what is known of them.
+        let new = self.new;
+        seam.iter().for_each(|(entry, carried)| self.add(entry, carried));
+        self.new = new;
+    }
+}
+
+/// A full disk is named as such, with the way on.
+fn told(error: WriteError) -> anyhow::Error {
+    let full = error.is_full();
+    let error = anyhow::Error::from(error);
+    if full {
+        error.context("the disk is full: what was committed before stays and is searched; make room and ingest again")
+    } else {
+        error
+    }
+}
+
+impl Taker for Taking {
+    fn may_want(&self, _sight: &Sight<'_>) -> bool {
+        true
+    }
+
+    fn take(&mut self, _entry: &Entry, _raw: &[u8]) {}
+
+    fn begins(&mut self, at: usize, head: &[u8]) {
+        // What has no whole line yet is no source yet.
+        let (Some(identity), Some(name)) = (Identity::of(head), self.names.get(at)) else { return };
+        let number = self.writer.source(&identity, name);
+        let forgotten = if self.live { Ok(()) } else { self.notes.forget_followed(number) };
+        if let Err(error) = self.notes.name(&identity, name).and(forgotten) {
+            self.failure.get_or_insert(error.into());
+        }
+        // Of two copies the first is read.
+        if let Some(source) = self.source_of(number) {
+            source.identity = identity;
+        } else {
+            let source = Source {
+                number,
+                identity,
+                latest: self.writer.latest(number),
+                time_before: None,
+                in_seam: false,
+                seam: VecDeque::new(),
+                rewound: false,
+            };
+            self.sources.insert(at, source);
+        }
+    }
+
+    fn carry(&mut self, line: &Line<'_>) -> Carry {
+        let Some(source) = self.sources.get_mut(&line.source).filter(|_| self.failure.is_none()) else {
+            return Carry::Skip;
+        };
+        let time_before = source.time_before;
+        let time = line.time.or(time_before);
+        source.time_before = time;
+        if self.horizon.is_some_and(|horizon| time.is_some_and(|time| Date::of(time) < horizon)) {
+            return Carry::Skip;
+        }
+        let number = source.number;
+        let known = self.writer.has(number, line.line, time);
+        let in_seam = || source.latest.zip(time).is_none_or(|(latest, time)| latest.saturating_sub(time) <= WAIT);
+        // Whatever stands behind a line that comes in is taken out with it, and comes in again.
+        let begins = !known || in_seam();
+        source.in_seam |= begins;
+        let anew = self.anew.contains(&number);
+        self.known += u64::from(known && !anew);
+        if known && !source.in_seam && !anew {
+            return Carry::Skip;
+        }
+        // Of a line that was the last one then, the beginning may have been taken for the whole.
+        let known = known && !(self.live && line.line == self.writer.last(number));
+        let kept = Kept::new(line.raw, line.record.as_ref());
+        Carry::Keep(Carried { source: number, line: line.line, time_before, known, kept })
+    }
+
+    fn keep(&mut self, entry: Entry, carried: Carried) {
+        let number = carried.source;
+        if self.anew.remove(&number) {
+            let rewound = self.writer.rewind(number, carried.line);
+            self.note(rewound);
+            if let Some(source) = self.source_of(number) {
+                source.rewound = true;
+            }
+        }
+        let Some(source) = self.source_of(number) else { return };
+        if carried.known && !source.rewound {
+            source.seam.push_back((entry, carried));
+            if source.seam.len() > WAITING {
+                source.seam.pop_front();
+            }
+            return;
+        }
+        self.make_good(number, carried.line);
+        self.add(&entry, &carried);
+    }
+
+    fn again(&mut self, source: u64, line: u64) {
+        let rewound = self.writer.rewind(source, line);
+        self.note(rewound);
+    }
+
+    fn write(&mut self, entry: &Entry, carried: &Carried) {
+        self.add(entry, carried);
+    }
+}
+
+/// What came of it.
+pub struct Ingested {
+    /// Lines that were not in.
+    pub new: u64,
+    /// Lines that were.
+    pub known: u64,
+    /// What was read.
+    pub read: Read,
+    /// What was in the way; what was committed before stays.
+    pub failure: Option<anyhow::Error>,
+    /// Old days that were removed.
+    pub removed: Vec<Date>,
+}
+
+/// Takes in what is to be read. The caller holds the state's lock. `early` is told of the newest file once its lines can be searched,
+/// with their number.
+pub fn ingest(
+    state: &State,
+    reading: Reading,
+    retention: &Retention,
+    early: impl Fn(&Path, u64),
+) -> anyhow::Result<Result<Ingested, FeedError>> {
+    let mut anew = BTreeSet::new();
+    if let Some(newest) = newest(&reading) {
+        let first = Reading::only(&reading, newest.clone());
+        let mut taking = taking(state, &first)?;
+        if stream::read_entries(first, &mut taking).is_ok() {
+            anew.extend(taking.sources.values().filter(|source| source.latest.is_none()).map(|source| source.number));
+            if taking.new > 0 {
+                early(&newest, taking.new);
+            }
+        }
+        finish(taking, reading.is_halted())?;
+    }
+    let mut taking = taking(state, &reading)?;
+    taking.anew = anew;
+    let halt = reading.halt();
+    let read = match stream::read_entries(reading, &mut taking) {
+        Ok(read) => read,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (new, known) = (taking.new, taking.known);
+    let failure = finish(taking, halt.is_set()).err();
+    let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
+    Ok(Ok(Ingested { new, known, read, failure, removed }))
+}
+
+fn taking(state: &State, reading: &Reading) -> anyhow::Result<Taking> {
+    let mut taking = Taking::new(state, reading.threads())?;
+    taking.names = reading.names();
+    Ok(taking)
+}
+
+/// Commits what is in, and tells what was in the way. Whoever is in a hurry does not wait until it is in good order, too.
+fn finish(taking: Taking, is_hurried: bool) -> anyhow::Result<()> {
+    let Taking { mut writer, failure, .. } = taking;
+    match failure {
+        // What is not committed comes in again the next time.
+        Some(failure) => Err(failure),
+        None if is_hurried => writer.commit().map_err(told),
+        None => writer.finish().map_err(told),
+    }
+}
+
+/// The newest of several files.
+fn newest(reading: &Reading) -> Option<PathBuf> {
+    let sources = reading.sources();
+    let files: Vec<PathBuf> = sources.list().iter().map(|source| PathBuf::from(source.name())).collect();
+    if files.len() < 2 {
+        return None;
+    }
+    let modified = |file: &PathBuf| std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
+    files.into_iter().filter(|file| file.is_file()).max_by_key(modified)
+}

@@ -1,0 +1,325 @@
+//! The JSON shapes of CONTRACT.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use diagnose::{AccountTally, Class, ClientTally, Counts, Finding, Proof, Recovered, Refused, RelayWhy, Tally};
+use input::Coverage;
+use query::{Entry, FIELDS, Value as FieldValue};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use trace::Fate;
+
+use crate::mask::Mask;
+use crate::reading::Read;
+use crate::times::rfc3339;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn time(micros: Option<i64>) -> Value {
+    micros.map_or(Value::Null, |micros| rfc3339(micros).into())
+}
+
+/// A name, masked where asked for.
+fn name(bytes: &[u8], mask: Mask) -> String {
+    mask.name(&text(bytes))
+}
+
+/// An entry: absent fields are left out.
+pub fn entry(entry: &Entry, mask: Mask) -> Value {
+    let entry = mask.entry(entry);
+    let present = FIELDS.iter().filter_map(|field| Some((field.name.to_owned(), field_value((field.get)(&entry)?))));
+    Value::Object(present.collect())
+}
+
+fn field_value(value: FieldValue<'_>) -> Value {
+    match value {
+        FieldValue::Time(micros) => rfc3339(micros).into(),
+        FieldValue::Text(text) => text.into(),
+        FieldValue::Int(number) => number.into(),
+        FieldValue::Real(number) => number.into(),
+        FieldValue::Reals(numbers) => json!(numbers),
+        FieldValue::Flag(flag) => flag.into(),
+    }
+}
+
+pub fn coverage(read: &Read) -> Value {
+    let c: &Coverage = &read.coverage;
+    let sources: Vec<Value> = c
+        .sources
+        .iter()
+        .map(|source| {
+            let mut row =
+                json!({"name": source.name, "lines": source.lines, "from": time(source.from), "to": time(source.to)});
+            if let Some(object) = row.as_object_mut() {
+                if source.duplicates > 0 {
+                    object.insert("duplicates".into(), source.duplicates.into());
+                }
+                if let Some(year) = source.inferred_year {
+                    object.insert("inferred_year".into(), year.into());
+                }
+                if let Some(original) = &source.copy_of {
+                    object.insert("copy_of".into(), original.as_str().into());
+                }
+                if let Some(damage) = &source.damage {
+                    object.insert("damage".into(), json!({"offset": damage.offset, "what": damage.what}));
+                }
+            }
+            row
+        })
+        .collect();
+    let gaps: Vec<Value> = c
+        .gaps
+        .iter()
+        .map(|gap| json!({"from": rfc3339(gap.from), "to": rfc3339(gap.to), "lost": gap.lost, "source": gap.source}))
+        .collect();
+    let shapes: Vec<Value> = read
+        .unknown
+        .shapes
+        .iter()
+        .map(|(shape, count, sample)| json!({"shape": shape, "count": count, "sample": sample}))
+        .collect();
+    let problems: Vec<Value> = c.problems.iter().map(|problem| problem.to_string().into()).collect();
+    json!({
+        "lines": c.lines, "understood": c.understood, "unknown": c.unknown, "bad_time": c.bad_time, "duplicates": c.duplicates,
+        "from": time(c.from), "to": time(c.to), "sources": sources, "gaps": gaps, "unknown_shapes": shapes, "unknown_about_logins": read.unknown.about_logins, "problems": problems,
+    })
+}
+
+/// Writes the whole of `triage --json`, row by row: with `--top 0` it is longer than fits in memory twice. `top` bounds
+/// the lists; 0 is all.
+pub fn write_triage(
+    out: &mut impl Write,
+    tally: &Tally,
+    read: &Read,
+    findings: &[Finding],
+    top: usize,
+    mask: Mask,
+) -> io::Result<()> {
+    let limit = if top == 0 { usize::MAX } else { top };
+    let classes: Map<String, Value> =
+        Class::ALL.iter().map(|class| (class.name().to_owned(), tally.class(*class).into())).collect();
+    let mut object = Object::begin(out)?;
+    object.value("coverage", &coverage(read))?;
+    object.value("classes", &classes.into())?;
+    object.value("sessions_killed", &tally.sessions_killed.into())?;
+    object.value("causes", &json!(tally.causes))?;
+    object.value("client_causes", &json!(tally.client_causes))?;
+    object.value("sessions_killed_causes", &json!(tally.killed_causes))?;
+    object.value("mechanisms", &named_counts(&tally.mechanisms).into())?;
+    object.value("services", &named_counts(&tally.services).into())?;
+    object.value("unnamed_failures", &tally.unnamed_failures.into())?;
+    object.list(
+        "clients",
+        crate::ranking::clients(tally).into_iter().take(limit).map(|(ip, client)| client_row(*ip, client, mask)),
+    )?;
+    object.list(
+        "accounts",
+        crate::ranking::accounts(tally).into_iter().take(limit).map(|account| account_row(tally, account, mask)),
+    )?;
+    object.list("recovered", tally.recovered.iter().take(limit).map(|row| recovered(row, mask)))?;
+    object.list(
+        "relay_denied",
+        crate::ranking::relay_denied(tally)
+            .into_iter()
+            .take(limit)
+            .map(|(ip, why, row)| relay_denied(ip, why, row, mask)),
+    )?;
+    object.list("not_logged_in", tally.not_logged_in.iter().take(limit).map(|(ip, row)| refused(*ip, row, mask)))?;
+    object.list("findings", findings.iter().take(limit).map(|found| finding(found, read, limit, mask)))?;
+    object.value("beyond_bounds", &tally.beyond.into())?;
+    object.end()
+}
+
+/// An object written member by member, each on its own line.
+struct Object<'w, W: Write> {
+    out: &'w mut W,
+    first: bool,
+}
+
+impl<'w, W: Write> Object<'w, W> {
+    fn begin(out: &'w mut W) -> io::Result<Self> {
+        out.write_all(b"{")?;
+        Ok(Self { out, first: true })
+    }
+
+    fn key(&mut self, key: &str) -> io::Result<()> {
+        self.out.write_all(if std::mem::replace(&mut self.first, false) { b"\n  " } else { b",\n  " })?;
+        serde_json::to_writer(&mut *self.out, key)?;
+        self.out.write_all(b": ")
+    }
+
+    fn value(&mut self, key: &str, value: &Value) -> io::Result<()> {
+        self.key(key)?;
+        Ok(serde_json::to_writer(&mut *self.out, value)?)
+    }
+
+    fn list(&mut self, key: &str, rows: impl Iterator<Item = impl Serialize>) -> io::Result<()> {
+        self.key(key)?;
+        self.out.write_all(b"[")?;
+        for (n, row) in rows.enumerate() {
+            self.out.write_all(if n == 0 { b"\n    " } else { b",\n    " })?;
+            serde_json::to_writer(&mut *self.out, &row)?;
+        }
+        self.out.write_all(b"]")
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.out.write_all(b"\n}\n")
+    }
+}
+
+fn named_counts<'a>(counts: impl IntoIterator<Item = (&'a Box<[u8]>, &'a u64)>) -> Map<String, Value> {
+    counts.into_iter().map(|(name, count)| (text(name), (*count).into())).collect()
+}
+
+/// A row of `clients`, written without a map: with `--top 0` there are tens of thousands.
+#[derive(Serialize)]
+pub struct ClientRow {
+    client_ip: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_host: Option<String>,
+    auth_failed: u64,
+    backend_fault: u64,
+    auth_refused: u64,
+    auth_aborted: u64,
+    auth_ok: u64,
+    sessions_killed: u64,
+    tls_failed: u64,
+    rate_limited: u64,
+    usernames: usize,
+    first: String,
+    last: String,
+    messages: u64,
+    verdict: &'static str,
+}
+
+pub fn client_row(ip: IpAddr, client: &ClientTally, mask: Mask) -> ClientRow {
+    let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = client.counts;
+    let Counts { sessions_killed, tls_failed, rate_limited, .. } = client.counts;
+    ClientRow {
+        client_ip: mask.ip(ip),
+        client_host: client.host.as_deref().map(|host| if mask.0 { "***".to_owned() } else { text(host) }),
+        auth_failed,
+        backend_fault,
+        auth_refused,
+        auth_aborted,
+        auth_ok,
+        sessions_killed,
+        tls_failed,
+        rate_limited,
+        usernames: client.usernames(),
+        first: rfc3339(client.first),
+        last: rfc3339(client.last),
+        messages: client.messages,
+        verdict: diagnose::client_verdict(client).name(),
+    }
+}
+
+/// A row of `accounts`.
+#[derive(Serialize)]
+pub struct AccountRow {
+    username: String,
+    auth_failed: u64,
+    backend_fault: u64,
+    auth_refused: u64,
+    auth_aborted: u64,
+    auth_ok: u64,
+    sessions_killed: u64,
+    tls_failed: u64,
+    rate_limited: u64,
+    clients: usize,
+    first: String,
+    last: String,
+    messages: u64,
+    verdict: &'static str,
+}
+
+pub fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> AccountRow {
+    let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = account.counts;
+    let Counts { sessions_killed, tls_failed, rate_limited, .. } = account.counts;
+    AccountRow {
+        username: name(&account.username, mask),
+        auth_failed,
+        backend_fault,
+        auth_refused,
+        auth_aborted,
+        auth_ok,
+        sessions_killed,
+        tls_failed,
+        rate_limited,
+        clients: account.clients(),
+        first: rfc3339(account.first),
+        last: rfc3339(account.last),
+        messages: account.messages,
+        verdict: crate::ranking::account_verdict(tally, account).name(),
+    }
+}
+
+pub fn recovered(row: &Recovered, mask: Mask) -> Value {
+    let messages: Vec<Value> = row.messages.iter().map(|sent| message(sent, mask)).collect();
+    json!({
+        "client_ip": mask.ip(row.client_ip), "username": row.username.as_deref().map(|n| name(n, mask)), "failures": row.failures, "failures_same_user": row.failures_same_user,
+        "first_failure": rfc3339(row.first_failure), "succeeded": rfc3339(row.succeeded), "messages_total": row.messages_total, "messages": messages,
+    })
+}
+
+fn message(sent: &diagnose::SentMessage, mask: Mask) -> Value {
+    let to: Vec<Value> = sent.to.iter().map(|(to, fate)| recipient(to, *fate, mask)).collect();
+    json!({"queue_id": text(&sent.queue_id), "ts": rfc3339(sent.time), "recipients": sent.recipients, "sent": sent.sent, "deferred": sent.deferred, "bounced": sent.bounced, "expired": sent.expired, "to": to})
+}
+
+/// A recipient with its last fate. Mail handed to a content filter of which nothing more is known was sent, as far as the
+/// log shows.
+pub fn recipient(to: &[u8], fate: Fate, mask: Mask) -> Value {
+    let status = if fate == Fate::HandedOn { Fate::Sent } else { fate };
+    json!({"to": name(to, mask), "status": status.name()})
+}
+
+fn relay_denied(ip: Option<IpAddr>, why: RelayWhy, row: &Refused, mask: Mask) -> Value {
+    let mut value = refused(ip, row, mask);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("why".into(), why.name().into());
+    }
+    value
+}
+
+fn refused(ip: Option<IpAddr>, row: &Refused, mask: Mask) -> Value {
+    let optional = |bytes: &Option<Box<[u8]>>| bytes.as_deref().map(|b| name(b, mask));
+    let reply = if mask.0 {
+        row.to
+            .iter()
+            .chain(&row.from)
+            .map(|b| text(b))
+            .fold(text(&row.reply), |reply, value| mask.within(&reply, &[value]))
+    } else {
+        text(&row.reply)
+    };
+    json!({
+        "client_ip": ip.map(|ip| mask.ip(ip)), "count": row.count, "first": rfc3339(row.first), "last": rfc3339(row.last),
+        "reply": reply, "from": optional(&row.from), "to": optional(&row.to), "username": optional(&row.username), "tag": text(&row.tag),
+    })
+}
+
+pub fn proof(proof: &Proof, read: &Read, mask: Mask) -> Value {
+    let source = read.coverage.sources.get(proof.source).map_or("", |source| source.name.as_str());
+    let shown = if mask.0 { "[masked]" } else { proof.text.as_str() };
+    json!({"source": source, "line": proof.number, "text": shown})
+}
+
+fn finding(found: &Finding, read: &Read, limit: usize, mask: Mask) -> Value {
+    let counts: Map<String, Value> =
+        found.counts.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect();
+    let ips: Vec<String> = found.clients.iter().map(ToString::to_string).collect();
+    json!({
+        "id": mask.within(&found.id, &ips), "kind": found.kind.name(), "confidence": (f64::from(found.confidence) * 100.0).round() / 100.0,
+        "from": if found.from == 0 { time(read.coverage.from) } else { rfc3339(found.from).into() }, "to": if found.to == 0 { time(read.coverage.to) } else { rfc3339(found.to).into() },
+        "clients": found.clients.iter().take(limit).map(|ip| mask.ip(*ip)).collect::<Vec<_>>(),
+        "accounts": found.accounts.iter().take(limit).map(|account| name(account, mask)).collect::<Vec<_>>(),
+        "counts": counts, "summary": mask.within(&found.summary, &ips), "ban": found.ban,
+        "evidence": found.evidence.iter().map(|p| proof(p, read, mask)).collect::<Vec<_>>(),
+        "next": found.next, "avoid": found.avoid,
+    })
+}

@@ -1,0 +1,95 @@
+//! Names and addresses made unrecognisable on output, alike for alike.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use query::{Entry, FIELDS, Field, Value};
+
+/// Masks on output, or does nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Mask(pub bool);
+
+impl Mask {
+    /// `a***@example.org`: the first character and the domain stay.
+    pub fn name(self, name: &str) -> String {
+        if !self.0 {
+            return name.to_owned();
+        }
+        let (local, domain) = name.rsplit_once('@').map_or((name, None), |(local, domain)| (local, Some(domain)));
+        let first = local.chars().next().map(String::from).unwrap_or_default();
+        domain.map_or_else(|| format!("{first}***"), |domain| format!("{first}***@{domain}"))
+    }
+
+    /// `192.0.2.x`, `2001:db8:1::x`: the network stays.
+    pub fn ip(self, ip: IpAddr) -> String {
+        match ip {
+            ip if !self.0 => ip.to_string(),
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                format!("{a}.{b}.{c}.x")
+            }
+            IpAddr::V6(v6) => {
+                let [a, b, c, ..] = v6.segments();
+                format!("{a:x}:{b:x}:{c:x}::x")
+            }
+        }
+    }
+
+    /// A value of a personal field: an address is masked as one, anything else as a name.
+    pub fn value(self, value: &str) -> String {
+        value.parse().map_or_else(|_| self.name(value), |ip| self.ip(ip))
+    }
+
+    /// An entry: its personal fields masked, and their values wherever another field quotes them.
+    pub fn entry(self, entry: &Entry) -> Cow<'_, Entry> {
+        if !self.0 {
+            return Cow::Borrowed(entry);
+        }
+        let texts: Vec<(&Field, String)> = FIELDS
+            .iter()
+            .filter_map(|field| match (field.get)(entry) {
+                Some(Value::Text(text)) => Some((field, text.to_owned())),
+                _ => None,
+            })
+            .collect();
+        let personal: Vec<String> =
+            texts.iter().filter(|(field, _)| field.personal).map(|(_, text)| text.clone()).collect();
+        let mut masked = entry.clone();
+        for (field, text) in texts {
+            let shown = if field.personal { self.value(&text) } else { self.within(&text, &personal) };
+            (field.set_text)(&mut masked, shown);
+        }
+        Cow::Owned(masked)
+    }
+
+    /// Text that quotes some values: each of them masked.
+    pub fn within(self, text: &str, values: &[String]) -> String {
+        if !self.0 {
+            return text.to_owned();
+        }
+        values
+            .iter()
+            .filter(|value| value.len() > 1)
+            .fold(text.to_owned(), |text, value| text.replace(value.as_str(), &self.value(value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks() {
+        let mask = Mask(true);
+        assert_eq!((mask.name("alice@example.org"), mask.name("bob")), ("a***@example.org".into(), "b***".into()));
+        assert_eq!(
+            (mask.value("192.0.2.77"), mask.value("2001:db8:1:2::3")),
+            ("192.0.2.x".into(), "2001:db8:1::x".into())
+        );
+        assert_eq!(
+            mask.within("from h[192.0.2.77]: alice", &["192.0.2.77".into(), "alice".into()]),
+            "from h[192.0.2.x]: a***"
+        );
+        assert_eq!(Mask(false).value("192.0.2.77"), "192.0.2.77");
+    }
+}

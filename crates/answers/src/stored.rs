@@ -1,0 +1,76 @@
+//! The lines of the store, handed on as if they were read from their files: so what is counted from them is the same.
+
+use std::collections::HashMap;
+
+use input::{Coverage, Dated, GoOn, Inferred, Line, Options, Worth};
+use maillog::Record;
+use query::Query;
+use store::index::Index;
+use store::state::State;
+
+use crate::state;
+
+/// The lines of a time.
+pub struct Stored {
+    index: Index,
+    time: Query,
+    names: Vec<String>,
+    /// Places among the names, by a source's number.
+    places: HashMap<u64, usize>,
+    failure: std::cell::RefCell<Option<String>>,
+}
+
+impl Stored {
+    /// What cannot be read is told of by [`Stored::damaged`].
+    pub fn open(state: &State, time: Query) -> Self {
+        let index = state::index(state);
+        let (mut failure, mut listed) = (None, Vec::new());
+        match index.sources() {
+            Ok(sources) => {
+                listed = sources.numbers().map(|number| (sources.name(number).to_owned(), number)).collect();
+            }
+            Err(error) => failure = Some(format!("{}: {error}", state.index().display())),
+        }
+        listed.sort();
+        let places = listed.iter().enumerate().map(|(at, (_, number))| (*number, at)).collect();
+        let names = listed.into_iter().map(|(name, _)| name).collect();
+        Self { index, time, names, places, failure: failure.into() }
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Hands on every line.
+    pub fn feed<R: GoOn>(
+        &self,
+        options: &Options,
+        worth: impl Fn(&Record<'_>) -> Worth,
+        sink: impl FnMut(Line<'_>) -> R,
+    ) -> Coverage {
+        input::feed_dated(&self.names, options, worth, sink, |take| {
+            let replayed = self.index.replay(&self.time, |line| {
+                let Some(source) = self.places.get(&line.source).copied() else { return true };
+                let said = |part| line.time_inferred.as_deref().is_some_and(|said| said.contains(part));
+                take(Dated {
+                    source,
+                    line: line.line,
+                    time: line.ts,
+                    inferred: Inferred { year: said("year"), zone: said("zone") },
+                    record: line.kept.record(line.ts.unwrap_or_default()),
+                    raw: line.kept.raw.as_deref().unwrap_or_default(),
+                    truncated: line.truncated,
+                })
+            });
+            if let Err(error) = replayed {
+                self.failure.replace(Some(format!("{:#}", anyhow::Error::from(error))));
+            }
+        })
+    }
+
+    /// What could not be read, in words.
+    pub fn damaged(&self) -> Vec<String> {
+        let told = self.index.told();
+        self.failure.take().into_iter().chain(told.damaged.iter().map(state::words)).collect()
+    }
+}

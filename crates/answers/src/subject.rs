@@ -1,0 +1,370 @@
+//! `client` and `account`: everything about one address, network or login name.
+//!
+//! The same counting as `triage` over the same lines; besides, the single attempts, logins, refusals and messages of the
+//! subject are kept: the latest [`KEPT`] of each.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use anyhow::Context as _;
+use diagnose::{Class, ClientTally, Diagnosis, Tally};
+use input::{FeedError, Line};
+use ipnet::IpNet;
+use maillog::Event;
+use serde_json::{Map, Value, json};
+use trace::{Attempt, AttemptKind, Fate, Login, NameOrigin, Refusal, Sink, Where};
+
+use crate::mask::Mask;
+use crate::reading::{Passing, Read, Reader, Reading};
+use crate::times::rfc3339;
+use crate::triage::Counter;
+use crate::{json, subject_text};
+
+/// Events of each kind kept at most.
+pub const KEPT: usize = 1_000;
+
+/// Whom the story is about.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    Client(IpNet),
+    Account(Box<[u8]>),
+}
+
+impl Subject {
+    fn is(&self, at: &Where, username: Option<&[u8]>) -> bool {
+        match self {
+            Self::Client(net) => at.client_ip.is_some_and(|ip| net.contains(&ip)),
+            Self::Account(name) => username.is_some_and(|username| username.eq_ignore_ascii_case(name)),
+        }
+    }
+}
+
+/// One attempt with its cause.
+pub struct Tried {
+    pub attempt: Attempt,
+    pub diagnosis: Diagnosis,
+}
+
+/// A message of the subject with its recipients.
+pub struct Mailed {
+    pub at: Where,
+    pub username: Option<Box<[u8]>>,
+    pub queue_id: Box<[u8]>,
+    pub recipients: Vec<(Box<[u8]>, Fate)>,
+    pub recipients_total: usize,
+    /// Nothing more will happen to it.
+    pub finished: bool,
+}
+
+/// Recipients shown per message at most.
+const RECIPIENTS: usize = 50;
+
+/// All of it.
+pub struct Story {
+    pub subject: Subject,
+    pub counter: Counter,
+    pub attempts: VecDeque<Tried>,
+    pub causes: BTreeMap<&'static str, u64>,
+    pub classes: BTreeMap<Class, u64>,
+    pub logins: VecDeque<Login>,
+    pub refusals: VecDeque<(Refusal, Diagnosis)>,
+    pub messages: VecDeque<Mailed>,
+    /// Logins of everybody else after the first and before the last failure here: is the backend well?
+    pub others_ok: u64,
+    /// Where lines stand that the story points to: id to (source, line, text).
+    pub places: BTreeMap<u64, (usize, u64, String)>,
+    recent: VecDeque<Recent>,
+}
+
+/// A line that has just passed: id, source, number, and its bytes, secrets redacted.
+type Recent = (u64, usize, u64, Box<[u8]>);
+
+/// Lines remembered for a moment.
+const RECENT: usize = 4_096;
+
+fn keep<T>(list: &mut VecDeque<T>, item: T) {
+    if list.len() >= KEPT {
+        list.pop_front();
+    }
+    list.push_back(item);
+}
+
+impl Story {
+    fn new(subject: Subject) -> Self {
+        Self {
+            subject,
+            counter: Counter::new(),
+            attempts: VecDeque::new(),
+            causes: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            logins: VecDeque::new(),
+            refusals: VecDeque::new(),
+            messages: VecDeque::new(),
+            others_ok: 0,
+            places: BTreeMap::new(),
+            recent: VecDeque::new(),
+        }
+    }
+
+    fn place(&mut self, id: u64) {
+        if self.places.len() >= 8 * KEPT {
+            self.places.pop_first();
+        }
+        let Some((_, source, number, line)) = self.recent.iter().rev().find(|(at, ..)| *at == id) else { return };
+        self.places.insert(id, (*source, *number, String::from_utf8_lossy(line).into_owned()));
+    }
+
+    fn count(&mut self, diagnosis: &Diagnosis, count: u64) {
+        if let Some(class) = diagnosis.class {
+            *self.classes.entry(class).or_default() += count;
+        }
+        if let Some(cause) = diagnosis.cause {
+            *self.causes.entry(cause.id).or_default() += count;
+        }
+    }
+
+    /// The clients of the subject, with their rows.
+    pub fn clients(&self) -> Vec<(IpAddr, &ClientTally)> {
+        let tally = &self.counter.tally;
+        let mut rows: Vec<(IpAddr, &ClientTally)> = match &self.subject {
+            Subject::Client(net) => {
+                tally.clients.iter().filter(|(ip, _)| net.contains(*ip)).map(|(ip, row)| (*ip, &**row)).collect()
+            }
+            Subject::Account(name) => {
+                let account = tally.accounts.get(name.to_ascii_lowercase().as_slice());
+                let ips = account
+                    .map(|account| {
+                        account
+                            .failing_clients()
+                            .into_iter()
+                            .map(|(ip, _)| ip)
+                            .chain(account.good_clients())
+                            .collect::<std::collections::BTreeSet<_>>()
+                    })
+                    .unwrap_or_default();
+                ips.into_iter().filter_map(|ip| Some((ip, &**tally.clients.get(&ip)?))).collect()
+            }
+        };
+        rows.sort_by_key(|(ip, row)| (std::cmp::Reverse(row.counts.failures()), *ip));
+        rows
+    }
+
+    /// Text about the subject with its addresses and names masked where asked for.
+    pub fn masked(&self, text: &str, mask: Mask) -> String {
+        if !mask.0 {
+            return text.to_owned();
+        }
+        let addresses = self.clients().into_iter().map(|(ip, _)| ip.to_string());
+        let tried = self.attempts.iter().filter_map(|tried| tried.attempt.username.as_deref());
+        let names = tried.chain(self.logins.iter().filter_map(|login| login.username.as_deref()));
+        let spellings = names.flat_map(|name| {
+            [
+                String::from_utf8_lossy(name).into_owned(),
+                String::from_utf8_lossy(&name.to_ascii_lowercase()).into_owned(),
+            ]
+        });
+        mask.within(text, &addresses.chain(spellings).collect::<Vec<_>>())
+    }
+
+    /// Whether the log says anything about the subject.
+    pub fn found(&self) -> bool {
+        !self.attempts.is_empty() || !self.logins.is_empty() || !self.refusals.is_empty() || !self.messages.is_empty()
+    }
+
+    pub fn class(&self, class: Class) -> u64 {
+        self.classes.get(&class).copied().unwrap_or_default()
+    }
+}
+
+impl Sink for Story {
+    fn attempt(&mut self, attempt: &Attempt) {
+        let diagnosis = self.counter.tally.diagnoser.attempt(attempt);
+        self.counter.tally.diagnosed(attempt, &diagnosis);
+        if self.subject.is(&attempt.at, attempt.username.as_deref()) {
+            let killed = attempt.kind == AttemptKind::Killed;
+            self.count(
+                &Diagnosis { class: diagnosis.class.filter(|_| !killed), ..diagnosis },
+                u64::from(attempt.count),
+            );
+            self.place(attempt.at.line);
+            for evidence in &attempt.evidence {
+                self.place(evidence.line);
+            }
+            keep(&mut self.attempts, Tried { attempt: attempt.clone(), diagnosis });
+        }
+    }
+
+    fn login(&mut self, login: &Login) {
+        self.counter.login(login);
+        if self.subject.is(&login.at, login.username.as_deref()) {
+            *self.classes.entry(Class::AuthOk).or_default() += u64::from(login.count);
+            self.place(login.at.line);
+            keep(&mut self.logins, login.clone());
+        } else if !self.attempts.is_empty() {
+            self.others_ok += u64::from(login.count);
+        }
+    }
+
+    fn refusal(&mut self, refusal: &Refusal) {
+        self.counter.refusal(refusal);
+        let diagnosis = diagnose::refusal(refusal);
+        if diagnosis.class.is_some() && self.subject.is(&refusal.at, refusal.username.as_deref()) {
+            self.count(&diagnosis, u64::from(refusal.count));
+            self.place(refusal.at.line);
+            keep(&mut self.refusals, (refusal.clone(), diagnosis));
+        }
+    }
+
+    fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>) {
+        self.counter.message_accepted(at, username, queue_id);
+    }
+
+    fn story(&mut self, mail: &trace::Story) {
+        self.counter.story(mail);
+        let Some(at) = mail.at().filter(|at| self.subject.is(at, mail.username())) else { return };
+        let fates = mail.fates();
+        let recipients = fates.iter().take(RECIPIENTS).map(|(to, fate)| ((*to).into(), *fate)).collect();
+        keep(
+            &mut self.messages,
+            Mailed {
+                at: at.clone(),
+                username: mail.username().map(Into::into),
+                queue_id: mail.queue_id().into(),
+                recipients,
+                recipients_total: fates.len(),
+                finished: mail.is_finished(),
+            },
+        );
+    }
+}
+
+impl Reader for Story {
+    fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
+        self.counter.before(line, event);
+        if let Some(record) = line.record {
+            if self.recent.len() >= RECENT {
+                self.recent.pop_front();
+            }
+            let shown = maillog::redact_line(line.raw, record.text).into_owned().into_boxed_slice();
+            self.recent.push_back((line.seq, line.source, line.line, shown));
+        }
+    }
+
+    fn after(&mut self, _passing: &Passing<'_>) {}
+}
+
+/// The client of that address or network.
+pub fn client(text: &str) -> anyhow::Result<Subject> {
+    let text = text.trim();
+    let net: IpNet =
+        text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()))).with_context(
+            || format!("client {text}: neither an address nor a network; write 203.0.113.9 or 203.0.113.0/24"),
+        )?;
+    Ok(Subject::Client(net))
+}
+
+/// Reads everything about a subject.
+pub fn tell(subject: Subject, reading: Reading) -> Result<(Story, Read), FeedError> {
+    let mut story = Story::new(subject);
+    let read = reading.run(&mut story)?;
+    story.counter.tally.settle();
+    Ok((story, read))
+}
+
+fn text(bytes: &[u8], mask: Mask) -> String {
+    mask.name(&String::from_utf8_lossy(bytes))
+}
+
+/// What is told of the name's origin.
+pub fn origin(origin: NameOrigin) -> &'static str {
+    match origin {
+        NameOrigin::Logged => "logged",
+        NameOrigin::Joined => "joined",
+        NameOrigin::Ambiguous => "ambiguous",
+        NameOrigin::Unavailable => "unavailable",
+        NameOrigin::NotLogged => "not_logged",
+    }
+}
+
+/// What `client --json` and `account --json` print.
+pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
+    let tally: &Tally = &story.counter.tally;
+    let classes: Map<String, Value> = Class::ALL
+        .iter()
+        .filter(|class| story.class(**class) > 0)
+        .map(|class| (class.name().to_owned(), story.class(*class).into()))
+        .collect();
+    let (key, value) = match &story.subject {
+        Subject::Client(net) => (
+            "client",
+            if mask.0 {
+                mask.ip(net.addr())
+            } else if net.prefix_len() == net.max_prefix_len() {
+                net.addr().to_string()
+            } else {
+                net.to_string()
+            },
+        ),
+        Subject::Account(name) => ("account", text(name, mask)),
+    };
+    let wanted = |ip: &IpAddr| story.clients().iter().any(|(known, _)| known == ip);
+    let mut object = Map::new();
+    object.insert(key.into(), value.into());
+    object.insert("coverage".into(), json::coverage(read));
+    object.insert("classes".into(), classes.into());
+    object.insert("causes".into(), json!(story.causes));
+    if let Subject::Account(name) = &story.subject {
+        let row = tally.accounts.get(name.to_ascii_lowercase().as_slice());
+        object.insert("row".into(), json!(row.map(|row| json::account_row(tally, row, mask))));
+    }
+    object.insert(
+        "clients".into(),
+        json!(
+            story.clients().into_iter().take(KEPT).map(|(ip, row)| json::client_row(ip, row, mask)).collect::<Vec<_>>()
+        ),
+    );
+    object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer.iter().map(|line| story.masked(line, mask)).collect::<Vec<_>>(), "next": step.next})).collect::<Vec<_>>().into());
+    object.insert(
+        "attempts".into(),
+        story.attempts.iter().map(|tried| attempt(tried, story, read, mask)).collect::<Vec<_>>().into(),
+    );
+    object.insert("logins".into(), story.logins.iter().map(|login| json!({"ts": rfc3339(login.at.time), "client_ip": login.at.client_ip.map(|ip| mask.ip(ip)), "username": login.username.as_deref().map(|n| text(n, mask)), "count": login.count, "session": login.at.session.map(|s| s.to_string())})).collect::<Vec<_>>().into());
+    object.insert("refusals".into(), story.refusals.iter().map(|(refusal, diagnosis)| json!({"ts": rfc3339(refusal.at.time), "class": diagnosis.class.map(Class::name), "cause": diagnosis.cause.map(|c| c.id), "client_ip": refusal.at.client_ip.map(|ip| mask.ip(ip)), "logged_in": refusal.logged_in, "from": refusal.from.as_deref().map(|b| text(b, mask)), "to": refusal.to.as_deref().map(|b| text(b, mask)), "count": refusal.count})).collect::<Vec<_>>().into());
+    object.insert("messages".into(), story.messages.iter().map(|mail| message(mail, mask)).collect::<Vec<_>>().into());
+    let recovered = tally.recovered.iter().filter(|row| {
+        wanted(&row.client_ip)
+            && match &story.subject {
+                Subject::Client(_) => true,
+                Subject::Account(name) => row.username.as_deref().is_some_and(|u| u.eq_ignore_ascii_case(name)),
+            }
+    });
+    object.insert("recovered".into(), recovered.map(|row| json::recovered(row, mask)).collect::<Vec<_>>().into());
+    Value::Object(object)
+}
+
+fn attempt(tried: &Tried, story: &Story, read: &Read, mask: Mask) -> Value {
+    let a = &tried.attempt;
+    let line = |id: u64| {
+        let (source, number, shown) = story.places.get(&id)?;
+        let name = read.coverage.sources.get(*source).map_or("", |source| source.name.as_str());
+        Some(json!({"source": name, "line": number, "text": if mask.0 { "[masked]" } else { shown.as_str() }}))
+    };
+    let evidence: Vec<Value> =
+        std::iter::once(a.at.line).chain(a.evidence.iter().map(|e| e.line)).filter_map(line).collect();
+    json!({
+        "ts": rfc3339(a.at.time), "class": tried.diagnosis.class.map(Class::name), "cause": tried.diagnosis.cause.map(|c| c.id), "confidence": (f64::from(tried.diagnosis.confidence) * 100.0).round() / 100.0,
+        "count": a.count, "client_ip": a.at.client_ip.map(|ip| mask.ip(ip)), "mechanism": String::from_utf8_lossy(&a.mechanism), "username": a.username.as_deref().map(|n| text(n, mask)), "username_origin": origin(a.origin),
+        "reason": String::from_utf8_lossy(&a.reason), "service": service(&a.at), "session": a.at.session.map(|s| s.to_string()), "evidence": evidence,
+    })
+}
+
+/// The service as its tag names it.
+pub fn service(at: &Where) -> String {
+    let tag = maillog::Tag(&at.tag);
+    String::from_utf8_lossy(tag.service().unwrap_or(tag.daemon())).into_owned()
+}
+
+fn message(mail: &Mailed, mask: Mask) -> Value {
+    let recipients: Vec<Value> = mail.recipients.iter().map(|(to, fate)| json::recipient(to, *fate, mask)).collect();
+    json!({"queue_id": String::from_utf8_lossy(&mail.queue_id), "ts": rfc3339(mail.at.time), "client_ip": mail.at.client_ip.map(|ip| mask.ip(ip)), "username": mail.username.as_deref().map(|n| text(n, mask)), "recipients": mail.recipients_total, "finished": mail.finished, "to": recipients})
+}

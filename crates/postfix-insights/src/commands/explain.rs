@@ -1,0 +1,41 @@
+//! `explain`: the line of the command line, or each line of standard input.
+
+use std::io::{self, BufRead as _, BufWriter, Write as _};
+
+use answers::explain::{draw, explain, to_json};
+use answers::mask::Mask;
+
+use crate::cli::Explain;
+use crate::exit::Exit;
+use crate::print;
+
+/// Runs the command.
+pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
+    let mask = Mask(args.output.mask);
+    if matches!(args.line.as_slice(), [only] if only == "-") {
+        return each_line(mask);
+    }
+    let line = args.line.join(" ");
+    let explained = explain(line.as_bytes());
+    if args.json {
+        print::json(&to_json(&explained, mask))?;
+    } else {
+        print::text(&draw(&explained, mask, args.output.screen()))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Answers every line of standard input with a line of JSON.
+fn each_line(mask: Mask) -> anyhow::Result<Exit> {
+    let mut out = BufWriter::new(io::stdout());
+    let mut input = io::stdin().lock();
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line)? > 0 {
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        serde_json::to_writer(&mut out, &to_json(&explain(text), mask))?;
+        out.write_all(b"\n")?;
+        out.flush()?;
+        line.clear();
+    }
+    Ok(Exit::Ok)
+}
