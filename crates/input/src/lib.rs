@@ -53,7 +53,7 @@ pub use coverage::{Coverage, Damage, Gap, SourceCoverage};
 pub use dated::{Dated, feed_dated};
 pub use discover::discover;
 pub use feed::{FeedError, Options, Progress, feed, feed_with_heads, feed_with_progress};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, Identity};
 pub use follow::{Batch, Begin, FollowConfig, FollowedLine, Follower, Position, SourceStatus, Stopper, Watch};
 pub use journal::{JournalConfig, JournalReader, JournalStatus};
 pub use line::{GoOn, Inferred, Line, Worth};

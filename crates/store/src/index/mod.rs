@@ -27,7 +27,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub use day::{Date, DayError};
-pub use payload::{HEAD_BYTES, Identity, LAYOUT, Part, Payload};
+pub use input::Identity;
+pub use payload::{LAYOUT, Part, Payload};
 pub use pseudonym::Pseudonyms;
 use query::Query;
 pub use replay::Replayed;

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
+use input::Identity;
 use query::Entry;
 use tantivy::query::RangeQuery;
 use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument, Term};
 
 use super::day::{Date, DayError, payload};
-use super::payload::{Identity, Part, Payload};
+use super::payload::{Part, Payload};
 use super::schema::{self, Slots, prepare};
 use super::sources::Sources;
 use super::stored::Kept;
