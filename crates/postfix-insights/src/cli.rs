@@ -42,6 +42,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "purge",
     "trace",
     "report",
+    "serve",
     "doctor",
     "fields",
     "causes",
@@ -86,6 +87,8 @@ pub(crate) enum Command {
     Report(Report),
     /// One message's whole story: where from, to whom, what became of it, and the lines that prove it.
     Trace(Trace),
+    /// The web pages and the API: of FILES, read into a folder that is thrown away, or of the store.
+    Serve(Serve),
     /// This mail host's configuration and backends, looked at and never touched: what keeps logins from working?
     Doctor(Doctor),
     /// The field table: what an entry can hold.
@@ -247,6 +250,31 @@ pub(crate) struct Report {
     /// The program that takes the mail.
     #[arg(long, value_name = "FILE", default_value = "/usr/sbin/sendmail")]
     pub(crate) sendmail: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Log files, as for other commands. Without any, the store answers.
+    #[arg(value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Without FILES: the store that answers (default: /var/lib/postfix-insights, or the user's own).
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8025", env = "POSTFIX_INSIGHTS_LISTEN")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Where the pages begin, behind a proxy that does not take that off: `/insights/`.
+    #[arg(long, value_name = "PATH", default_value = "/", env = "POSTFIX_INSIGHTS_BASE_PATH")]
+    pub(crate) base_path: String,
+    /// A name under which the server may be asked for, besides its address and `localhost`.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "POSTFIX_INSIGHTS_ALLOW_HOST")]
+    pub(crate) allow_host: Vec<String>,
+    /// Zone of stamps without one, and of the times shown (an IANA name, default: this machine's).
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// Year of each file's last line, where stamps have none.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1980..=9998))]
+    pub(crate) year: Option<i16>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod questions;
 pub(crate) mod report;
+pub(crate) mod serve;
 pub(crate) mod subject;
 pub(crate) mod trace;
 pub(crate) mod triage;
