@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{entries, explain, ingest, questions, report, serve, subject, trace, triage};
+use crate::commands::{entries, explain, follow, ingest, questions, report, serve, subject, trace, triage};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
@@ -62,6 +62,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Ingest(args) => ingest::run(args),
+        Command::Follow(args) => follow::run(args),
         Command::Status(args) => keeping::status(args),
         Command::Check(args) => keeping::check(args),
         Command::Purge(args) => keeping::purge(args),

@@ -2,6 +2,7 @@
 
 pub(crate) mod entries;
 pub(crate) mod explain;
+pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod questions;
 pub(crate) mod report;
