@@ -228,6 +228,9 @@ pub(crate) struct Triage {
     /// Rows per list; 0 is all (default: 10, with --json 100).
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
+    /// Ask this host as `doctor` does, and hold the causes found against its answers.
+    #[arg(long)]
+    pub(crate) doctor: bool,
 }
 
 #[derive(Debug, Args)]
