@@ -608,11 +608,7 @@ pub fn reject_title(id: &str) -> &'static str {
         "postscreen" => "Turned away by postscreen",
         "milter" => "Refused by a milter",
         "not_logged_in" => "Not logged in on a port for mail users",
-        // Here we are the receiver: what "our" means in the table's titles is the client's.
-        "blocklisted" => "The client's address is on a blocklist",
-        "reverse_dns" => "The client's address has no fitting reverse DNS",
-        "sender_rejected" => "We do not take mail from this sender",
-        id => Reason::by_id(id).map_or("Refused", |reason| reason.title),
+        id => Reason::by_id(id).map_or("Refused", |reason| reason.at_our_door().title),
     }
 }
 
@@ -676,23 +672,5 @@ impl Change {
     fn has_doubled(&self, count: Count) -> bool {
         let of = |totals: &Totals| totals.get(count);
         of(&self.now) >= 20 && of(&self.now) >= of(&self.before) * 2
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn at_our_door_the_address_is_not_ours() {
-        for reason in diagnose::reasons() {
-            let title = reject_title(reason.id);
-            assert!(
-                !title.starts_with("Our address") && !title.starts_with("The receiver does"),
-                "{}: {title}",
-                reason.id
-            );
-        }
-        assert_eq!(reject_title("blocklisted"), "The client's address is on a blocklist");
     }
 }
