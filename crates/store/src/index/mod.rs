@@ -6,6 +6,7 @@
 //!
 //! The layout is described in `docs/reference/store.md`.
 
+mod arrivals;
 mod columns;
 mod context;
 mod day;
@@ -26,6 +27,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+pub use arrivals::{Arrivals, Marks, MarksError};
 pub use day::{Date, DayError};
 pub use input::Identity;
 pub use payload::{LAYOUT, Part, Payload};
