@@ -30,6 +30,7 @@ pub mod report_time;
 pub mod retention;
 pub mod screen;
 pub mod state;
+pub mod status;
 mod stored;
 pub mod story;
 pub mod story_json;

@@ -78,7 +78,9 @@ impl Halt {
 
 /// What was read, besides the outcomes.
 pub struct Read {
+    /// Which sources, how many lines, which gaps.
     pub coverage: Coverage,
+    /// Lines that were not understood.
     pub unknown: Unknown,
     /// Days of the store that could not be read, and why.
     pub damaged: Vec<String>,
@@ -98,7 +100,9 @@ const SHAPES: usize = 200;
 
 /// A line with all that is known of it when it passes.
 pub struct Passing<'a> {
+    /// The line.
     pub line: Line<'a>,
+    /// The SMTP session it belongs to, if that is known.
     pub session: Option<SessionId>,
 }
 
@@ -181,6 +185,7 @@ impl Reading {
         Self::of(input, true, None)
     }
 
+    /// Threads that parse.
     pub fn threads(&self) -> usize {
         self.options.threads
     }
@@ -200,6 +205,7 @@ impl Reading {
         self.options.now
     }
 
+    /// The zone of stamps without one, and of the times shown.
     pub fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
     }
@@ -333,6 +339,7 @@ impl Reading {
         }
     }
 
+    /// The files that are read.
     pub fn sources(&self) -> Sources {
         input::discover(&self.files, Path::new("/"))
     }

@@ -9,6 +9,8 @@ use jiff::tz::TimeZone;
 use store::state::State;
 use tokio::sync::Semaphore;
 
+use crate::data::Shelf;
+
 /// How the server is started.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -26,7 +28,9 @@ pub struct Config {
 
 /// Light questions answered at once.
 const LIGHT: usize = 8;
-/// Questions answered at once that read many lines.
+/// Requests that wait for answers that are being made.
+const PATIENT: usize = 64;
+/// Answers made at once that need many lines.
 const HEAVY: usize = 2;
 
 /// What all requests share.
@@ -34,7 +38,9 @@ pub struct App {
     pub(crate) config: Config,
     pub(crate) progress: Arc<Progress>,
     pub(crate) light: Arc<Semaphore>,
+    pub(crate) patient: Arc<Semaphore>,
     pub(crate) heavy: Arc<Semaphore>,
+    pub(crate) shelf: Shelf,
 }
 
 impl App {
@@ -45,7 +51,9 @@ impl App {
             config,
             progress: Arc::new(Progress::default()),
             light: Arc::new(Semaphore::new(LIGHT)),
+            patient: Arc::new(Semaphore::new(PATIENT)),
             heavy: Arc::new(Semaphore::new(HEAVY)),
+            shelf: Shelf::default(),
         })
     }
 

@@ -69,8 +69,8 @@ impl Param {
 pub(crate) enum Weight {
     /// Looked up in the index.
     Light,
-    /// Reads the lines of the time asked for.
-    Heavy,
+    /// Made of many lines: the request waits for it.
+    Patient,
 }
 
 /// How it is asked.
@@ -131,9 +131,16 @@ impl Route {
         Self { form: Form::Data, ..Self::page(path, params, answer, summary) }
     }
 
-    /// The same, but it reads the lines of the time asked for.
-    pub(crate) const fn heavy(self) -> Self {
-        Self { weight: Weight::Heavy, ..self }
+    /// The same, but made of many lines.
+    pub(crate) const fn patient(self) -> Self {
+        Self { weight: Weight::Patient, ..self }
+    }
+}
+
+impl Route {
+    /// The same, asked by `POST`.
+    pub(crate) const fn post(self) -> Self {
+        Self { verb: Verb::Post, ..self }
     }
 }
 

@@ -85,7 +85,7 @@ async fn answer_or_not(
     let (head, body) = request.into_parts();
     let form = if route.verb == Verb::Post { form_of(body).await? } else { Vec::new() };
     let params = Params::of(route, &head.uri, form)?;
-    let gate = Arc::clone(if route.weight == Weight::Heavy { &app.heavy } else { &app.light });
+    let gate = Arc::clone(if route.weight == Weight::Patient { &app.patient } else { &app.light });
     let asked = Asked {
         app,
         route,

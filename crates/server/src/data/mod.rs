@@ -1,6 +1,13 @@
 //! What the store says to a viewer: the one place where answers are masked and narrowed to what the viewer may see.
 
+mod counts;
+mod shelf;
+mod stories;
+
 use answers::reading::{self, Reading};
+pub(crate) use shelf::{Made, Shelf};
+pub(crate) use stories::explained;
+
 use query::{Entry, Present, Query};
 use store::{Answer, Cursor, Order, Question, Row, RowsAsked, Store as _};
 
