@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use query::{Entry, Expr, Query};
-use store::index::Pick;
+use store::index::{Kept, Pick};
 
 use super::parts::{all, any, event, says, word};
 use super::sessions::Sessions;
@@ -23,11 +23,14 @@ pub(super) struct Trail {
     by_message: bool,
     known_messages: BTreeSet<String>,
     messages: Vec<String>,
+    /// In which the mails came in: a filter in front of the queue hands them in under its own name.
+    sessions: Sessions,
 }
 
 impl Trail {
     /// A line of which the queue files are wanted.
-    pub(super) fn see(&mut self, entry: &Entry) {
+    pub(super) fn see(&mut self, entry: &Entry, kept: &Kept) {
+        self.sessions.see(entry, kept);
         for id in [&entry.queue_id, &entry.orig_queue_id, &entry.next_queue_id].into_iter().flatten() {
             self.add(id);
         }
@@ -52,14 +55,10 @@ impl Trail {
 
     /// Picks the lines of all that was seen, of what that leads to, and of the sessions in which it came in.
     pub(super) fn follow(&mut self, pick: &mut Pick<'_>) {
-        let mut sessions = Sessions::default();
         while let Some(query) = self.next_query() {
-            pick.add(&query, |entry, kept| {
-                self.see(entry);
-                sessions.see(entry, kept);
-            });
+            pick.add(&query, |entry, kept| self.see(entry, kept));
         }
-        sessions.pick(pick, |_, _| ());
+        std::mem::take(&mut self.sessions).pick(pick, |_, _| ());
     }
 
     fn next_query(&mut self) -> Option<Query> {
@@ -85,6 +84,6 @@ pub(super) fn pick(wanted: &Wanted, pick: &mut Pick<'_>) {
     // Sender and recipient stand in different lines of a mail: what is rarest is looked for, and all of it decided in reading.
     let given = [id, from, to].into_iter().flatten();
     let rarest = given.min_by_key(|query| pick.number(query)).unwrap_or_else(Query::all);
-    pick.add(&rarest, |entry, _| trail.see(entry));
+    pick.add(&rarest, |entry, kept| trail.see(entry, kept));
     trail.follow(pick);
 }

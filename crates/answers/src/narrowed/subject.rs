@@ -42,10 +42,10 @@ struct Found {
 impl Found {
     fn see(&mut self, entry: &Entry, kept: &Kept) {
         self.sessions.see(entry, kept);
-        self.note(entry);
+        self.note(entry, kept);
     }
 
-    fn note(&mut self, entry: &Entry) {
+    fn note(&mut self, entry: &Entry, kept: &Kept) {
         let Some(ts) = entry.ts else { return };
         let is = |field: &Option<String>, value: &str| field.as_deref() == Some(value);
         self.clients.extend(entry.client_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok()));
@@ -64,7 +64,7 @@ impl Found {
         }
         // What a login handed in, and what a filter in front of the queue made of it.
         if is(&entry.event, "client") && entry.username.is_some() || is(&entry.event, "policy") {
-            self.trail.see(entry);
+            self.trail.see(entry, kept);
         }
     }
 }
@@ -100,7 +100,7 @@ fn found_sessions(pick: &mut Pick<'_>, found: &mut Found, parts: Vec<Expr>) -> S
 }
 
 fn pick_sessions(sessions: Sessions, pick: &mut Pick<'_>, found: &mut Found) {
-    sessions.pick(pick, |entry, _| found.note(entry));
+    sessions.pick(pick, |entry, kept| found.note(entry, kept));
 }
 
 /// Lines that name an address in their text alone.
