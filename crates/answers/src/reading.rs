@@ -215,6 +215,11 @@ impl Reading {
         self.options.now
     }
 
+    /// How sources are read: zone, year, threads.
+    pub fn options(&self) -> &input::Options {
+        &self.options
+    }
+
     /// The zone of stamps without one, and of the times shown.
     pub fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
