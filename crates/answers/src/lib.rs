@@ -18,6 +18,7 @@ pub mod formats;
 pub mod ingest;
 pub mod json;
 pub mod mask;
+mod narrowed;
 mod parquet;
 pub mod questions;
 pub mod questions_text;

@@ -13,3 +13,4 @@ pub(crate) mod serve;
 pub(crate) mod subject;
 pub(crate) mod trace;
 pub(crate) mod triage;
+pub(crate) mod user;

@@ -5,6 +5,7 @@
 pub(crate) mod overview;
 pub(crate) mod problem;
 pub(crate) mod search;
+pub(crate) mod sign_in;
 
 use askama::Template;
 use axum::body::Body;
@@ -15,13 +16,18 @@ use crate::app::App;
 use crate::asked::Asked;
 use crate::assets;
 use crate::problem::Problem;
-use crate::route::{self, Param, Route};
+use crate::route::{self, Need, Param, Route};
 
 /// The pages. A new page is a module with an `answer`, a template, and a row here.
 pub(crate) static ROUTES: &[Route] = &[
     Route::page("", &[Param::Since, Param::Until], overview::answer, "the state of the logins: the first page"),
     Route::page("search", route::ROWS, search::answer, "the entries that a query means"),
-    Route::page("assets/{*subject}", &[], asset, "a file of style or script"),
+    Route::page("sign-in", &[Param::Next], sign_in::page, "where one signs in").needs(Need::Nobody),
+    Route::page("sign-in", &[Param::Name, Param::Password, Param::Next], sign_in::sign_in, "signs in")
+        .post()
+        .needs(Need::Nobody),
+    Route::page("sign-out", &[], sign_in::sign_out, "signs out").post().needs(Need::Nobody),
+    Route::page("assets/{*subject}", &[], asset, "a file of style or script").needs(Need::Nobody),
 ];
 
 /// What every page has around it.

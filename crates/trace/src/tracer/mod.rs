@@ -7,6 +7,8 @@ mod backend;
 mod sessions;
 mod steps;
 
+pub use sessions::first_session_at;
+
 use std::collections::VecDeque;
 
 use maillog::{Acceptance, Event, Program, QueueId, Record, program};

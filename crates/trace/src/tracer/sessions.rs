@@ -179,6 +179,13 @@ fn process_of(record: &Record<'_>, client: Option<&Client<'_>>) -> Option<u64> {
     }
 }
 
+/// What a session is called that begins with this line, if it is the first one of its process at that instant. `None`: the line names no
+/// process.
+#[must_use]
+pub fn first_session_at(record: &Record<'_>, time: i64) -> Option<SessionId> {
+    Some(SessionId(session_id(record, record.pid?.into(), 0, time)))
+}
+
 /// A number made of what tells a session from others. `before`: how many of the same process began at the same instant before it.
 fn session_id(record: &Record<'_>, process: u64, before: u64, time: i64) -> u64 {
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
