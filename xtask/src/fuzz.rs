@@ -25,13 +25,14 @@ impl Options {
 }
 
 /// The targets, and what their seeds are made of.
-const TARGETS: [(&str, Seed); 6] = [
+const TARGETS: [(&str, Seed); 7] = [
     ("record", Seed::Line),
     ("event", Seed::Message),
     ("redact", Seed::Text),
     ("unwrap", Seed::Line),
     ("tracer", Seed::Log),
     ("query", Seed::Query),
+    ("config", Seed::Config),
 ];
 
 /// Seeds per target at most: enough to hold each form of line once, few enough to be read in a moment.
@@ -51,6 +52,8 @@ enum Seed {
     Log,
     /// A query of the manual.
     Query,
+    /// A section of the sample file.
+    Config,
 }
 
 /// Builds, seeds and runs every target, then tells which of them crashed.
@@ -152,6 +155,7 @@ fn seeds(logs: &[Vec<u8>], queries: &[Vec<u8>], seed: Seed) -> Vec<Vec<u8>> {
         Seed::Message => lines.filter_map(message).map(|(tag, text)| [tag, b": ", text].concat()).collect(),
         Seed::Text => lines.filter_map(message).map(|(_, text)| text.to_vec()).collect(),
         Seed::Query => queries.to_vec(),
+        Seed::Config => vec![include_bytes!("../../docs/reference/config.toml").to_vec()],
     };
     all.into_iter().filter(|seed| !seed.is_empty() && forms.insert(form(seed))).take(SEEDS_MAX).collect()
 }

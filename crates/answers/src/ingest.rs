@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use input::{FeedError, Line};
 use query::{Entry, Sight};
-use store::index::{Date, Identity, Kept, NewLine, WriteError, Writer};
+use store::index::{Date, DayError, Identity, Kept, NewLine, WriteError, Writer};
 use store::state::{Notes, State};
 
 use crate::reading::{Read, Reading};
@@ -75,6 +75,17 @@ impl Taking {
     /// For lines that are written now, which come through [`Taker::write`].
     pub(crate) fn live(state: &State) -> anyhow::Result<Self> {
         Ok(Self { live: true, ..Self::new(state, 1)? })
+    }
+
+    /// Days whose lines do not go in, in words.
+    pub(crate) fn damaged(&self) -> Vec<String> {
+        let words = |(date, why): (Date, &DayError)| {
+            let folder = self.writer.path(date).display().to_string();
+            format!(
+                "day {date}: {why}; its lines stay out until its folder is removed and its logs are ingested again: {folder}"
+            )
+        };
+        self.writer.damaged().map(words).collect()
     }
 
     /// Keeps an entry; what is in its way is told at the end.
@@ -269,6 +280,8 @@ pub struct Ingested {
     pub failure: Option<anyhow::Error>,
     /// Old days that were removed.
     pub removed: Vec<Date>,
+    /// Days that are damaged, in words: their lines were not taken in.
+    pub damaged: Vec<String>,
 }
 
 /// Takes in what is to be read. The caller holds the state's lock. `early` is told of the newest file once its lines can be searched,
@@ -298,10 +311,10 @@ pub fn ingest(
         Ok(read) => read,
         Err(error) => return Ok(Err(error)),
     };
-    let (new, known) = (taking.new, taking.known);
+    let (new, known, damaged) = (taking.new, taking.known, taking.damaged());
     let failure = finish(taking, halt.is_set()).err();
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
-    Ok(Ok(Ingested { new, known, read, failure, removed }))
+    Ok(Ok(Ingested { new, known, read, failure, removed, damaged }))
 }
 
 fn taking(state: &State, reading: &Reading) -> anyhow::Result<Taking> {

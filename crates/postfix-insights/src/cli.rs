@@ -20,6 +20,9 @@ use crate::{print, progress};
 #[derive(Debug, Parser)]
 #[command(name = "postfix-insights", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
+    /// The configuration file (default: /etc/postfix-insights/config.toml, if it is there).
+    #[arg(long, value_name = "FILE", global = true, env = "POSTFIX_INSIGHTS_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -106,6 +109,8 @@ pub(crate) enum Command {
     Bans(Bans),
     /// The addresses whose ban is advised, as networks for a firewall.
     Blocklist(Blocklist),
+    /// The configuration file: is it in order, what is set, what may stand in it?
+    Config(Config),
     /// The field table: what an entry can hold.
     Fields,
     /// The cause table: why logins fail, and what to check.
@@ -696,18 +701,18 @@ pub(crate) struct Follow {
     /// Also syslog from other machines, over UDP and TCP.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) syslog: Vec<std::net::SocketAddr>,
-    /// Also syslog over TLS; needs --tls-certificate and --tls-key.
-    #[arg(long, value_name = "ADDR:PORT", requires_all = ["tls_certificate", "tls_key"])]
+    /// Also syslog over TLS; needs --syslog-tls-certificate and --syslog-tls-key.
+    #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) syslog_tls: Vec<std::net::SocketAddr>,
     /// The certificate for --syslog-tls, with those between it and its authority: PEM.
     #[arg(long, value_name = "FILE")]
-    pub(crate) tls_certificate: Option<PathBuf>,
+    pub(crate) syslog_tls_certificate: Option<PathBuf>,
     /// Its private key: PEM.
     #[arg(long, value_name = "FILE")]
-    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) syslog_tls_key: Option<PathBuf>,
     /// Only peers with a certificate of one of these authorities may send: PEM.
     #[arg(long, value_name = "FILE")]
-    pub(crate) tls_client_ca: Option<PathBuf>,
+    pub(crate) syslog_tls_client_ca: Option<PathBuf>,
     /// Also the systemd journal.
     #[arg(long)]
     pub(crate) journal: bool,
@@ -723,11 +728,11 @@ pub(crate) struct Follow {
 impl Follow {
     /// As plain values.
     pub(crate) fn plain(&self) -> answers::follow::Config {
-        let files = self.tls_certificate.clone().zip(self.tls_key.clone());
+        let files = self.syslog_tls_certificate.clone().zip(self.syslog_tls_key.clone());
         let tls_files = files.map(|(certificate, key)| input::TlsFiles {
             certificate,
             key,
-            client_authorities: self.tls_client_ca.clone(),
+            client_authorities: self.syslog_tls_client_ca.clone(),
         });
         answers::follow::Config {
             files: self.files.clone(),
@@ -739,6 +744,26 @@ impl Follow {
             retention: self.retention.kept(),
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) what: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Whether a file is in order: exit 2, and the line, if it is not.
+    Check {
+        /// Another file than the one that is used.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Every key with its value, and where that comes from.
+    Show,
+    /// A file in which everything stands as it is without one.
+    Sample,
 }
 
 #[derive(Debug, Args)]

@@ -133,6 +133,9 @@ fn take_out(state: &State, query: &Query) -> anyhow::Result<u64> {
     }
     let mut writer = Writer::new(&state.index(), WRITER_BYTES, 1)?;
     let lines = writer.purge(query)?;
+    let left: Vec<String> = writer.damaged().map(|(date, why)| format!("day {date} is left as it is: {why}")).collect();
     writer.finish()?;
+    // Whoever asked for it must not believe that nothing is left.
+    anyhow::ensure!(left.is_empty(), "{lines} lines removed, but {}; remove its folder", left.join("; "));
     Ok(lines)
 }

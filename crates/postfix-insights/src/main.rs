@@ -3,6 +3,7 @@
 mod asked;
 mod cli;
 mod commands;
+mod configuration;
 mod doctor;
 mod doctor_log;
 mod doctor_text;
@@ -18,14 +19,24 @@ mod tables;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command};
-use crate::commands::{entries, explain, follow, ingest, questions, report, serve, subject, trace, triage, user};
+use crate::commands::{config, entries, explain, follow, ingest, questions, report, serve, subject, trace, triage, user};
+use crate::configuration::Loaded;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(cli::with_default_command(std::env::args_os().collect())) {
+    let args = cli::with_default_command(std::env::args_os().collect());
+    let loaded = match configuration::load(&Cli::command(), &args) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            print::error(&format!("{error:#}"));
+            return Exit::Usage.into();
+        }
+    };
+    let matches = configuration::applied(Cli::command(), &loaded).try_get_matches_from(args);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too, and are no errors.
@@ -36,7 +47,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
         print::error(&format!("a bug of ours: {info}; please report it with the command you ran"))
     }));
-    let result = std::panic::catch_unwind(|| run(&cli));
+    let result = std::panic::catch_unwind(|| run(&cli, &loaded));
     match result {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(error)) if print::is_closed_pipe(&error) => Exit::Ok.into(),
@@ -48,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<Exit> {
+fn run(cli: &Cli, loaded: &Loaded) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Triage(args) => triage::run(args),
         Command::Entries(args) => entries::run(args),
@@ -73,6 +84,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Rehearse(args) => commands::rehearse::run(args),
         Command::Bans(args) => commands::bans::run(args),
         Command::Blocklist(args) => commands::blocklist::run(args),
+        Command::Config(args) => config::run(args, loaded),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
         Command::Reasons => tables::reasons(),

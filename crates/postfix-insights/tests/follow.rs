@@ -65,6 +65,15 @@ impl Place {
         Running(command.spawn().unwrap())
     }
 
+    /// Follows with other programs found first, and other options.
+    fn follow_with(&self, programs: &Path, options: &[String]) -> Running {
+        let path = std::env::var("PATH").unwrap();
+        let mut command = program();
+        command.args(["follow", "--quiet", "--timezone", "UTC", "--state"]).arg(self.path("state")).args(options);
+        command.env("PATH", format!("{}:{path}", programs.display())).stdin(Stdio::null());
+        Running(command.spawn().unwrap())
+    }
+
     /// Waits until so many lines as were written can be searched.
     fn all_found(&self) {
         let begun = Instant::now();
@@ -212,4 +221,163 @@ fn what_comes_over_the_network_and_on_standard_input_is_found() {
     place.all_found();
     terminate(running);
     place.all_found();
+}
+
+/// Whether a program can be run; without it the test says that it saw nothing.
+fn is_there(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output().unwrap().status.success();
+    if !found {
+        println!("{program} is not installed: nothing is tested here");
+    }
+    found
+}
+
+fn quietly(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn what_comes_with_tls_is_found() {
+    if !is_there("openssl") {
+        return;
+    }
+    let mut place = Place::new();
+    let (key, certificate) = (place.path("key.pem"), place.path("certificate.pem"));
+    let mut make = Command::new("openssl");
+    make.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-subj",
+        "/CN=mail",
+        "-days",
+        "2",
+    ]);
+    quietly(make.args(["-addext", "subjectAltName=DNS:mail", "-keyout"]).arg(&key).arg("-out").arg(&certificate));
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let options = [
+        format!("--syslog-tls={free}"),
+        format!("--syslog-tls-key={}", key.display()),
+        format!("--syslog-tls-certificate={}", certificate.display()),
+    ];
+    let running = place.follow_with(&place.path(""), &options);
+    let begun = Instant::now();
+    while std::net::TcpStream::connect(free).is_err() {
+        assert!(begun.elapsed() < DEADLINE, "it does not listen");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let mut peer = Command::new("openssl")
+        .args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", "mail", "-connect"])
+        .arg(free.to_string())
+        .arg("-CAfile")
+        .arg(&certificate)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut pipe = peer.stdin.take().unwrap();
+    pipe.write_all(place.lines[..100].concat().as_bytes()).unwrap();
+    pipe.flush().unwrap();
+    place.written = 100;
+    place.all_found();
+    drop(pipe);
+    peer.kill().unwrap();
+    peer.wait().unwrap();
+    terminate(running);
+}
+
+/// A journal made by systemd's own tool is followed by its own `journalctl`.
+#[test]
+fn the_journal_is_followed() {
+    let remote = "/usr/lib/systemd/systemd-journal-remote";
+    if !is_there("journalctl") || !is_there(remote) {
+        return;
+    }
+    let mut place = Place::new();
+    let (journal, programs, export) = (place.path("journal"), place.path("programs"), place.path("export"));
+    [&journal, &programs].map(|folder| fs::create_dir(folder).unwrap());
+    let real =
+        String::from_utf8(Command::new("sh").args(["-c", "command -v journalctl"]).output().unwrap().stdout).unwrap();
+    let script = format!("#!/bin/sh\nexec {} --directory={} \"$@\"\n", real.trim(), journal.display());
+    let shim = programs.join("journalctl");
+    fs::write(&shim, script).unwrap();
+    fs::set_permissions(&shim, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let take = |from: u64, to: u64| {
+        let entry = |n: u64| {
+            format!(
+                "__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP={n}\n_BOOT_ID=5ef5b1d3c8a34e0e8bdf7b0b0d1b2a33\n_HOSTNAME=mail\n\
+                 PRIORITY=6\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=postfix/smtpd\nSYSLOG_PID={n}\nMESSAGE=connect from unknown[192.0.2.1]\n\n",
+                1_763_803_046_436_140 + n * 1_000_000
+            )
+        };
+        fs::write(&export, (from..to).map(entry).collect::<String>()).unwrap();
+        // A file of its own for each call: appending to one that another tool left open is not what is tested here.
+        quietly(Command::new(remote).arg(&export).arg("-o").arg(journal.join(format!("part{from}.journal"))));
+    };
+    take(1, 40);
+    place.written = 39;
+    let running = place.follow_with(&programs, &["--journal".to_owned()]);
+    place.all_found();
+    take(40, 60);
+    place.written = 59;
+    place.all_found();
+    terminate(running);
+    take(60, 70);
+    place.written = 69;
+    let running = place.follow_with(&programs, &["--journal".to_owned()]);
+    place.all_found();
+    terminate(running);
+}
+
+/// A real full disk: nothing is lost, and it goes on by itself when there is room.
+#[test]
+fn a_full_disk_is_waited_for() {
+    let mut place = Place::new();
+    let state = place.path("state");
+    fs::create_dir(&state).unwrap();
+    let mount = "mount -t tmpfs -o size=600k,mode=700 none \"$0\"";
+    if !Command::new("unshare")
+        .args(["--mount", "sh", "-c", mount])
+        .arg(&state)
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
+    {
+        println!("nothing can be mounted here: nothing is tested");
+        return;
+    }
+    place.write_upto(100);
+    let follow = format!("{mount} && exec \"$1\" follow --timezone UTC --state \"$0\" \"$2\"");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &follow]).arg(&state).arg(env!("CARGO_BIN_EXE_postfix-insights"));
+    command.arg(place.path("mail.log")).stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut running = Running(command.spawn().unwrap());
+    let mut told = std::io::BufReader::new(running.0.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("the disk is full") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut told, &mut line).unwrap() > 0, "it ended without a word of it");
+    }
+    let drain = std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
+    // The whole of the process stays in its own mounts, so its view of the folder is the one that counts.
+    let inside = |words: &[&str]| {
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--target", &running.0.id().to_string()]).args(words);
+        command.output().unwrap()
+    };
+    assert!(inside(&["mount", "-o", "remount,size=200m", state.to_str().unwrap()]).status.success());
+    let begun = Instant::now();
+    let asked = [env!("CARGO_BIN_EXE_postfix-insights"), "count", "--quiet", "--state", state.to_str().unwrap()];
+    while String::from_utf8_lossy(&inside(&asked).stdout).trim() != place.written.to_string() {
+        assert!(begun.elapsed() < DEADLINE, "it does not go on");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    terminate(running);
+    drop(drain.join());
 }

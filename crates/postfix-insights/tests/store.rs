@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -156,8 +157,8 @@ fn a_log_that_grows_gives_the_entries_of_the_whole() {
 /// Kills the program at different moments of its work. `POSTFIX_INSIGHTS_KILLS` says how often.
 #[test]
 fn killed_at_any_moment_nothing_is_lost_or_doubled() {
-    let rounds: u64 = std::env::var("POSTFIX_INSIGHTS_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(6);
-    let logs = Logs::new();
+    let rounds: u64 = std::env::var("POSTFIX_INSIGHTS_KILLS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(34);
+    let logs = Logs::of(120_000, 4);
     let files: Vec<PathBuf> = ["mail.log", "mail.log.1", "mail.log.2"].iter().map(|name| logs.path(name)).collect();
     let clean = logs.path("clean");
     ingest(&clean, &files.iter().map(PathBuf::as_path).collect::<Vec<_>>());
@@ -174,7 +175,7 @@ fn killed_at_any_moment_nothing_is_lost_or_doubled() {
                 .spawn()
                 .unwrap();
             // Spread over the time that a whole run takes, and a little beyond.
-            std::thread::sleep(Duration::from_millis(37 * (round % 13) + 211 * moment + round));
+            std::thread::sleep(Duration::from_millis(17 * (round % 13) + 90 * moment + round));
             child.kill().unwrap();
             child.wait().unwrap();
         }
@@ -325,4 +326,61 @@ fn an_answer_from_the_store_says_so_and_how_new_it_is() {
     assert_eq!(errors(&run(asked.into_iter().chain(args(&["--quiet"], &[])))), "");
     let from_files = run(args(&["triage", "--timezone", "UTC", "--year", "2026"], &[&log]));
     assert!(!errors(&from_files).contains("from the store"), "{}", errors(&from_files));
+}
+
+#[test]
+fn a_damaged_day_is_named_and_hides_no_other() {
+    let logs = Logs::new();
+    let log = logs.path("days.log");
+    let line =
+        |day: u32, n: u32| format!("2026-06-{day}T10:00:{n:02}+00:00 mail postfix/qmgr[3]: 0F5383D{n:02}: removed\n");
+    let lines = |days: &[u32]| days.iter().flat_map(|day| (10..30).map(|n| line(*day, n))).collect::<String>();
+    fs::write(&log, lines(&[15, 16, 17])).unwrap();
+    ingest(&logs.state(), &[&log]);
+    let day = logs.state().join("index/2026-06-16");
+    fs::write(day.join("meta.json"), "{").unwrap();
+    let counted = run(args(&["count", "--state"], &[&logs.state()]));
+    assert_eq!((code(&counted), text(&counted).trim()), (4, "40"), "{}", errors(&counted));
+    assert!(errors(&counted).contains("day 2026-06-16"), "{}", errors(&counted));
+    let checked = run(args(&["check", "--json", "--state"], &[&logs.state()]));
+    assert!(text(&checked).contains(r#""id": "day 2026-06-16""#) || text(&checked).contains("day 2026-06-16"));
+    // What comes later goes in all the same.
+    fs::write(&log, lines(&[15, 16, 17, 18])).unwrap();
+    let again = run(args(&["ingest", "--quiet", "--timezone", "UTC", "--state"], &[&logs.state(), &log]));
+    assert_eq!(code(&again), 4, "{}", errors(&again));
+    assert!(errors(&again).contains("day 2026-06-16"), "{}", errors(&again));
+    assert_eq!(text(&run(args(&["count", "--state"], &[&logs.state()]))).trim(), "60");
+    // Its folder removed, its lines come in again.
+    fs::remove_dir_all(day).unwrap();
+    ingest(&logs.state(), &[&log]);
+    assert_eq!(text(&run(args(&["count", "--state"], &[&logs.state()]))).trim(), "80");
+}
+
+/// A clock that jumps a year ahead and ten years back, and a line from before 1970: each has its day, none is lost or doubled.
+#[test]
+fn clocks_that_jump_lose_nothing() {
+    let logs = Logs::new();
+    let log = logs.path("jumps.log");
+    let stamps = [
+        "2026-06-17T10:00:00",
+        "2027-06-17T10:00:01",
+        "2026-06-17T10:00:02",
+        "2016-01-01T00:00:00",
+        "1969-12-31T23:59:59",
+        "2026-06-17T10:00:03",
+        "9998-12-31T23:59:59",
+    ];
+    let lines: Vec<String> = (0..70)
+        .map(|n| {
+            format!("{}+00:00 mail postfix/submission/smtpd[{}]: connect from h[192.0.2.{n}]\n", stamps[n % 7], n / 7)
+        })
+        .collect();
+    for most in [20, 50, 70] {
+        fs::write(&log, lines[..most].concat()).unwrap();
+        ingest(&logs.state(), &[&log]);
+        assert_eq!(text(&run(args(&["count", "--state"], &[&logs.state()]))).trim(), most.to_string());
+    }
+    let of_store: BTreeSet<String> = entries(&logs.state()).lines().map(str::to_owned).collect();
+    let from_file = run(args(&["entries", "--quiet", "--timezone", "UTC"], &[&log]));
+    assert_eq!(of_store, text(&from_file).lines().map(str::to_owned).collect());
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use crate::command;
 
 /// What the lab runs, and what it needs to build its network.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 16] = [
     "postfix",
     "dovecot-core",
     "dovecot-imapd",
@@ -18,6 +18,8 @@ const PACKAGES: [&str; 14] = [
     "libpam-modules",
     "libpam-runtime",
     "rsyslog",
+    "rsyslog-gnutls",
+    "systemd-journal-remote",
     "fail2ban",
     "openssl",
     "iproute2",

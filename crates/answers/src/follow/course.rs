@@ -145,7 +145,8 @@ impl<'c> Course<'c> {
             let Some(position) = self.read.get(at) else { continue };
             self.waiting.taker.followed(*at, &position.name, position.offset)?;
         }
-        let mut problems = self.elsewhere.problems();
+        let mut problems = self.waiting.taker.damaged();
+        problems.extend(self.elsewhere.problems());
         if !read_now.is_empty() {
             let read: Vec<Position> = self.read.values().cloned().collect();
             problems.extend(self.elsewhere.release(&read));

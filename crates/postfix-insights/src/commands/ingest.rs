@@ -26,7 +26,11 @@ pub(crate) fn run(args: &cli::Ingest) -> anyhow::Result<Exit> {
         Ok(ingested) => ingested,
         Err(error) => return Ok(Exit::nothing_readable(&error)),
     };
-    let exit = Exit::of_reading(&ingested.read, quiet);
+    let exit = match Exit::of_reading(&ingested.read, quiet) {
+        Exit::Ok if !ingested.damaged.is_empty() => Exit::Partly,
+        exit => exit,
+    };
+    ingested.damaged.iter().for_each(|damaged| print::error(damaged));
     if let Some(error) = &ingested.failure {
         print::error(&format!("{error:#}"));
         return Ok(Exit::Partly);

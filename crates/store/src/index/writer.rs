@@ -88,6 +88,8 @@ pub struct Writer {
     threads: usize,
     sources: Sources,
     payloads: BTreeMap<Date, Payload>,
+    /// Days that cannot be read: nothing is written to them.
+    damaged: BTreeMap<Date, DayError>,
     open: BTreeMap<Date, Open>,
     turns: u64,
 }
@@ -112,6 +114,7 @@ impl Writer {
             threads: threads.clamp(1, 4),
             sources: Sources::default(),
             payloads: BTreeMap::new(),
+            damaged: BTreeMap::new(),
             open: BTreeMap::new(),
             turns: 0,
         };
@@ -124,7 +127,8 @@ impl Writer {
                     writer.sources.add(&payload);
                     writer.payloads.insert(date, payload);
                 }
-                Err(why) => return Err(WriteError::Day { path, why }),
+                // What such a day holds nobody knows: its lines stay out, and all others go in.
+                Err(why) => drop(writer.damaged.insert(date, why)),
             }
         }
         Ok(writer)
@@ -182,7 +186,9 @@ impl Writer {
         self.close(date)
     }
 
-    pub(crate) fn path(&self, date: Date) -> PathBuf {
+    /// The folder of a day.
+    #[must_use]
+    pub fn path(&self, date: Date) -> PathBuf {
         self.root.join(date.to_string())
     }
 
@@ -214,11 +220,17 @@ impl Writer {
         self.payloads.values().filter_map(|day| day.sources.get(&source)).map(|part| part.turn).max()
     }
 
+    /// Days that cannot be read, and why. Their lines are taken for known.
+    pub fn damaged(&self) -> impl Iterator<Item = (Date, &DayError)> {
+        self.damaged.iter().map(|(date, why)| (*date, why))
+    }
+
     /// Whether a line is in already. `time`: its own, or that of the line before it.
     #[must_use]
     pub fn has(&self, source: u64, line: u64, time: Option<i64>) -> bool {
-        let part = self.payloads.get(&Date::of(time.unwrap_or_default())).and_then(|day| day.sources.get(&source));
-        part.is_some_and(|part| line <= part.last)
+        let date = Date::of(time.unwrap_or_default());
+        let part = self.payloads.get(&date).and_then(|day| day.sources.get(&source));
+        part.is_some_and(|part| line <= part.last) || self.damaged.contains_key(&date)
     }
 
     /// The days that there are.
