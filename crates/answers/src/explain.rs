@@ -8,9 +8,9 @@ use query::{Entry, FIELDS};
 use serde_json::{Value, json};
 use trace::{Attempt, Limits, Login, Refusal, Sink, Story, Tracer, Where};
 
+use crate::json;
 use crate::mask::Mask;
 use crate::screen::{Ink, Screen, escape, left, wrap};
-use crate::json;
 
 /// A line and what it means.
 pub struct Explained {

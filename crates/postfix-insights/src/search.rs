@@ -11,9 +11,9 @@ use store::{Answer, Order, Page, Question, Row, RowsAsked};
 use crate::asked;
 use crate::cli::{Search, Sort};
 use crate::exit::Exit;
+use crate::print;
 use answers::formats::{Ndjson, Printer as _};
 use answers::mask::Mask;
-use crate::print;
 use answers::screen::{Ink, Screen, escape, number, plural};
 use answers::times::Clock;
 

@@ -33,7 +33,9 @@ pub(crate) fn run(args: &cli::Ingest) -> anyhow::Result<Exit> {
     }
     let (new, known, removed) = (ingested.new, ingested.known, ingested.removed.len());
     if args.json {
-        print::json(&json!({"new": new, "known": known, "lines": ingested.read.coverage.lines, "removed_days": removed}))?;
+        print::json(
+            &json!({"new": new, "known": known, "lines": ingested.read.coverage.lines, "removed_days": removed}),
+        )?;
     } else if !quiet {
         let days = if removed == 0 { String::new() } else { format!("; {removed} old days removed") };
         print::text(&format!("{new} lines taken in, {known} were in already{days}: {}\n", state.root().display()))?;

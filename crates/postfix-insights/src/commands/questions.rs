@@ -2,9 +2,7 @@
 
 use answers::files::Answered;
 use answers::mask::Mask;
-use answers::questions::{
-    count_json, field, histogram_json, mask_histogram, mask_top, offset, top_json, width,
-};
+use answers::questions::{count_json, field, histogram_json, mask_histogram, mask_top, offset, top_json, width};
 use answers::questions_text::{bars, ranking};
 use answers::reading::Reading;
 use answers::times::Clock;
