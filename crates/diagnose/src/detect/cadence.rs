@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 const VISIT_S: f32 = 30.0;
 /// Visits from which a period can be told.
 const VISITS: u32 = 4;
-/// A spread of the gaps up to this part of their mean is regular.
-const REGULAR: f64 = 0.22;
+/// A spread of the gaps up to this part of their mean is regular; where nothing else speaks for a device, up to the second.
+const REGULAR: f64 = 0.2;
+const CLOCKWORK: f64 = 0.12;
 
 /// Spacing of visits: mean and spread of the gaps between them (Welford).
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -37,11 +38,21 @@ impl Cadence {
     /// The period in seconds, if failures come back regularly.
     #[must_use]
     pub fn period(&self) -> Option<f64> {
+        self.within(REGULAR)
+    }
+
+    /// The period in seconds, if failures come back like clockwork.
+    #[must_use]
+    pub fn clockwork(&self) -> Option<f64> {
+        self.within(CLOCKWORK).filter(|_| self.visits() >= 2 * VISITS)
+    }
+
+    fn within(&self, spread: f64) -> Option<f64> {
         if self.gaps + 1 < VISITS || self.mean <= 0.0 {
             return None;
         }
         let (mean, deviation) = (f64::from(self.mean), f64::from(self.spread / self.gaps as f32).sqrt());
-        (deviation / mean < REGULAR).then_some(mean)
+        (deviation / mean < spread).then_some(mean)
     }
 
     /// Visits so far.

@@ -1,8 +1,7 @@
 //! `distributed_attack`: many sources, each too quiet to be noticed.
 //!
 //! Three views. One account that many sources fail with and none ever gets in as. Sources of one network (/24, /48) that take turns.
-//! And a campaign: sources of a few tries each, with names that never log in, which use the same mechanism at the same service,
-//! without a long pause. Single addresses are never advised to be banned for it: each did too little.
+//! And a campaign: sources of a few tries each that never got in, more than people make, without a long pause between them. Single addresses are never advised to be banned for it: each did too little.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -15,6 +14,8 @@ use super::{Detector, Told};
 const DAY: i64 = 86_400_000_000;
 /// Quiet failures with names that are in use, within a day, that are more than people make.
 const DENSE: usize = 30;
+/// Of so many people one a day fails quietly somewhere new and gives up, at most.
+const QUIET_PEOPLE: usize = 100;
 
 /// Attacks from many sources.
 pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
@@ -104,52 +105,53 @@ fn quiet<'a>(detector: &'a Detector, told: &Told) -> Vec<Quiet<'a>> {
 }
 
 fn campaigns(detector: &Detector, quiet: &[Quiet<'_>], told: &mut Told, found: &mut Vec<Finding>) {
-    let mut groups: BTreeMap<(&[u8], &[u8]), Vec<&Quiet<'_>>> = BTreeMap::new();
-    for one in quiet {
-        let key = (detector.word_of(one.row.mechanism), detector.word_of(one.row.service));
-        groups.entry(key).or_default().push(one);
-    }
     let pause = i64::from(detector.thresholds().campaign_pause) * 3_600_000_000;
-    for (key, group) in groups {
-        let mut start = 0;
-        let mut until = i64::MIN;
-        for (at, one) in group.iter().enumerate() {
-            if at > start && one.row.first_failure - until > pause {
-                campaign(detector, key, group.get(start..at).unwrap_or_default(), told, found);
-                start = at;
-            }
-            until = until.max(one.row.last_failure);
+    let (mut start, mut until) = (0, i64::MIN);
+    for (at, one) in quiet.iter().enumerate() {
+        if at > start && one.row.first_failure - until > pause {
+            found.extend(campaign(detector, quiet.get(start..at).unwrap_or_default(), told));
+            start = at;
         }
-        campaign(detector, key, group.get(start..).unwrap_or_default(), told, found);
+        until = until.max(one.row.last_failure);
     }
+    found.extend(campaign(detector, quiet.get(start..).unwrap_or_default(), told));
 }
 
-fn campaign(
-    detector: &Detector,
-    (mechanism, service): (&[u8], &[u8]),
-    group: &[&Quiet<'_>],
-    told: &mut Told,
-    found: &mut Vec<Finding>,
-) {
+/// People fail quietly, too: a campaign is what is more than they do.
+fn campaign(detector: &Detector, group: &[Quiet<'_>], told: &mut Told) -> Option<Finding> {
+    let (first, last) = (group.first()?, group.last()?);
     let least = detector.thresholds().campaign_clients as usize;
-    let strange: Vec<&Quiet<'_>> = group.iter().filter(|quiet| quiet.strange).copied().collect();
-    let dense = is_dense(group);
-    let of: Vec<&Quiet<'_>> = match (strange.len() >= least, dense) {
-        (_, true) => group.to_vec(),
-        (true, false) => strange,
-        _ => return,
+    let strange = group.iter().filter(|quiet| quiet.strange).count();
+    let days = (last.row.last_failure - first.row.first_failure) / DAY + 1;
+    let in_use = detector.accounts.values().filter(|account| account.ok > 0).count();
+    let usual = usize::try_from(days).unwrap_or(usize::MAX).saturating_mul(in_use) / QUIET_PEOPLE;
+    if strange < least && !(group.len() >= least.max(usual) || is_dense(group)) {
+        return None;
+    }
+    let of: Vec<&Quiet<'_>> = group.iter().collect();
+    let id = format!("campaign-{}", stamp(first.row.first_failure));
+    let mut finding = of_sources(detector, id, &of, told);
+    finding.summary += &manner(detector, &of);
+    finding.confidence = if strange >= least { 0.85 } else { 0.65 };
+    Some(advised(finding.decided(detector.thresholds(), &["campaign_clients", "campaign_pause"])))
+}
+
+/// What they have in common.
+fn manner(detector: &Detector, of: &[&Quiet<'_>]) -> String {
+    let most = |word: fn(&ClientRow) -> u16| {
+        let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+        of.iter().for_each(|one| *counts.entry(word(one.row)).or_default() += 1);
+        let (word, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        let text = String::from_utf8_lossy(detector.word_of(word)).into_owned();
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (count * 10 >= of.len() * 8 && plain && !text.is_empty()).then_some(text)
     };
-    let Some(first) = of.first() else { return };
-    let words: Vec<u8> = [mechanism, b" ", service].concat();
-    let id = format!("campaign-{}-{}", hash_of(&words), stamp(first.row.first_failure));
-    let finding = of_sources(detector, id, &of, told);
-    let confidence = if of.iter().filter(|quiet| quiet.strange).count() >= least { 0.85 } else { 0.65 };
-    let decided = finding.decided(detector.thresholds(), &["campaign_clients", "campaign_pause"]);
-    found.push(advised(Finding { confidence, ..decided }));
+    let words: Vec<String> = [most(|row| row.mechanism), most(|row| row.service)].into_iter().flatten().collect();
+    if words.is_empty() { String::new() } else { format!("; nearly all with {}", words.join(" at ").to_lowercase()) }
 }
 
 /// More quiet failures in some day than people make, even if the names are in use.
-fn is_dense(group: &[&Quiet<'_>]) -> bool {
+fn is_dense(group: &[Quiet<'_>]) -> bool {
     group.windows(DENSE).any(|some| match some {
         [first, .., last] => last.row.first_failure - first.row.first_failure <= DAY,
         _ => false,
@@ -200,8 +202,6 @@ fn of_sources(detector: &Detector, id: String, of: &[&Quiet<'_>], told: &mut Tol
         plural(tries, "failure", "failures")
     );
     let rows = of.iter().flat_map(|one| one.row.proofs.first());
-    let named = finding.accounts.len();
-    let _ = named;
     finding.evidence = detector.evidence(rows.take(3));
     for source in sources {
         told.clients.entry(source).or_insert(Kind::DistributedAttack);

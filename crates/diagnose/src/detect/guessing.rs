@@ -15,6 +15,8 @@ struct Look {
     strange: u32,
     /// Accounts in use that log in from about there.
     neighbours: u32,
+    /// Tries with names that the backend says it does not know.
+    unknown: u32,
     fast: bool,
     tries: u32,
 }
@@ -31,7 +33,12 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
             continue;
         }
         let look = look(detector, source, row);
-        found.push(finding(detector, source, row, &look));
+        // Where an account usually is, only its own name, and in no hurry: its owner.
+        if look.names > 0 && look.neighbours == look.names && !look.fast {
+            continue;
+        }
+        let out = told.was_out(row.first_failure, row.last_failure);
+        found.push(finding(detector, (source, row), &look, out));
         told.clients.insert(source, Kind::Guessing);
     }
 }
@@ -67,6 +74,7 @@ fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
         names: row.names(),
         strange,
         neighbours,
+        unknown: row.unknown_user,
         fast: row.burst.per_minute() >= thresholds.fast_per_minute
             || row.burst.per_ten_minutes() >= thresholds.fast_per_ten_minutes,
         tries: tries(row),
@@ -77,14 +85,17 @@ impl Look {
     /// Whether nobody honest can be behind it.
     fn is_hostile(&self, detector: &Detector) -> bool {
         let thresholds = detector.thresholds();
-        let dictionary = self.strange >= thresholds.ban_strange_names && 2 * self.strange > self.names;
-        let list = self.names >= 2 * thresholds.ban_strange_names && self.fast;
+        // Where nobody ever gets in, strange names may be everybody's: then only haste or the backend's word tells.
+        let told_apart = detector.logins > 0 || self.fast || self.unknown >= thresholds.ban_strange_names;
+        let dictionary = self.strange >= thresholds.ban_strange_names && 2 * self.strange > self.names && told_apart;
+        let few_each = self.tries <= self.names.saturating_mul(thresholds.spray_tries_per_name);
+        let list = self.names >= 2 * thresholds.ban_strange_names && (self.fast || detector.logins > 0 && few_each);
         let hammer = self.fast && self.tries >= thresholds.ban_tries;
         self.tries >= thresholds.ban_strange_names && (dictionary || list || hammer)
     }
 }
 
-fn finding(detector: &Detector, source: Source, row: &ClientRow, look: &Look) -> Finding {
+fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look, during_outage: bool) -> Finding {
     let thresholds = detector.thresholds();
     let spray = look.names >= thresholds.spray_names
         && look.tries <= look.names.saturating_mul(thresholds.spray_tries_per_name);
@@ -93,8 +104,6 @@ fn finding(detector: &Detector, source: Source, row: &ClientRow, look: &Look) ->
     let mut finding = Finding::new(kind, format!("attack-{}", source.ip()), times);
     let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0;
     let protected = detector.settings.protects(source);
-    let during_outage =
-        detector.outages.incidents().iter().any(|i| i.from <= row.first_failure && row.last_failure <= i.to);
     finding.ban = hostile && !protected && row.ok == 0 && look.neighbours == 0 && !during_outage;
     finding.confidence = match (hostile, look.names >= thresholds.spray_names || look.fast) {
         (true, _) => 0.95,

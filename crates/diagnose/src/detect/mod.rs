@@ -275,12 +275,15 @@ impl Detector {
     ) {
         let (time, count) = (failed.time, failed.count);
         let new = !self.pairs.contains_key(&(source, name));
-        let pair = self.pair(source, name, time);
+        let pair = self.pair(source, name);
         // Somebody whose login worked the last time, here, with this name.
-        let fresh = pair.ok > 0 && pair.last_failure < pair.last;
+        let fresh = pair.ok > 0 && pair.last_failure < pair.last_ok;
         let is_new = pair.failed == 0;
         pair.failed = pair.failed.saturating_add(count);
-        (pair.last, pair.last_failure) = (pair.last.max(time), pair.last_failure.max(time));
+        if pair.first_failure == 0 {
+            pair.first_failure = time;
+        }
+        pair.last_failure = pair.last_failure.max(time);
         pair.cadence.add(time);
         if (new || is_new)
             && let Some(row) = self.clients.get_mut(&source)
@@ -290,6 +293,7 @@ impl Detector {
         if fresh {
             self.outages.fresh_failure(failed, source, &self.settings.thresholds);
         }
+        self.outages.refused(failed);
         let row = self.account(name, failed.account.unwrap_or_default());
         row.failed = row.failed.saturating_add(count);
         if row.first_failure == 0 {
@@ -324,10 +328,10 @@ impl Detector {
             || row.burst.per_ten_minutes() >= takeover::RUSH_PER_TEN_MINUTES;
         let Some(account) = login.account else { return };
         let name = self.name(account);
-        let pair = self.pair(source, name, login.time);
+        let pair = self.pair(source, name);
         let first_here = pair.ok == 0;
         pair.ok = pair.ok.saturating_add(login.count);
-        pair.last = pair.last.max(login.time);
+        pair.last_ok = pair.last_ok.max(login.time);
         if first_here {
             pair.first_ok = login.time;
             if let Some(row) = self.clients.get_mut(&source)
@@ -338,7 +342,7 @@ impl Detector {
         }
         let least = self.settings.thresholds.takeover_tries;
         let row = self.account(name, account);
-        let new_place = row.ok > 0 && !row.lives_about(source);
+        let new_place = row.ok > 0 && login.time - row.first_ok >= takeover::KNOWN_FOR && !row.lives_about(source);
         let attackers = u32::try_from(row.clients.len()).unwrap_or(u32::MAX);
         let suspicious = first_here && (tries >= least || new_place || attackers >= least);
         if first_here {
@@ -363,6 +367,7 @@ impl Detector {
                 messages: 0,
                 volume: rows::Volume::default(),
                 recipients: 0,
+                recipients_per_hour: rows::Volume::default(),
                 bounced: 0,
                 listed: Vec::new(),
                 proof: None,
@@ -388,9 +393,9 @@ impl Detector {
         match row.suspects.iter_mut().rev().find(|s| s.covers(source, time)) {
             Some(suspect) => {
                 suspect.messages = suspect.messages.saturating_add(1);
-                suspect.volume.add(time);
+                suspect.volume.add(time, 1);
             }
-            None => row.sent.add(time),
+            None => row.sent.add(time, 1),
         }
     }
 
@@ -407,6 +412,7 @@ impl Detector {
         let Some(row) = self.accounts.get_mut(&name) else { return };
         let Some(suspect) = row.suspects.iter_mut().rev().find(|s| s.covers(source, mail.time)) else { return };
         suspect.recipients = suspect.recipients.saturating_add(mail.recipients);
+        suspect.recipients_per_hour.add(mail.time, mail.recipients);
         suspect.bounced = suspect.bounced.saturating_add(mail.bounced);
         if suspect.listed.len() < MESSAGES {
             let Mailed { time, queue_id, recipients, sent, bounced, .. } = *mail;
@@ -462,7 +468,8 @@ impl Detector {
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         let mut found = self.outages.findings(self);
-        let mut told = takeover::findings(self, &mut found);
+        let mut told = Told::outages(&found);
+        takeover::findings(self, &mut told, &mut found);
         people::findings(self, &mut told, &mut found);
         guessing::findings(self, &mut told, &mut found);
         distributed::findings(self, &mut told, &mut found);
@@ -538,11 +545,11 @@ impl Detector {
         self.accounts.entry(name).or_insert_with(|| AccountRow { name: spelled.into(), ..AccountRow::default() })
     }
 
-    fn pair(&mut self, source: Source, name: Name, time: i64) -> &mut Pair {
+    fn pair(&mut self, source: Source, name: Name) -> &mut Pair {
         if self.pairs.len() >= self.bounds.pairs && !self.pairs.contains_key(&(source, name)) {
             self.forget();
         }
-        self.pairs.entry((source, name)).or_insert_with(|| Pair { first: time, ..Pair::default() })
+        self.pairs.entry((source, name)).or_default()
     }
 
     /// Makes room: who tried a few times and was not seen for long goes first; the fuller it stays, the shorter is long.
@@ -556,7 +563,7 @@ impl Detector {
             self.accounts.retain(|_, row| row.last_failure.max(row.last_ok) >= since || row.is_worth_keeping(few));
             let (clients, accounts) = (&self.clients, &self.accounts);
             self.pairs.retain(|(source, name), pair| {
-                (pair.last >= since || pair.ok > 0 || pair.failed >= few)
+                (pair.last() >= since || pair.ok > 0 || pair.failed >= few)
                     && clients.contains_key(source)
                     && accounts.contains_key(name)
             });
@@ -600,10 +607,10 @@ impl Detector {
         };
         let clients = middle(self.clients.values().map(|row| row.last).collect());
         let accounts = middle(self.accounts.values().map(|row| row.last_failure.max(row.last_ok)).collect());
-        let pairs = middle(self.pairs.values().map(|pair| pair.last).collect());
+        let pairs = middle(self.pairs.values().map(|pair| pair.last()).collect());
         self.clients.retain(|_, row| row.last > clients);
         self.accounts.retain(|_, row| row.last_failure.max(row.last_ok) > accounts);
-        self.pairs.retain(|_, pair| pair.last > pairs);
+        self.pairs.retain(|_, pair| pair.last() > pairs);
     }
 
     // ---- what the kinds ask ----
@@ -738,9 +745,25 @@ fn keep_proof(proofs: &mut Vec<Proof>, proof: Option<Proof>) -> Option<u32> {
     Some(at)
 }
 
-/// Who has been told of already, by what.
+/// What has been told of already.
 #[derive(Default)]
 pub(crate) struct Told {
     /// Sources with a finding of their own: what they are.
     pub(crate) clients: Map<Source, Kind>,
+    /// Times in which the backend was out.
+    outages: Vec<(i64, i64)>,
+}
+
+impl Told {
+    /// Notes the outages among the findings so far.
+    fn outages(found: &[Finding]) -> Self {
+        let outages = found.iter().filter(|finding| matches!(finding.kind, Kind::BackendOutage | Kind::ConfigFault));
+        Self { outages: outages.map(|finding| (finding.from, finding.to)).collect(), ..Self::default() }
+    }
+
+    /// Whether all of it was while the backend was out, or just before or after.
+    pub(crate) fn was_out(&self, from: i64, to: i64) -> bool {
+        const AROUND: i64 = 600 * 1_000_000;
+        self.outages.iter().any(|(since, until)| since - AROUND <= from && to <= until + AROUND)
+    }
 }

@@ -58,6 +58,8 @@ pub struct Incident {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Stretch {
     from: i64,
+    /// The last one of these, and the last failure of anybody.
+    fresh: i64,
     to: i64,
     failures: u64,
     clients: Vec<Source>,
@@ -114,14 +116,23 @@ impl Outages {
             return;
         }
         let stretch = self.open.entry(failed.host.into()).or_default();
-        if stretch.clients.is_empty() || failed.time - stretch.to > AT_ONCE {
+        if stretch.clients.is_empty() || failed.time - stretch.fresh > AT_ONCE {
             *stretch = Stretch { from: failed.time, ..Stretch::default() };
         }
-        stretch.to = failed.time;
-        stretch.failures += u64::from(failed.count);
+        stretch.fresh = failed.time;
         let related = stretch.clients.iter().any(|known| known.near() == source.near());
         if !related && stretch.clients.len() < PER_ROW {
             stretch.clients.push(source);
+        }
+    }
+
+    /// Any refusal: while nobody gets in, it belongs to the outage that may be under way.
+    pub(crate) fn refused(&mut self, failed: &Failed<'_>) {
+        if let Some(stretch) = self.open.get_mut(failed.host).filter(|stretch| !stretch.clients.is_empty())
+            && failed.time - stretch.to.max(stretch.fresh) <= AT_ONCE
+        {
+            stretch.to = failed.time;
+            stretch.failures += u64::from(failed.count);
         }
     }
 

@@ -113,11 +113,6 @@ impl AccountRow {
         self.homes.iter().any(|home| home.net.wide() == source.wide())
     }
 
-    /// The same, but for logins that are themselves in doubt since then.
-    pub(crate) fn lived_about_before(&self, source: Source, time: i64) -> bool {
-        self.homes.iter().any(|home| home.first < time && home.net.wide() == source.wide())
-    }
-
     pub(crate) fn is_worth_keeping(&self, few: u32) -> bool {
         self.ok > 0 || self.failed >= few || self.clients.len() >= few as usize
     }
@@ -142,22 +137,23 @@ pub(crate) struct Suspect {
     pub(crate) names: u32,
     /// The source was in a rush.
     pub(crate) fast: bool,
-    /// The account had logged in from elsewhere before, and never from about there.
+    /// The account had logged in from elsewhere for days, and never from about there.
     pub(crate) new_place: bool,
     /// Sources that had failed with the account and never logged in as it.
     pub(crate) attackers: u32,
-    /// Its network had tried other names, and never logged in.
+    /// Messages of the account in its fullest hour before.
     pub(crate) most_per_hour_before: u32,
     /// Messages since, from that network: in all, in the fullest hour.
     pub(crate) messages: u32,
     pub(crate) volume: Volume,
     pub(crate) recipients: u32,
+    pub(crate) recipients_per_hour: Volume,
     pub(crate) bounced: u32,
     pub(crate) listed: Vec<SentThen>,
     pub(crate) proof: Option<u32>,
 }
 
-/// Messages in the hour that began with the first of them, and in the fullest such hour.
+/// Messages or recipients in the hour that began with the first of them, and in the fullest such hour.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Volume {
     start: i64,
@@ -166,11 +162,11 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    pub(crate) fn add(&mut self, time: i64) {
+    pub(crate) fn add(&mut self, time: i64, count: u32) {
         if self.count == 0 || time - self.start >= 3_600_000_000 {
             (self.start, self.count) = (time, 0);
         }
-        self.count = self.count.saturating_add(1);
+        self.count = self.count.saturating_add(count);
         self.most = self.most.max(self.count);
     }
 }
@@ -223,15 +219,20 @@ impl Spread {
     }
 }
 
-/// A source and an account.
+/// A source and an account; times are 0 where there is none.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Pair {
     pub(crate) failed: u32,
     pub(crate) ok: u32,
-    pub(crate) first: i64,
-    pub(crate) last: i64,
-    /// When it logged in first, and failed last.
     pub(crate) first_ok: i64,
+    pub(crate) last_ok: i64,
+    pub(crate) first_failure: i64,
     pub(crate) last_failure: i64,
     pub(crate) cadence: Cadence,
+}
+
+impl Pair {
+    pub(crate) fn last(&self) -> i64 {
+        self.last_ok.max(self.last_failure)
+    }
 }

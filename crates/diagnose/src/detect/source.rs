@@ -33,10 +33,10 @@ impl Source {
         self.cut(24, 48)
     }
 
-    /// About the same provider: /16, or /32. Phones and lines with changing addresses stay within it.
+    /// About the same provider: /16, or /40. Phones and lines with changing addresses stay within it.
     #[must_use]
     pub fn wide(self) -> Self {
-        self.cut(16, 32)
+        self.cut(16, 40)
     }
 
     fn cut(self, v4_bits: u8, v6_bits: u8) -> Self {

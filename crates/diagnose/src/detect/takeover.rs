@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::finding::{Finding, Kind, hash_of, plural};
-use super::rows::{AccountRow, Name, Suspect, WorstDay};
+use super::rows::{AccountRow, Home, Name, Suspect, WorstDay};
 use super::{Detector, Told};
 
 /// So many failures in a minute, or in ten, are a rush, where a login follows them.
@@ -21,18 +21,21 @@ const ENOUGH: u32 = 3;
 const PLACES_OF_NOBODY: u32 = 4;
 /// Sources of one provider may change with each connection: so many times as many of them count as networks.
 const SOURCES_FOR_NETWORKS: u32 = 8;
-/// Recipients that count as much as a flood of messages.
-const RECIPIENTS: u32 = 100;
+/// Recipients within an hour that count as much as a flood of messages.
+const RECIPIENTS: u32 = 150;
+/// For so long an account must be known before a place can be new to it, in microseconds.
+pub(crate) const KNOWN_FOR: i64 = 2 * 86_400_000_000;
+/// A place that is used for so long without an alarm is the account's own, in microseconds.
+const SETTLED: i64 = 3 * 86_400_000_000;
 
 /// Accounts that may have been taken over, and who has been told of by that.
-pub(crate) fn findings(detector: &Detector, found: &mut Vec<Finding>) -> Told {
-    let mut told = Told::default();
+pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
     for (name, row) in detector.ranked_accounts() {
         if row.ok == 0 {
             continue;
         }
         let mut guilty: Vec<(&Suspect, u32)> =
-            row.suspects.iter().map(|suspect| (suspect, signs(detector, name, row, suspect))).collect();
+            row.suspects.iter().map(|suspect| (suspect, signs(detector, row, suspect))).collect();
         guilty.retain(|(suspect, signs)| *signs >= ENOUGH && !detector.settings.leaves_out(suspect.client));
         let wandering = row.spread.worst.filter(|worst| is_nobody(detector, worst));
         if guilty.is_empty() && wandering.is_none() {
@@ -43,49 +46,80 @@ pub(crate) fn findings(detector: &Detector, found: &mut Vec<Finding>) -> Told {
         }
         found.push(finding(detector, row, name, &guilty, wandering));
     }
-    told
 }
 
 /// How many signs there are that a login was not its owner's.
-fn signs(detector: &Detector, name: Name, row: &AccountRow, suspect: &Suspect) -> u32 {
+fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
     let thresholds = detector.thresholds();
-    let client = detector.clients.get(&suspect.client);
-    let (tried, own) = client.map_or((0, 0), |client| {
-        let own: HashSet<u64> = client.ok_names.iter().map(|name| name.0).collect();
-        (client.names.iter().filter(|name| !own.contains(&name.0)).count(), own.len())
-    });
+    let (tried, own) = foreign_names(detector, suspect);
     let many_names =
         suspect.names + 1 >= thresholds.spray_names && tried >= thresholds.spray_names as usize - 1 && tried > 2 * own;
+    if many_names {
+        return 3 + u32::from(suspect.new_place) + u32::from(is_flood(suspect, thresholds.takeover_burst / 2, 4));
+    }
+    let place = Place::of(row, suspect);
     // Several people that log in from there are an office, whatever one of them does.
-    if !many_names && own > 2 {
+    if own > 2 || place == Place::Home {
         return 0;
     }
-    let at_home = row.lived_about_before(suspect.client, suspect.time);
     let tries = match suspect.tries {
         tries if tries < thresholds.takeover_tries => 0,
         tries if suspect.fast && tries >= thresholds.guess_tries => 2,
         _ => 1,
     };
-    let _ = name;
-    let under_attack = u32::from(suspect.attackers >= thresholds.distributed_clients && !at_home);
+    let under_attack = u32::from(suspect.attackers >= thresholds.distributed_clients);
+    let strange = u32::from(suspect.new_place || tries > 0 && place == Place::Foreign);
     // Who failed before need not send as much to be noticed.
-    let least = if tries > 0 || under_attack > 0 || many_names {
-        thresholds.takeover_burst / 2
-    } else {
-        thresholds.takeover_burst
-    };
-    let flood = suspect.volume.most >= least && suspect.volume.most >= 4 * suspect.most_per_hour_before
-        || suspect.recipients >= RECIPIENTS && suspect.recipients >= 10 * suspect.most_per_hour_before.max(1);
-    let known_elsewhere = u32::from(suspect.new_place);
-    let flood = match (flood, suspect.new_place || many_names || suspect.fast) {
+    let (least, times) =
+        if tries + under_attack > 0 { (thresholds.takeover_burst / 2, 3) } else { (2 * thresholds.takeover_burst, 6) };
+    let flood = match (is_flood(suspect, least, times), strange > 0 || suspect.fast) {
         (true, true) => 2,
-        // Nothing is known of it before the log began, or it is at home: a flood alone says less.
+        // Nothing is known of the account before the log began: a flood alone says less.
         (true, false) => 1,
         _ => 0,
     };
     let returned = u32::from(suspect.bounced >= 10 && suspect.bounced * 4 >= suspect.recipients);
-    let signs = 3 * u32::from(many_names) + tries + known_elsewhere + under_attack + flood + returned;
-    if at_home && !many_names { signs.saturating_sub(2) } else { signs }
+    tries + strange + under_attack + flood + returned
+}
+
+/// Names its source tried and never logged in as, and names it did.
+fn foreign_names(detector: &Detector, suspect: &Suspect) -> (usize, usize) {
+    let Some(client) = detector.clients.get(&suspect.client) else { return (0, 0) };
+    let own: HashSet<u64> = client.ok_names.iter().map(|name| name.0).collect();
+    (client.names.iter().filter(|name| !own.contains(&name.0)).count(), own.len())
+}
+
+/// It sends so many times as much as the account ever did.
+fn is_flood(suspect: &Suspect, least: u32, times: u32) -> bool {
+    let before = suspect.most_per_hour_before;
+    suspect.volume.most >= least && suspect.volume.most >= times * before
+        || suspect.recipients_per_hour.most >= RECIPIENTS && suspect.recipients_per_hour.most >= 20 * before.max(1)
+}
+
+/// What a network is to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It logged in from about there before, or does so for days.
+    Home,
+    /// It usually logs in from elsewhere.
+    Foreign,
+    /// Nothing else is known of the account.
+    Unknown,
+}
+
+impl Place {
+    fn of(row: &AccountRow, suspect: &Suspect) -> Self {
+        let (here, elsewhere): (Vec<&Home>, Vec<&Home>) =
+            row.homes.iter().partition(|home| home.net.wide() == suspect.client.wide());
+        let settled = here.iter().any(|home| home.last - home.first > SETTLED);
+        if settled || here.iter().any(|home| home.first < suspect.time) {
+            Self::Home
+        } else if elsewhere.iter().map(|home| home.ok).sum::<u32>() >= 3 {
+            Self::Foreign
+        } else {
+            Self::Unknown
+        }
+    }
 }
 
 /// More places in a day than one person has, and far more than this account ever had.

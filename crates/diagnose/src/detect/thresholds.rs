@@ -64,7 +64,7 @@ thresholds! {
     takeover_tries = 5 "failures", "fewer failures before a login are an everyday matter";
     takeover_burst = 20 "messages", "so many messages within an hour of such a login are a flood, if the account never sent as many";
     takeover_networks = 10 "networks", "so many networks new to an account within a day are not one traveller";
-    outage_clients = 3 "sources", "so many sources that usually log in, all failing while nobody gets in, are an outage";
+    outage_clients = 4 "sources", "so many sources that usually log in, all failing while nobody gets in, are an outage";
     outage_pause = 10 "minutes", "trouble of the backend after so long a pause is another outage";
     gateway_accounts = 5 "accounts", "so many accounts behind one private address make it a gateway";
     change_window = 10 "minutes", "trouble that begins so soon after a reload or restart is put down to it";
