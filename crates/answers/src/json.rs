@@ -45,6 +45,7 @@ fn field_value(value: FieldValue<'_>) -> Value {
     }
 }
 
+/// What was read, and what was not understood: `coverage` of every answer.
 pub fn coverage(read: &Read) -> Value {
     let c: &Coverage = &read.coverage;
     let sources: Vec<Value> = c
@@ -89,7 +90,7 @@ pub fn coverage(read: &Read) -> Value {
 }
 
 /// Writes the whole of `triage --json`, row by row: with `--top 0` it is longer than fits in memory twice. `top` bounds
-/// the lists; 0 is all.
+/// the lists; 0 is all. `beside`: a further member, such as what the doctor says.
 pub fn write_triage(
     out: &mut impl Write,
     tally: &Tally,
@@ -97,6 +98,7 @@ pub fn write_triage(
     findings: &[Finding],
     top: usize,
     mask: Mask,
+    beside: Option<(&str, &Value)>,
 ) -> io::Result<()> {
     let limit = if top == 0 { usize::MAX } else { top };
     let classes: Map<String, Value> =
@@ -130,6 +132,9 @@ pub fn write_triage(
     object.list("not_logged_in", tally.not_logged_in.iter().take(limit).map(|(ip, row)| refused(*ip, row, mask)))?;
     object.list("findings", findings.iter().take(limit).map(|found| finding(found, read, limit, mask)))?;
     object.value("beyond_bounds", &tally.beyond.into())?;
+    if let Some((key, value)) = beside {
+        object.value(key, value)?;
+    }
     object.end()
 }
 
@@ -196,6 +201,7 @@ pub struct ClientRow {
     verdict: &'static str,
 }
 
+/// A row of `clients`.
 pub fn client_row(tally: &Tally, ip: IpAddr, client: &ClientTally, mask: Mask) -> ClientRow {
     let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = client.counts;
     let Counts { sessions_killed, tls_failed, rate_limited, .. } = client.counts;
@@ -237,6 +243,7 @@ pub struct AccountRow {
     verdict: &'static str,
 }
 
+/// A row of `accounts`.
 pub fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> AccountRow {
     let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = account.counts;
     let Counts { sessions_killed, tls_failed, rate_limited, .. } = account.counts;
@@ -258,6 +265,7 @@ pub fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> Account
     }
 }
 
+/// A row of `recovered`.
 pub fn recovered(row: &Recovered, mask: Mask) -> Value {
     let messages: Vec<Value> = row.messages.iter().map(|sent| message(sent, mask)).collect();
     json!({
@@ -303,6 +311,7 @@ fn refused(ip: Option<IpAddr>, row: &Refused, mask: Mask) -> Value {
     })
 }
 
+/// A line that proves something. Masked, its text is left out.
 pub fn proof(proof: &Proof, read: &Read, mask: Mask) -> Value {
     let source = read.coverage.sources.get(proof.source).map_or("", |source| source.name.as_str());
     let shown = if mask.0 { "[masked]" } else { proof.text.as_str() };

@@ -8,9 +8,12 @@
     allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")
 )]
 
+pub mod bans;
+pub mod blocklist;
 pub mod entries;
 pub mod explain;
 pub mod files;
+pub mod follow;
 pub mod formats;
 pub mod ingest;
 pub mod json;
@@ -20,6 +23,7 @@ pub mod questions;
 pub mod questions_text;
 mod ranking;
 pub mod reading;
+pub mod rehearse;
 pub mod report;
 pub mod report_html;
 pub mod report_json;
@@ -29,6 +33,7 @@ pub mod report_time;
 pub mod retention;
 pub mod screen;
 pub mod state;
+pub mod status;
 mod stored;
 pub mod story;
 pub mod story_json;

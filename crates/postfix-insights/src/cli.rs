@@ -8,6 +8,9 @@ use answers::state;
 use answers::times::Clock;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::bans::{self, Bans};
+use crate::commands::blocklist::Blocklist;
+use crate::commands::rehearse::Rehearse;
 use crate::{print, progress};
 
 /// Who could not log in to your Postfix server, why, and what happened next.
@@ -21,7 +24,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account, trace), or a fault was found (doctor); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account, trace), or a fault was found (doctor, bans); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
 pub(crate) const COMMANDS: &[&str] = &[
@@ -36,12 +39,17 @@ pub(crate) const COMMANDS: &[&str] = &[
     "client",
     "account",
     "ingest",
+    "follow",
     "status",
     "check",
     "purge",
     "trace",
     "report",
+    "serve",
     "doctor",
+    "rehearse",
+    "bans",
+    "blocklist",
     "fields",
     "causes",
     "reasons",
@@ -73,6 +81,8 @@ pub(crate) enum Command {
     Account(Account),
     /// Log files into the store, each line once.
     Ingest(Ingest),
+    /// Logs as they are written into the store, until it is told to stop (SIGTERM or Ctrl-C).
+    Follow(Follow),
     /// What the store holds: days, sizes, sources and how far they are in.
     Status(Status),
     /// Whether the store is sound, and its sources are there.
@@ -83,8 +93,16 @@ pub(crate) enum Command {
     Report(Report),
     /// One message's whole story: where from, to whom, what became of it, and the lines that prove it.
     Trace(Trace),
+    /// The web pages and the API: of FILES, read into a folder that is thrown away, or of the store.
+    Serve(Serve),
     /// This mail host's configuration and backends, looked at and never touched: what keeps logins from working?
     Doctor(Doctor),
+    /// Who would have been banned under a fail2ban jail's settings, and who of them is a real user.
+    Rehearse(Rehearse),
+    /// What fail2ban did, whether its jails see what we see, and the way back for a user.
+    Bans(Bans),
+    /// The addresses whose ban is advised, as networks for a firewall.
+    Blocklist(Blocklist),
     /// The field table: what an entry can hold.
     Fields,
     /// The cause table: why logins fail, and what to check.
@@ -210,6 +228,9 @@ pub(crate) struct Triage {
     /// Rows per list; 0 is all (default: 10, with --json 100).
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
+    /// Ask this host as `doctor` does, and hold the causes found against its answers.
+    #[arg(long)]
+    pub(crate) doctor: bool,
 }
 
 #[derive(Debug, Args)]
@@ -244,6 +265,31 @@ pub(crate) struct Report {
     /// The program that takes the mail.
     #[arg(long, value_name = "FILE", default_value = "/usr/sbin/sendmail")]
     pub(crate) sendmail: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Log files, as for other commands. Without any, the store answers.
+    #[arg(value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Without FILES: the store that answers (default: /var/lib/postfix-insights, or the user's own).
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8025", env = "POSTFIX_INSIGHTS_LISTEN")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Where the pages begin, behind a proxy that does not take that off: `/insights/`.
+    #[arg(long, value_name = "PATH", default_value = "/", env = "POSTFIX_INSIGHTS_BASE_PATH")]
+    pub(crate) base_path: String,
+    /// A name under which the server may be asked for, besides its address and `localhost`.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "POSTFIX_INSIGHTS_ALLOW_HOST")]
+    pub(crate) allow_host: Vec<String>,
+    /// Zone of stamps without one, and of the times shown (an IANA name, default: this machine's).
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// Year of each file's last line, where stamps have none.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1980..=9998))]
+    pub(crate) year: Option<i16>,
 }
 
 #[derive(Debug, Args)]
@@ -414,6 +460,8 @@ pub(crate) struct Client {
     /// Ask this host as `doctor` does, and hold the causes found against its answers.
     #[arg(long)]
     pub(crate) doctor: bool,
+    #[command(flatten)]
+    pub(crate) bans: bans::Sources,
 }
 
 #[derive(Debug, Args)]
@@ -537,6 +585,62 @@ pub(crate) struct Ingest {
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Follow {
+    /// Logs with their rotated files, or patterns; `-` for standard input. Without any, and without another source, the usual places.
+    #[arg(value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The store (default: /var/lib/postfix-insights, or the user's own).
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Also syslog from other machines, over UDP and TCP.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) syslog: Vec<std::net::SocketAddr>,
+    /// Also syslog over TLS; needs --tls-certificate and --tls-key.
+    #[arg(long, value_name = "ADDR:PORT", requires_all = ["tls_certificate", "tls_key"])]
+    pub(crate) syslog_tls: Vec<std::net::SocketAddr>,
+    /// The certificate for --syslog-tls, with those between it and its authority: PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its private key: PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Only peers with a certificate of one of these authorities may send: PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Also the systemd journal.
+    #[arg(long)]
+    pub(crate) journal: bool,
+    /// Zone of stamps without one (an IANA name, default: this machine's).
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    #[command(flatten)]
+    pub(crate) retention: Retention,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+impl Follow {
+    /// As plain values.
+    pub(crate) fn plain(&self) -> answers::follow::Config {
+        let files = self.tls_certificate.clone().zip(self.tls_key.clone());
+        let tls_files = files.map(|(certificate, key)| input::TlsFiles {
+            certificate,
+            key,
+            client_authorities: self.tls_client_ca.clone(),
+        });
+        answers::follow::Config {
+            files: self.files.clone(),
+            journal: self.journal,
+            syslog: self.syslog.clone(),
+            syslog_tls: self.syslog_tls.clone(),
+            tls_files,
+            timezone: self.timezone.clone(),
+            retention: self.retention.kept(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

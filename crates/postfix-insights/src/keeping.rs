@@ -40,44 +40,26 @@ fn told(index: &Index) -> Exit {
 /// Runs `status`.
 pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
     let state = opened(args.state.as_deref())?;
-    let index = state::index(&state);
-    let days = index.states().with_context(|| state.index().display().to_string())?;
-    let sources = index.sources()?;
-    let rows = sources.numbers().map(|number| {
-        let parts = || days.iter().filter_map(move |day| day.payload.sources.get(&number));
-        let position = parts().map(|part| part.last).max().unwrap_or_default();
-        let last = parts().map(|part| part.turn).max().map(rfc3339);
-        let fingerprint = sources.identity(number).map(store::index::Identity::short);
-        json!({"name": sources.name(number), "fingerprint": fingerprint, "position": position, "lag_bytes": Value::Null, "last": last})
-    });
-    let rows: Vec<Value> = rows.collect();
-    let (entries, bytes) =
-        (days.iter().map(|day| day.lines).sum::<u64>(), days.iter().map(|day| day.bytes).sum::<u64>());
+    let held = answers::status::status(&state)?;
     if args.json {
-        let days: Vec<Value> = days
-            .iter()
-            .map(|day| json!({"day": day.date.to_string(), "entries": day.lines, "bytes": day.bytes}))
-            .collect();
-        print::json(&json!({"entries": entries, "bytes": bytes, "days": days, "sources": rows}))?;
+        print::json(&answers::status::to_json(&held))?;
     } else {
         let mut text = format!(
-            "{}: {} of {}, {bytes} bytes\n",
+            "{}: {} of {}, {} bytes\n",
             state.root().display(),
-            plural(entries, "line", "lines"),
-            plural(days.len() as u64, "day", "days")
+            plural(held.entries, "line", "lines"),
+            plural(held.days.len() as u64, "day", "days"),
+            held.bytes
         );
-        for row in &rows {
-            let part = |name: &str| {
-                row.get(name).map_or_else(String::new, |value| match value {
-                    Value::String(text) => escape(text).into_owned(),
-                    other => other.to_string(),
-                })
-            };
-            text += &format!("  {}: up to line {}, {}\n", part("name"), part("position"), part("last"));
+        for source in &held.sources {
+            let last = source.last.map(rfc3339).unwrap_or_default();
+            let behind = source.lag_bytes.map(|bytes| format!(", {bytes} bytes behind")).unwrap_or_default();
+            text += &format!("  {}: up to line {}, {last}{behind}\n", escape(&source.name), source.position);
         }
         print::text(&text)?;
     }
-    Ok(told(&index))
+    held.damaged.iter().for_each(|damaged| print::error(damaged));
+    Ok(if held.damaged.is_empty() { Exit::Ok } else { Exit::Partly })
 }
 
 /// Runs `check`: each day's files against their checksums, and each source that has a name.

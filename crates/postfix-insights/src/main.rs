@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{entries, explain, ingest, questions, report, subject, trace, triage};
+use crate::commands::{entries, explain, follow, ingest, questions, report, serve, subject, trace, triage};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
@@ -59,13 +59,18 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args),
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
+        Command::Serve(args) => serve::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Ingest(args) => ingest::run(args),
+        Command::Follow(args) => follow::run(args),
         Command::Status(args) => keeping::status(args),
         Command::Check(args) => keeping::check(args),
         Command::Purge(args) => keeping::purge(args),
         Command::Report(args) => report::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Rehearse(args) => commands::rehearse::run(args),
+        Command::Bans(args) => commands::bans::run(args),
+        Command::Blocklist(args) => commands::blocklist::run(args),
         Command::Fields => tables::fields(),
         Command::Causes => tables::causes(),
         Command::Reasons => tables::reasons(),

@@ -1,1 +1,24 @@
-//! x
+//! The web pages, the API and the live view: HTTP requests go in, pages and JSON come out.
+//!
+//! Every page is drawn from what [`data`] answers, and so is the API: whoever is masked or narrowed to some domains is so in one place. What can be
+//! asked stands in tables of one kind, [`route::all`]: the router, the OpenAPI description and the tests of access are made from them.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")
+)]
+
+mod api;
+mod app;
+mod asked;
+mod assets;
+mod data;
+mod headers;
+mod hosts;
+mod pages;
+mod problem;
+mod route;
+mod serve;
+
+pub use app::{App, Config};
+pub use serve::{ServeError, router, serve};

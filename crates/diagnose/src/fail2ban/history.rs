@@ -97,11 +97,14 @@ impl History {
         }
     }
 
-    /// The bans of an address: jail and ban.
-    pub fn of(&self, ip: IpAddr) -> impl Iterator<Item = (&str, &Banned)> {
-        self.jails.iter().flat_map(move |(name, jail)| {
-            jail.bans.iter().filter(move |ban| ban.client_ip == ip).map(move |ban| (name.as_str(), ban))
-        })
+    /// The bans of the addresses that are meant: jail and ban, in the order of time.
+    pub fn meant(&self, is_meant: &dyn Fn(IpAddr) -> bool) -> Vec<(&str, &Banned)> {
+        let mut found: Vec<(&str, &Banned)> = Vec::new();
+        for (name, jail) in &self.jails {
+            found.extend(jail.bans.iter().filter(|ban| is_meant(ban.client_ip)).map(|ban| (name.as_str(), ban)));
+        }
+        found.sort_by_key(|(_, ban)| ban.at);
+        found
     }
 }
 
@@ -161,7 +164,7 @@ mod tests {
         let jail = &history.jails["a"];
         assert_eq!((jail.found, jail.bans.len(), jail.holding().count(), jail.bans_total), (1, 3, 2, 3));
         assert_eq!(jail.bans[0], Banned { client_ip: ip, at: 3, lifted: Some(9) });
-        assert_eq!(history.of(ip).count(), 2);
+        assert_eq!(history.meant(&|found| found == ip).len(), 2);
         assert_eq!(history.span, Some((1, 12)));
         history.add("a", 20, &Action::Stopped);
         assert_eq!((history.jails["a"].holding().count(), history.jails["a"].stopped), (0, true));

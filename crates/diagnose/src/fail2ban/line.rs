@@ -1,13 +1,13 @@
 //! What a line of fail2ban's own log says.
 //!
-//! A line goes in, in the shape fail2ban gives its file (`2026-11-22 10:25:14,123 fail2ban.actions [7]: NOTICE  [jail] Ban ADDR`) or
-//! behind a syslog stamp; what a jail did comes out.
+//! A line's record goes in, in the shape fail2ban gives its file (`2026-11-22 10:25:14,123 fail2ban.actions [7]: NOTICE  [jail] Ban
+//! ADDR`, where its name stands in the host's place) or behind a syslog stamp; what a jail did comes out.
 //!
 //! Source: fail2ban `server/actions.py`, `server/filter.py`, `server/jail.py`.
 
 use std::net::IpAddr;
 
-use maillog::Stamp;
+use maillog::Record;
 
 /// What a jail did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +33,6 @@ pub enum Action {
 /// A line of a jail's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report<'a> {
-    /// When, as logged: local time of the host in fail2ban's own file.
-    pub stamp: Stamp,
     /// The jail.
     pub jail: &'a str,
     /// What it did.
@@ -43,12 +41,11 @@ pub struct Report<'a> {
 
 /// Reads a line; `None` if it is not one of a jail's doing.
 #[must_use]
-pub fn report(line: &str) -> Option<Report<'_>> {
-    let (head, rest) = line.split_once("fail2ban.")?;
-    let stamp = stamp(line, head)?;
-    // `actions        [7]: NOTICE  [jail] Ban …`; up to 0.8 without the process.
-    let (_, message) = rest.split_once(": ")?;
-    let (_level, message) = message.trim_start().split_once(char::is_whitespace)?;
+pub fn report<'a>(record: &Record<'a>) -> Option<Report<'a>> {
+    if ![record.host, record.tag.0].iter().any(|name| name.starts_with(b"fail2ban.")) {
+        return None;
+    }
+    let (_level, message) = std::str::from_utf8(record.text).ok()?.trim_start().split_once(char::is_whitespace)?;
     let message = message.trim();
     if let Some(rest) = message.strip_prefix("Jail '") {
         let (jail, what) = rest.split_once("' ")?;
@@ -57,7 +54,7 @@ pub fn report(line: &str) -> Option<Report<'_>> {
             "stopped" => Action::Stopped,
             _ => return None,
         };
-        return Some(Report { stamp, jail, action });
+        return Some(Report { jail, action });
     }
     let (jail, what) = message.strip_prefix('[')?.split_once("] ")?;
     let mut words = what.split_whitespace();
@@ -72,21 +69,7 @@ pub fn report(line: &str) -> Option<Report<'_>> {
         ip if what.ends_with(" already banned") => Action::AlreadyBanned(address(Some(ip))?),
         _ => return None,
     };
-    Some(Report { stamp, jail, action })
-}
-
-/// The stamp of fail2ban's own file, or that of a syslog line with its tag. Other lines may quote anything.
-fn stamp(line: &str, head: &str) -> Option<Stamp> {
-    match head.split_at_checked(23) {
-        Some((own, rest)) if own.as_bytes().get(19) == Some(&b',') => {
-            let alone = rest.trim().is_empty();
-            let shown = format!("{} host fail2ban: x", own.replacen(',', ".", 1));
-            maillog::record(shown.as_bytes()).filter(|_| alone).map(|record| record.stamp)
-        }
-        _ => maillog::record(line.as_bytes())
-            .filter(|record| record.tag.0.starts_with(b"fail2ban."))
-            .map(|record| record.stamp),
-    }
+    Some(Report { jail, action })
 }
 
 #[cfg(test)]
@@ -94,7 +77,8 @@ mod tests {
     use super::*;
 
     fn check(line: &str, expected: Option<(&str, Action)>) {
-        let found = report(line);
+        let record = maillog::record(line.as_bytes());
+        let found = record.as_ref().and_then(report);
         assert_eq!(found.as_ref().map(|report| (report.jail, report.action.clone())), expected, "{line}");
     }
 
@@ -153,11 +137,5 @@ mod tests {
             None,
         );
         check("", None);
-    }
-
-    #[test]
-    fn its_own_stamp_is_local_time() {
-        let found = report("2026-11-22 10:25:14,123 fail2ban.actions [1]: NOTICE  [a] Ban 192.0.2.1").unwrap();
-        assert!(matches!(found.stamp, Stamp::Wall(_)), "{:?}", found.stamp);
     }
 }

@@ -27,13 +27,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub use day::{Date, DayError};
-pub use payload::{HEAD_BYTES, Identity, LAYOUT, Part, Payload};
+pub use input::Identity;
+pub use payload::{LAYOUT, Part, Payload};
 pub use pseudonym::Pseudonyms;
 use query::Query;
 pub use replay::Replayed;
 pub use sources::Sources;
 pub use stored::{Head, Kept};
-pub use writer::{NewLine, WriteError, Writer};
+pub use writer::{NewLine, WriteError, Writer, has_no_room};
 
 use crate::gather::Gatherer;
 use crate::question::{Answer, Question, Store, StoreError};

@@ -1,0 +1,112 @@
+//! `serve`: the pages and the API, of named files or of the store.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use answers::reading::{self, Reading};
+use answers::state;
+use anyhow::Context as _;
+use server::{App, Config};
+use store::state::State;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Serve;
+use crate::exit::Exit;
+use crate::print;
+
+/// Runs the command.
+pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let exit = runtime.block_on(serve(args));
+    // A reading that is still going on does not hold up the end.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn serve(args: &Serve) -> anyhow::Result<Exit> {
+    let zone = reading::zone(args.timezone.as_deref())?;
+    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("--listen {}", args.listen))?;
+    let listen: SocketAddr = listener.local_addr()?;
+    let throw_away = if args.files.is_empty() { None } else { Some(tempfile::tempdir()?) };
+    let folder = match &throw_away {
+        Some(folder) => folder.path().join("state"),
+        None => args.state.clone().or_else(state::usual).context("--state: no usual folder for it; name one")?,
+    };
+    let config = Config {
+        state: State::new(&folder),
+        listen,
+        base: base(&args.base_path)?,
+        hosts: args.allow_host.clone(),
+        zone,
+    };
+    let shown = format!("http://{listen}{}", config.base);
+    let app = App::new(config);
+    if throw_away.is_some() {
+        read(args, &folder, &app)?;
+    }
+    print::text(&format!("Postfix Insights is at {shown}\n"))?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+    };
+    server::serve(app, listener, stop).await?;
+    Ok(Exit::Ok)
+}
+
+/// `/x/` from `x`, `/x` or `/x/`.
+fn base(text: &str) -> anyhow::Result<String> {
+    let inner = text.trim_matches('/');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./~".contains(c);
+    anyhow::ensure!(
+        inner.chars().all(is_plain),
+        "--base-path {text}: write letters, digits and slashes, such as /insights/"
+    );
+    Ok(if inner.is_empty() { "/".to_owned() } else { format!("/{inner}/") })
+}
+
+/// Reads the files into a folder of their own, beside the answers.
+fn read(args: &Serve, folder: &std::path::Path, app: &Arc<App>) -> anyhow::Result<()> {
+    let input = reading::Input {
+        files: args.files.clone(),
+        timezone: args.timezone.clone(),
+        year: args.year,
+        ..reading::Input::default()
+    };
+    let state = State::new(folder);
+    let lock = state.lock()?;
+    let reading = Reading::of_files(&input)?.watched(Some(app.watch()));
+    let app = Arc::clone(app);
+    std::thread::Builder::new().name("reading".to_owned()).spawn(move || {
+        let _lock = lock;
+        let ingested = answers::ingest::ingest(&state, reading, &answers::retention::Retention::default(), |_, _| {});
+        match ingested {
+            Ok(Ok(ingested)) => {
+                Exit::of_reading(&ingested.read, false);
+                if let Some(error) = ingested.failure {
+                    print::error(&format!("{error:#}"));
+                }
+            }
+            Ok(Err(error)) => drop(Exit::nothing_readable(&error)),
+            Err(error) => print::error(&format!("{error:#}")),
+        }
+        app.read_whole();
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_paths() {
+        for (text, known) in [("", "/"), ("/", "/"), ("x", "/x/"), ("/x/y/", "/x/y/")] {
+            assert_eq!(base(text).unwrap(), known);
+        }
+        assert!(base("/a b/").is_err() && base("/{x}/").is_err());
+    }
+}

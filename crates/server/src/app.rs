@@ -1,0 +1,102 @@
+//! What all requests share: where the store is, how the server was started, how far a reading is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use answers::reading::Watch;
+use jiff::tz::TimeZone;
+use store::state::State;
+use tokio::sync::Semaphore;
+
+use crate::data::Shelf;
+
+/// How the server is started.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The store that answers.
+    pub state: State,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where its pages begin: `/`, or `/x/` behind a proxy. Begins and ends with a slash.
+    pub base: String,
+    /// Names under which it may be asked for, besides its own address and this machine's loopback.
+    pub hosts: Vec<String>,
+    /// Zone of the times shown.
+    pub zone: TimeZone,
+}
+
+/// Light questions answered at once.
+const LIGHT: usize = 8;
+/// Requests that wait for answers that are being made.
+const PATIENT: usize = 64;
+/// Answers made at once that need many lines.
+const HEAVY: usize = 2;
+
+/// What all requests share.
+pub struct App {
+    pub(crate) config: Config,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) light: Arc<Semaphore>,
+    pub(crate) patient: Arc<Semaphore>,
+    pub(crate) heavy: Arc<Semaphore>,
+    pub(crate) shelf: Shelf,
+}
+
+impl App {
+    /// A server of that configuration.
+    #[must_use]
+    pub fn new(config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            progress: Arc::new(Progress::default()),
+            light: Arc::new(Semaphore::new(LIGHT)),
+            patient: Arc::new(Semaphore::new(PATIENT)),
+            heavy: Arc::new(Semaphore::new(HEAVY)),
+            shelf: Shelf::default(),
+        })
+    }
+
+    /// What a reading that fills the store tells its progress to.
+    #[must_use]
+    pub fn watch(&self) -> Arc<dyn Watch> {
+        self.progress.reading.store(true, Ordering::Relaxed);
+        Arc::clone(&self.progress) as Arc<dyn Watch>
+    }
+
+    /// All that was to be read is in the store.
+    pub fn read_whole(&self) {
+        self.progress.over();
+    }
+}
+
+/// How far the reading of named files is.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    reading: AtomicBool,
+    read: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Progress {
+    /// Bytes read and all bytes, while it reads. All is 0 where that is not known.
+    pub(crate) fn so_far(&self) -> Option<(u64, u64)> {
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        self.reading.load(Ordering::Relaxed).then(|| (load(&self.read), load(&self.total)))
+    }
+
+    /// The reading is over.
+    pub(crate) fn over(&self) {
+        self.reading.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Watch for Progress {
+    fn at(&self, progress: input::Progress) {
+        self.read.store(progress.read, Ordering::Relaxed);
+        self.total.store(progress.total.unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    // One of several readings is over: what fills the store says when all are.
+    fn done(&self) {}
+}

@@ -1,0 +1,119 @@
+//! Answers that count logins and messages: they read lines, and stand on the [`Shelf`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use answers::mask::Mask;
+use answers::reading::Reading;
+use answers::report_json;
+use answers::story::{self, Wanted};
+use answers::subject::{self, Subject};
+use answers::times::Clock;
+use answers::{json, report, story_json, triage};
+use input::FeedError;
+use serde_json::Value;
+
+use super::shelf::{Key, Made, Shelf};
+use crate::asked::Asked;
+use crate::problem::Problem;
+
+/// Rows of lists as on the command line.
+const TOP: usize = 100;
+
+impl Asked {
+    /// Who could not log in, why, and what to do: `triage --json`.
+    pub(crate) fn triage(&self, wait: Duration) -> Result<Option<Made>, Problem> {
+        let (top, mask) = (self.lists()?, self.viewer.mask());
+        self.made("triage", None, wait, move |reading| {
+            let triaged = triage::triage(reading).map_err(unread)?;
+            let mut out = Vec::new();
+            json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, None)
+                .map_err(|error| Problem::ours(&error.into()))?;
+            Ok(out)
+        })
+    }
+
+    /// How the mail fared: `report --json`.
+    pub(crate) fn report(&self, wait: Duration) -> Result<Option<Made>, Problem> {
+        let (top, mask) = (self.lists()?, self.viewer.mask());
+        let clock = Clock::new(self.app.config.zone.clone());
+        self.made("report", None, wait, move |reading| {
+            let report = report::report(&report::Asked::default(), reading);
+            let report = report.map_err(|error| Problem::bad(error.to_string()))?.map_err(unread)?;
+            let limit = if top == 0 { usize::MAX } else { top };
+            bytes(&report_json::report(&report, limit, mask, &clock))
+        })
+    }
+
+    /// One client's or network's story: `client --json`.
+    pub(crate) fn client(&self, text: &str, wait: Duration) -> Result<Option<Made>, Problem> {
+        let subject = subject::client(text).map_err(|error| Problem::bad(error.to_string()))?;
+        self.subject("client", text, subject, wait)
+    }
+
+    /// One login name's story: `account --json`.
+    pub(crate) fn account(&self, name: &str, wait: Duration) -> Result<Option<Made>, Problem> {
+        self.subject("account", name, Subject::Account(name.as_bytes().into()), wait)
+    }
+
+    fn subject(
+        &self,
+        question: &'static str,
+        text: &str,
+        subject: Subject,
+        wait: Duration,
+    ) -> Result<Option<Made>, Problem> {
+        let mask = self.viewer.mask();
+        self.made(question, Some(text), wait, move |reading| {
+            let (story, read) = subject::tell(subject, reading).map_err(unread)?;
+            bytes(&subject::to_json(&story, &read, mask))
+        })
+    }
+
+    /// One message's whole story: `trace --json`.
+    pub(crate) fn trace(&self, id: &str, wait: Duration) -> Result<Option<Made>, Problem> {
+        let (mask, wanted) = (self.viewer.mask(), id.to_owned());
+        self.made("trace", Some(id), wait, move |reading| {
+            let (reading, during) = reading.whole();
+            let found = story::find(Wanted::new(Some(&wanted), None, None, during), reading).map_err(unread)?;
+            bytes(&story_json::stories(&found.told, found.beyond, &found.read, mask))
+        })
+    }
+
+    /// How many rows lists have.
+    fn lists(&self) -> Result<usize, Problem> {
+        self.params.number("top", TOP, 1_000_000)
+    }
+
+    /// An answer from the shelf, made of the lines of the time asked for.
+    fn made(
+        &self,
+        question: &'static str,
+        about: Option<&str>,
+        wait: Duration,
+        make: impl FnOnce(Reading) -> Result<Vec<u8>, Problem> + Send + 'static,
+    ) -> Result<Option<Made>, Problem> {
+        let own = |name| self.params.get(name).map(str::to_owned);
+        let key = Key {
+            question,
+            about: vec![about.map(str::to_owned), own("since"), own("until"), own("top")],
+            masked: self.viewer.masked,
+            moves: own("since").or_else(|| own("until")).is_some() || question == "report",
+        };
+        let reading = self.reading()?;
+        Shelf::get(&Arc::clone(&self.app), &key, wait, Box::new(move || make(reading)))
+    }
+}
+
+fn bytes(value: &Value) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| Problem::ours(&error.into()))
+}
+
+fn unread(error: FeedError) -> Problem {
+    Problem::ours(&error.into())
+}
+
+/// What a line says: `explain --json`.
+pub(crate) fn explained(line: &str, mask: Mask) -> Value {
+    answers::explain::to_json(&answers::explain::explain(line.as_bytes()), mask)
+}

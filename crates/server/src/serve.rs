@@ -1,0 +1,175 @@
+//! From requests to handlers: who may ask, with which parameters, how many at once and for how long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Request, State as Shared};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::MethodFilter;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use crate::asked::{Asked, Params, Viewer};
+use crate::problem::Problem;
+use crate::route::{self, Form, Route, Verb, Weight};
+use crate::{api, headers, hosts, pages};
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on, or listening ended.
+    #[error("{0}")]
+    Listen(#[from] std::io::Error),
+}
+
+/// How long an answer may take before the asker is told that it takes too long.
+const TIME: Duration = Duration::from_secs(20);
+/// How long open requests have to end once the server is told to stop.
+const STOPPING: Duration = Duration::from_secs(3);
+/// Bytes of a form.
+const FORM_BYTES: usize = 256 << 10;
+
+/// Everything that can be asked, under the base path.
+pub fn router(app: Arc<App>) -> Router {
+    let base = app.config.base.clone();
+    let mut router = Router::new();
+    for route in route::all() {
+        let method = if route.verb == Verb::Post { MethodFilter::POST } else { MethodFilter::GET };
+        let handler = move |Shared(app): Shared<Arc<App>>, subject: Option<Path<String>>, request: Request| async move {
+            answer(app, route, subject.map(|Path(subject)| subject).unwrap_or_default(), request).await
+        };
+        router = router.route(&format!("{base}{}", route.path), axum::routing::on(method, handler));
+    }
+    router
+        .fallback(nothing)
+        .method_not_allowed_fallback(not_so)
+        .layer(axum::middleware::map_response(finish))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), own_host))
+        .with_state(app)
+}
+
+/// Serves until `stop` is done. What is being answered then has a few seconds to end.
+pub async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let (told, mut is_told) = tokio::sync::watch::channel(false);
+    let stopping = async move {
+        stop.await;
+        let _ = told.send(true);
+    };
+    let server = axum::serve(listener, router(app)).with_graceful_shutdown(stopping);
+    tokio::select! {
+        ended = server => Ok(ended?),
+        () = async { let _ = is_told.wait_for(|told| *told).await; tokio::time::sleep(STOPPING).await } => Ok(()),
+    }
+}
+
+async fn answer(app: Arc<App>, route: &'static Route, subject: String, request: Request) -> Response {
+    let problem_of = Arc::clone(&app);
+    let answered = answer_or_not(app, route, subject, request).await;
+    answered.unwrap_or_else(|problem| told(&problem_of, route.form, &problem))
+}
+
+async fn answer_or_not(
+    app: Arc<App>,
+    route: &'static Route,
+    subject: String,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let form = if route.verb == Verb::Post { form_of(body).await? } else { Vec::new() };
+    let params = Params::of(route, &head.uri, form)?;
+    let gate = Arc::clone(if route.weight == Weight::Patient { &app.patient } else { &app.light });
+    let asked = Asked {
+        app,
+        route,
+        viewer: Viewer::default(),
+        subject,
+        params,
+        headers: head.headers,
+        uri: head.uri,
+        now: Timestamp::now(),
+    };
+    let work = async {
+        let permit = gate.acquire_owned().await.map_err(|error| Problem::ours(&error.into()))?;
+        // The permit goes with the work: what takes too long for its asker still takes its place until it ends.
+        let work = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            (route.answer)(&asked)
+        });
+        work.await.unwrap_or_else(|error| Err(Problem::ours(&error.into())))
+    };
+    match tokio::time::timeout(TIME, work).await {
+        Ok(answered) => answered,
+        Err(_) => Err(Problem::busy(
+            format!(
+                "this takes longer than {} s: ask for a shorter time (`since`), or ask again later",
+                TIME.as_secs()
+            ),
+            10,
+        )),
+    }
+}
+
+async fn form_of(body: axum::body::Body) -> Result<Vec<(String, String)>, Problem> {
+    let bytes = axum::body::to_bytes(body, FORM_BYTES).await;
+    let bytes = bytes
+        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a form has at most {FORM_BYTES} bytes")))?;
+    serde_urlencoded::from_bytes(&bytes).map_err(|error| Problem::bad(format!("the form cannot be read: {error}")))
+}
+
+/// A problem, in the form that its asker reads.
+fn told(app: &App, form: Form, problem: &Problem) -> Response {
+    let response = match form {
+        Form::Data => api::json(&problem.to_json()),
+        Form::Page => pages::problem::page(app, problem),
+    };
+    let mut response = response.unwrap_or_else(|_| problem.why.clone().into_response());
+    *response.status_mut() = problem.status;
+    if let Some(seconds) = problem.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn form_for(app: &App, uri: &Uri) -> Form {
+    let behind = uri.path().strip_prefix(&app.config.base).unwrap_or_default();
+    if behind.starts_with("api/") { Form::Data } else { Form::Page }
+}
+
+async fn nothing(Shared(app): Shared<Arc<App>>, uri: Uri) -> Response {
+    // The base path without its last slash is meant as the first page.
+    if app.config.base.strip_suffix('/') == Some(uri.path()) {
+        return axum::response::Redirect::permanent(&app.config.base).into_response();
+    }
+    told(&app, form_for(&app, &uri), &Problem::missing("there is nothing under this address"))
+}
+
+async fn not_so(Shared(app): Shared<Arc<App>>, uri: Uri) -> Response {
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address is not asked in this way");
+    told(&app, form_for(&app, &uri), &problem)
+}
+
+async fn own_host(Shared(app): Shared<Arc<App>>, request: Request, next: axum::middleware::Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let named = host.or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str)).unwrap_or_default();
+    if hosts::is_own(named, app.config.listen, &app.config.hosts) {
+        return next.run(request).await;
+    }
+    let problem = Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "this server does not answer under this name; if it should, start it with --allow-host NAME",
+    );
+    finish(told(&app, form_for(&app, request.uri()), &problem)).await
+}
+
+async fn finish(mut response: Response) -> Response {
+    headers::add(response.headers_mut());
+    response
+}
