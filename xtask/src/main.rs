@@ -2,6 +2,7 @@
 
 mod bench;
 mod fuzz;
+mod judge;
 mod peers;
 mod pflogsumm;
 mod picture;
@@ -30,6 +31,8 @@ enum Task {
     Generate(loggen::Options),
     /// Measure speed and memory beside other tools on the same file.
     Bench(bench::Options),
+    /// Stage attacks, people and outages, and score what `triage` finds.
+    Judge(judge::Options),
     /// Compare with log lines from other projects.
     Peers(peers::Options),
     /// Compare each number of pflogsumm's with ours on the same log.
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Task::Doctor(options) => doctor(options),
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Judge(options) => judge::run(&options),
         Task::Peers(options) => peers::run(&options),
         Task::Pflogsumm(options) => pflogsumm::run(&options),
         Task::Picture => picture::run(),

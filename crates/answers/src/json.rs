@@ -115,7 +115,7 @@ pub fn write_triage(
     object.value("unnamed_failures", &tally.unnamed_failures.into())?;
     object.list(
         "clients",
-        crate::ranking::clients(tally).into_iter().take(limit).map(|(ip, client)| client_row(*ip, client, mask)),
+        crate::ranking::clients(tally).into_iter().take(limit).map(|(ip, client)| client_row(tally, *ip, client, mask)),
     )?;
     object.list(
         "accounts",
@@ -202,7 +202,7 @@ pub struct ClientRow {
 }
 
 /// A row of `clients`.
-pub fn client_row(ip: IpAddr, client: &ClientTally, mask: Mask) -> ClientRow {
+pub fn client_row(tally: &Tally, ip: IpAddr, client: &ClientTally, mask: Mask) -> ClientRow {
     let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = client.counts;
     let Counts { sessions_killed, tls_failed, rate_limited, .. } = client.counts;
     ClientRow {
@@ -220,7 +220,7 @@ pub fn client_row(ip: IpAddr, client: &ClientTally, mask: Mask) -> ClientRow {
         first: rfc3339(client.first),
         last: rfc3339(client.last),
         messages: client.messages,
-        verdict: diagnose::client_verdict(client).name(),
+        verdict: tally.client_verdict(ip, client).name(),
     }
 }
 
@@ -261,7 +261,7 @@ pub fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> Account
         first: rfc3339(account.first),
         last: rfc3339(account.last),
         messages: account.messages,
-        verdict: crate::ranking::account_verdict(tally, account).name(),
+        verdict: tally.account_verdict(account).name(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
-use diagnose::{AccountTally, ClientTally, Refused, RelayWhy, Tally, Verdict, client_verdict};
+use diagnose::{AccountTally, ClientTally, Refused, RelayWhy, Tally};
 
 /// Clients with most failures first; then by address, so that the order is the same every time.
 pub(crate) fn clients(tally: &Tally) -> Vec<(&IpAddr, &ClientTally)> {
@@ -37,11 +37,4 @@ pub(crate) fn relay_denied(tally: &Tally) -> Vec<(Option<IpAddr>, RelayWhy, &Ref
     let mut rows: Vec<_> = tally.relay_denied.iter().map(|((ip, why), row)| (*ip, *why, row)).collect();
     rows.sort_by_key(|(ip, why, row)| (Reverse(row.count), *ip, *why));
     rows
-}
-
-/// The word for an account, with what its clients did.
-pub(crate) fn account_verdict(tally: &Tally, account: &AccountTally) -> Verdict {
-    diagnose::account_verdict(account, |ip| {
-        tally.clients.get(&ip).is_some_and(|client| client_verdict(client) == Verdict::TakenOver)
-    })
 }

@@ -469,7 +469,10 @@ fn worth_by_event(record: &Record<'_>) -> Worth {
 
 fn is_wanted(event: &Event<'_>) -> bool {
     Tracer::wants(event)
-        || matches!(event, Event::LinesLost(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..))
+        || matches!(
+            event,
+            Event::LinesLost(_) | Event::Started(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..)
+        )
 }
 
 /// The start of a session.

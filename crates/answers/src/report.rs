@@ -110,7 +110,7 @@ pub fn report(asked: &Asked, mut reading: Reading) -> anyhow::Result<Result<Repo
     };
     let mut flow = counter.flow;
     flow.finish();
-    let findings = diagnose::findings(&flow.tally);
+    let findings = std::mem::take(&mut flow.tally.findings);
     let change = change(&flow, &read, &clock, &zone);
     let period = is_bounded(&options).then_some(options.period);
     Ok(Ok(Report { flow, read, findings, change, period, zone }))

@@ -409,7 +409,12 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
     object.insert(
         "clients".into(),
         json!(
-            story.clients().into_iter().take(KEPT).map(|(ip, row)| json::client_row(ip, row, mask)).collect::<Vec<_>>()
+            story
+                .clients()
+                .into_iter()
+                .take(KEPT)
+                .map(|(ip, row)| json::client_row(tally, ip, row, mask))
+                .collect::<Vec<_>>()
         ),
     );
     object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer.iter().map(|line| story.masked(line, mask)).collect::<Vec<_>>(), "next": step.next})).collect::<Vec<_>>().into());

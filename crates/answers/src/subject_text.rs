@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use diagnose::{Cause, Class, client_verdict};
+use diagnose::{Cause, Class};
 use trace::{AttemptKind, Fate, NameOrigin};
 
 use crate::mask::Mask;
-use crate::ranking;
 use crate::reading::Read;
 use crate::screen::{Ink, Screen, cut, escape, left, number, plural, shown, wrap};
 use crate::story_text::fate_word;
@@ -223,13 +222,13 @@ fn tls(story: &Story) -> Step {
 }
 
 fn pattern(story: &Story) -> Step {
-    let clients = story.clients();
+    let (clients, tally) = (story.clients(), &story.counter.tally);
     let mut answer = Vec::new();
     for (ip, client) in clients.iter().take(8) {
         let span = duration(client.last - client.first);
-        let period = client
-            .cadence
-            .period()
+        let period = tally
+            .detector
+            .period(*ip)
             .map_or(String::new(), |seconds| format!(", about every {}", duration((seconds * 1e6) as i64)));
         let names = client.usernames();
         answer.push(format!(
@@ -237,7 +236,7 @@ fn pattern(story: &Story) -> Step {
             plural(client.counts.failures(), "failure", "failures"),
             plural(names as u64, "name", "names"),
             plural(client.counts.auth_ok, "login got", "logins got"),
-            client_verdict(client).name().replace('_', " ")
+            tally.client_verdict(*ip, client).name().replace('_', " ")
         ));
     }
     if clients.len() > 8 {
@@ -312,15 +311,21 @@ impl Page<'_> {
                     .find_map(|(_, client)| client.host.as_deref().map(shown))
                     .filter(|_| single && !self.mask.0);
                 let name = if single { self.mask.ip(net.addr()) } else { net.to_string() };
-                let verdict =
-                    if single { self.story.clients().first().map(|(_, client)| client_verdict(client)) } else { None };
+                let verdict = if single {
+                    self.story
+                        .clients()
+                        .first()
+                        .map(|(ip, client)| self.story.counter.tally.client_verdict(*ip, client))
+                } else {
+                    None
+                };
                 (host.map_or_else(|| format!("client {name}"), |host| format!("client {name} ({host})")), verdict)
             }
             Subject::Account(name) => {
                 let row = self.story.counter.tally.accounts.get(name.to_ascii_lowercase().as_slice());
                 (
                     format!("account {}", self.safe(&self.mask.name(&String::from_utf8_lossy(name)))),
-                    row.map(|row| ranking::account_verdict(&self.story.counter.tally, row)),
+                    row.map(|row| self.story.counter.tally.account_verdict(row)),
                 )
             }
         };

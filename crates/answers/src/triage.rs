@@ -1,5 +1,6 @@
 //! `triage`: lines go in, counts and findings come out.
 
+use diagnose::detect::Change;
 use diagnose::{Class, Finding, Tally};
 use input::{FeedError, Line};
 use maillog::Event;
@@ -18,6 +19,23 @@ impl Counter {
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self { tally: Tally::new() }
+    }
+
+    /// What may explain, or spoil, the counts around it: a start, a reload, lines that were dropped.
+    fn seam(&mut self, event: &Event<'_>, time: i64, text: &[u8]) {
+        let detector = &mut self.tally.detector;
+        match event {
+            Event::LinesLost(count) => detector.lines_lost(time, *count),
+            Event::Started(_) if text.starts_with(b"reload") => detector.changed(time, Change::PostfixReloaded),
+            Event::Started(_) => detector.changed(time, Change::PostfixStarted),
+            Event::DovecotService(words) if is_start_or_stop(words) => {
+                detector.changed(time, Change::DovecotChanged);
+            }
+            Event::TlsLibrary(words) if contains(words, b"certificate expired") => {
+                detector.changed(time, Change::CertificateExpired);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -50,8 +68,9 @@ impl Reader for Counter {
             self.tally.remember(line.seq, line.source, line.line, line.raw, record.text);
         }
         if holds_secret(event) {
-            self.tally.secret(line.seq);
+            self.tally.secret(line.time.unwrap_or_default(), line.seq);
         }
+        self.seam(event, line.time.unwrap_or_default(), record.text);
         if let Event::Delivery(delivery) = event {
             let class = if delivery.relayhost_login_failed() {
                 Some(Class::RelayhostAuthFailed)
@@ -71,6 +90,17 @@ impl Reader for Counter {
     fn noted(&mut self, class: Class, count: u64) {
         self.tally.count_line(class, count);
     }
+}
+
+/// Dovecot's master about itself.
+fn is_start_or_stop(words: &[u8]) -> bool {
+    [b"starting up".as_slice(), b"Killed with signal 15", b"stopping", b"SIGHUP received"]
+        .iter()
+        .any(|part| contains(words, part))
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|here| here == part)
 }
 
 /// Is told of logins beside the counting.
@@ -179,6 +209,6 @@ pub fn triage(reading: Reading) -> Result<Triaged, FeedError> {
     let mut counter = Counter::new();
     let read = reading.run(&mut counter)?;
     counter.tally.settle();
-    let findings = diagnose::findings(&counter.tally);
+    let findings = std::mem::take(&mut counter.tally.findings);
     Ok(Triaged { tally: counter.tally, read, findings })
 }

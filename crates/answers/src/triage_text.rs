@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use diagnose::{
-    AccountTally, Class, ClientTally, Finding, Kind, Recovered, RelayWhy, SentMessage, Tally, Verdict, client_verdict,
-};
+use diagnose::{AccountTally, Class, ClientTally, Finding, Kind, Recovered, RelayWhy, SentMessage, Tally, Verdict};
 
 use crate::mask::Mask;
 use crate::ranking;
@@ -142,8 +140,12 @@ impl Page<'_> {
     }
 
     fn quiet_verdict(&self) -> String {
-        let suspicious =
-            self.tally.clients.values().filter(|client| client_verdict(client) == Verdict::Suspicious).count() as u64;
+        let suspicious = self
+            .tally
+            .clients
+            .iter()
+            .filter(|(ip, client)| self.tally.client_verdict(**ip, client) == Verdict::Suspicious)
+            .count() as u64;
         match (self.tally.class(Class::AuthFailed), suspicious) {
             (0, _) => "nobody failed to log in".to_owned(),
             (_, 0) => "no attack, no outage: a few logins failed, each by itself".to_owned(),
@@ -294,16 +296,19 @@ impl Page<'_> {
             return String::new();
         }
         let mut out = self.heading("CLIENTS", &plural(failing.len() as u64, "address failed", "addresses failed"));
-        let rows: Vec<(String, &ClientTally)> =
-            failing.iter().take(self.limit()).map(|(ip, client)| (self.mask.ip(**ip), *client)).collect();
-        let width = self.first_column(rows.iter().map(|(ip, _)| ip.as_str()));
+        let rows: Vec<(String, &ClientTally, Verdict)> = failing
+            .iter()
+            .take(self.limit())
+            .map(|(ip, client)| (self.mask.ip(**ip), *client, self.tally.client_verdict(**ip, client)))
+            .collect();
+        let width = self.first_column(rows.iter().map(|(ip, ..)| ip.as_str()));
         out += &self.header("address", width, ["failed", "fault", "early", "ok", "names"]);
-        for (ip, client) in rows {
+        for (ip, client, verdict) in rows {
             let c = &client.counts;
             let names = if client.usernames() == 0 { "?".to_owned() } else { number(client.usernames() as u64) };
             let figures = [c.auth_failed, c.backend_fault + c.sessions_killed, c.auth_refused, c.auth_ok].map(number);
             let [failed, fault, early, ok] = figures.each_ref().map(String::as_str);
-            out += &self.row(&ip, width, [failed, fault, early, ok, &names], &client.timeline, client_verdict(client));
+            out += &self.row(&ip, width, [failed, fault, early, ok, &names], &client.timeline, verdict);
         }
         out + &self.more(failing.len(), "address", "addresses")
     }
@@ -403,7 +408,7 @@ impl Page<'_> {
                 width,
                 figures.each_ref().map(String::as_str),
                 &account.timeline,
-                ranking::account_verdict(self.tally, account),
+                self.tally.account_verdict(account),
             );
         }
         out + &self.more(failing.len(), "name", "names")

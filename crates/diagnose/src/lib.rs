@@ -6,10 +6,10 @@
 mod cause;
 mod causes;
 mod class;
+pub mod detect;
 mod diagnosis;
 mod dsn;
 pub mod fail2ban;
-mod finding;
 mod flow;
 mod reason;
 mod reasons;
@@ -20,15 +20,13 @@ mod wordings;
 pub use cause::{Cause, Check, Pattern, Place, Signature, With};
 pub use causes::{all, by_id, of_words};
 pub use class::Class;
+pub use detect::{Detector, Finding, Incident, Kind, Proof};
 pub use diagnosis::{Diagnoser, Diagnosis, line, refusal};
 pub use dsn::{Decoded, Registered, StatusCode, registered};
-pub use finding::{Finding, Kind, findings};
 pub use flow::{
     Attempts, Count, Delays, Destination, Few, Flow, FlowOptions, Messages, ReasonRow, Recipients, RejectRow, SLOT,
     Sender, Series, Stage, Table, TlsShare, Totals, Trouble, Weigh, shape,
 };
 pub use reason::{Reason, Side, reasons};
-pub use tally::{
-    AccountTally, ClientTally, Counts, Incident, Proof, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline,
-};
-pub use verdict::{Verdict, account_verdict, client_verdict};
+pub use tally::{AccountTally, ClientTally, Counts, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline};
+pub use verdict::Verdict;

@@ -58,7 +58,7 @@ pub(crate) fn held_against<'a>(
     checks: &'a [Check],
 ) -> Vec<LoggedCause<'a>> {
     let trouble = |cause: &str| {
-        let last = tally.incidents.iter().rev().find(|incident| incident.causes.contains_key(cause));
+        let last = tally.detector.incidents().iter().rev().find(|incident| incident.causes.contains_key(cause));
         last.map(|incident| (incident.from, incident.to))
     };
     let mut rows: Vec<LoggedCause<'a>> =

@@ -14,6 +14,7 @@ mod people;
 mod report;
 mod rng;
 mod session;
+pub mod stage;
 mod truth;
 mod world;
 

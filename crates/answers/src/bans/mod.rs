@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use diagnose::fail2ban::{Banned, History, InStep, JailStep, in_step, report};
-use diagnose::{Tally, Verdict, client_verdict};
+use diagnose::{Tally, Verdict};
 use input::{Coverage, FeedError, Line, Worth};
 use trace::{Attempt, Login};
 
@@ -106,7 +106,7 @@ fn judged(history: &History, tally: &Tally, witness: &Witness) -> Vec<JudgedBan>
             if client.is_none() && !is_for_logins(jail) {
                 continue;
             }
-            let verdict = client.map_or(Verdict::Unclear, |client| client_verdict(client));
+            let verdict = client.map_or(Verdict::Unclear, |client| tally.client_verdict(ban.client_ip, client));
             bans.push(JudgedBan {
                 jail: jail.clone(),
                 ban: ban.clone(),

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use diagnose::fail2ban::{Ban, Jail, Missed, Rehearsal};
-use diagnose::{Finding, Kind, Tally, Verdict, client_verdict};
+use diagnose::{Finding, Kind, Tally, Verdict};
 use input::FeedError;
 use trace::{Attempt, Login};
 
@@ -47,7 +47,7 @@ pub struct Judged<T> {
 impl<T> Judged<T> {
     fn of(what: T, ip: IpAddr, tally: &Tally) -> Self {
         let client = tally.clients.get(&ip);
-        let verdict = client.map_or(Verdict::Unclear, |client| client_verdict(client));
+        let verdict = client.map_or(Verdict::Unclear, |client| tally.client_verdict(ip, client));
         Self {
             what,
             verdict,
@@ -93,7 +93,7 @@ pub fn rehearse(reading: Reading, jail: Jail) -> Result<Rehearsed, FeedError> {
     let Observed { mut counter, observer: rehearsal } = trial;
     counter.tally.settle();
     let tally = &counter.tally;
-    let attackers = attackers(&diagnose::findings(tally));
+    let attackers = attackers(&tally.findings);
     let bans = rehearsal.bans().iter().map(|ban| Judged::of(ban.clone(), ban.client_ip, tally)).collect();
     let missed = rehearsal.missed().into_iter().map(|missed| Judged::of(missed.clone(), missed.client_ip, tally));
     let is_attacker = |missed: &Judged<Missed>| {

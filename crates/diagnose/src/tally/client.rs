@@ -1,12 +1,9 @@
 //! One client address: what it did, when, and with which names.
 
-use std::rc::Rc;
-
 use trace::{Map, Where};
 
 use super::counts::Counts;
-use super::proof::Proof;
-use super::timeline::{Cadence, Timeline};
+use super::timeline::Timeline;
 
 /// All that is known of one client address.
 #[derive(Clone, Debug, Default)]
@@ -39,12 +36,8 @@ pub struct ClientTally {
     pub not_logged_in: u64,
     /// Relaying refused.
     pub relay_denied: u64,
-    /// Spacing of its failures.
-    pub cadence: Cadence,
     /// Its failures over time.
     pub timeline: Timeline,
-    /// The first lines about it.
-    pub proofs: Vec<Rc<Proof>>,
     /// Failures by name (hashed, without case).
     pub(super) names: Map<u64, u32>,
     /// Accounts whose first login after a failure has been told.

@@ -6,7 +6,7 @@
 mod account;
 mod client;
 mod counts;
-mod incident;
+mod facts;
 mod proof;
 mod recovered;
 mod refused;
@@ -14,7 +14,6 @@ mod timeline;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use foldhash::HashMapExt as _;
 use trace::{Attempt, AttemptKind, Login, Map, Refusal, Sink, Story, Where};
@@ -24,15 +23,15 @@ use self::account::{account, lowered};
 pub use self::client::ClientTally;
 pub use self::counts::Counts;
 use self::counts::is_failure;
-pub use self::incident::Incident;
-pub use self::proof::Proof;
 use self::proof::Proofs;
 pub use self::recovered::{Recovered, SentMessage};
 use self::refused::add_refused;
 pub use self::refused::{Refused, RelayWhy};
 pub use self::timeline::Timeline;
 use crate::class::Class;
+use crate::detect::{Detector, Finding};
 use crate::diagnosis::{Diagnoser, Diagnosis};
+use crate::verdict::{Verdict, Verdicts};
 
 /// Clients with a row of their own at most.
 const CLIENTS: usize = 100_000;
@@ -43,8 +42,6 @@ const MESSAGES_LISTED: usize = 1_000;
 /// Messages of these whose recipients are listed, and recipients of each, at most.
 const WITH_RECIPIENTS: usize = 5;
 const RECIPIENTS_LISTED: usize = 5;
-/// Evidence lines kept per client.
-const PROOFS_PER_ROW: usize = 3;
 /// Mechanisms told apart at most; further ones are counted as [`OTHER_MECHANISMS`].
 const MECHANISMS: usize = 1_000;
 const OTHER_MECHANISMS: &[u8] = b"(OTHER)";
@@ -80,10 +77,11 @@ pub struct Tally {
     pub relay_denied: BTreeMap<(Option<IpAddr>, RelayWhy), Refused>,
     /// Refused for want of a login, by client.
     pub not_logged_in: BTreeMap<Option<IpAddr>, Refused>,
-    /// Times of backend trouble.
-    pub incidents: Vec<Incident>,
-    /// Lines of credentials in the log: how many, and the first of them (redacted).
-    pub secrets: (u64, Vec<Rc<Proof>>),
+    /// Watches all of it, and tells what a person should know.
+    pub detector: Detector,
+    /// What it found; filled by [`Tally::settle`].
+    pub findings: Vec<Finding>,
+    verdicts: Verdicts,
     /// Failures without a known name.
     pub unnamed_failures: u64,
     /// Outcomes of clients and names beyond the tables' bounds.
@@ -114,16 +112,13 @@ impl Tally {
     }
 
     /// Notes a line that holds credentials.
-    pub fn secret(&mut self, line: u64) {
-        self.secrets.0 += 1;
-        if self.secrets.1.len() < PROOFS_PER_ROW
-            && let Some(proof) = self.proofs.proof(line)
-        {
-            self.secrets.1.push(proof);
-        }
+    pub fn secret(&mut self, time: i64, line: u64) {
+        let proofs = &self.proofs;
+        self.detector.secret(time, line, |line| proofs.line(line));
     }
 
-    /// The log is over: a login that only the counters tell of is dropped where the client's next one names the account.
+    /// The log is over: a login that only the counters tell of is dropped where the client's next one names the account, and
+    /// clients and accounts get their verdicts.
     pub fn settle(&mut self) {
         let named: std::collections::HashSet<IpAddr> =
             self.recovered.iter().filter(|row| row.username.is_some()).map(|row| row.client_ip).collect();
@@ -131,6 +126,20 @@ impl Tally {
         for row in &mut self.recovered {
             row.messages.sort_by_key(|message| message.time);
         }
+        self.findings = self.detector.findings();
+        self.verdicts = Verdicts::of(&self.findings);
+    }
+
+    /// The word for a client, once the log is over.
+    #[must_use]
+    pub fn client_verdict(&self, ip: IpAddr, client: &ClientTally) -> Verdict {
+        self.verdicts.client(ip, client)
+    }
+
+    /// The word for an account, once the log is over.
+    #[must_use]
+    pub fn account_verdict(&self, account: &AccountTally) -> Verdict {
+        self.verdicts.account(account)
     }
 
     /// How often a class was counted.
@@ -163,7 +172,8 @@ impl Tally {
             self.unnamed_failures +=
                 if attempt.username.is_none() && attempt.kind == AttemptKind::Failed { count } else { 0 };
         }
-        self.incident(attempt, diagnosis);
+        let proofs = &self.proofs;
+        self.detector.failed(&facts::failed(attempt, diagnosis), |line| proofs.line(line));
         self.client_attempt(attempt, diagnosis);
         self.account_attempt(attempt, diagnosis);
     }
@@ -194,6 +204,10 @@ impl Tally {
                 _ => {}
             }
         }
+        if let Some(away) = facts::turned_away(refusal, class) {
+            let proofs = &self.proofs;
+            self.detector.turned_away(&away, |line| proofs.line(line));
+        }
         let proof = if matches!(class, Class::RelayDenied | Class::NotLoggedIn) {
             self.proofs.proof(refusal.at.line)
         } else {
@@ -216,15 +230,12 @@ impl Tally {
     fn client_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
         let Some(ip) = attempt.at.client_ip else { return };
         let name = attempt.username.as_deref().map(|name| self.name_key(name));
-        let wants_proof = self.clients.get(&ip).is_none_or(|c| c.proofs.len() < PROOFS_PER_ROW);
-        let proof = if wants_proof { self.proofs.proof(attempt.at.line) } else { None };
         let Some(client) = row(&mut self.clients, ip, CLIENTS) else {
             self.beyond += 1;
             return;
         };
         let time = attempt.at.time;
         client.seen(&attempt.at);
-        client.proofs.extend(proof);
         if attempt.kind == AttemptKind::Killed {
             client.counts.sessions_killed += u64::from(attempt.count);
         }
@@ -238,7 +249,6 @@ impl Tally {
         }
         client.first_failure.get_or_insert(time);
         client.last_failure = Some(time);
-        client.cadence.add(time);
         client.timeline.add(time, attempt.count);
         match name {
             Some(name) if client.names.len() < PER_ROW || client.names.contains_key(&name) => {
@@ -318,9 +328,8 @@ impl Sink for Tally {
     fn login(&mut self, login: &Login) {
         let count = u64::from(login.count);
         self.count_line(Class::AuthOk, count);
-        if let Some(incident) = self.incidents.last_mut() {
-            incident.ok_since += count;
-        }
+        let proofs = &self.proofs;
+        self.detector.logged_in(&facts::logged_in(login), |line| proofs.line(line));
         if let Some(ip) = login.at.client_ip {
             if !login.further {
                 self.recover(ip, login);
@@ -366,6 +375,7 @@ impl Sink for Tally {
         if let Some(client) = at.client_ip.and_then(|ip| self.clients.get_mut(&ip)) {
             client.messages += 1;
         }
+        self.detector.accepted(at.time, at.client_ip, username);
         if let Some(account) = account(&mut self.accounts, &mut self.lowered, username, at.time) {
             account.messages += 1;
         }
@@ -373,6 +383,11 @@ impl Sink for Tally {
 
     fn story(&mut self, story: &Story) {
         let Some(at) = story.at() else { return };
+        if let Some(username) = story.username()
+            && self.detector.wants_mail_of(username)
+        {
+            self.detector.mailed(&facts::mailed(story, at, username));
+        }
         let Some(row) = self.recovered_row(at, story.username()) else { return };
         row.messages_total += 1;
         if row.messages.len() < MESSAGES_LISTED {

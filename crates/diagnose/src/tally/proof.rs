@@ -5,22 +5,13 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Evidence lines kept in all.
+use crate::detect::Proof;
+
+/// Lines kept with refusals, in all.
 const PROOFS: usize = 5_000;
 
 /// Lines remembered for a moment, in case one of them becomes evidence.
 const RECENT_LINES: usize = 2_048;
-
-/// A line that proves something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
-    /// The caller's number for its source.
-    pub source: usize,
-    /// Its number there, from 1.
-    pub number: u64,
-    /// The line, secrets redacted. Written by strangers: escape it.
-    pub text: String,
-}
 
 /// A line as it passes by, with its message a second time behind it: few lines ever become a proof, so secrets are looked for
 /// only then.
@@ -65,9 +56,14 @@ impl Proofs {
         if self.kept >= PROOFS {
             return None;
         }
-        let at = self.passing.binary_search_by_key(&line, |passing| passing.id).ok()?;
-        let found = self.passing.get(at)?.proof();
+        let found = self.line(line)?;
         self.kept += 1;
         Some(Rc::new(found))
+    }
+
+    /// The line of this id, if it has not passed for too long, for whoever bounds what is kept.
+    pub(super) fn line(&self, line: u64) -> Option<Proof> {
+        let at = self.passing.binary_search_by_key(&line, |passing| passing.id).ok()?;
+        self.passing.get(at).map(Passing::proof)
     }
 }

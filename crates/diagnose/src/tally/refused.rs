@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use trace::Refusal;
 
-use super::proof::Proof;
+use crate::detect::Proof;
 
 /// Rows of refused clients at most.
 const REFUSED: usize = 20_000;

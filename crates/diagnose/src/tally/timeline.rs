@@ -57,35 +57,3 @@ impl Timeline {
         spread
     }
 }
-
-/// Spacing of failures: mean and spread of the gaps between them (Welford).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Cadence {
-    gaps: u32,
-    mean: f32,
-    spread: f32,
-    last: Option<i64>,
-}
-
-impl Cadence {
-    pub(super) fn add(&mut self, time: i64) {
-        if let Some(last) = self.last.replace(time) {
-            let gap = (time - last) as f32 / 1e6;
-            // Tries of one burst are one visit: what matters is how often it comes back.
-            if gap < 30.0 {
-                return;
-            }
-            self.gaps += 1;
-            let delta = gap - self.mean;
-            self.mean += delta / self.gaps as f32;
-            self.spread += delta * (gap - self.mean);
-        }
-    }
-
-    /// The period in seconds, if failures come back regularly: at least four visits, spread under a quarter.
-    #[must_use]
-    pub fn period(&self) -> Option<f64> {
-        let deviation = (self.spread / self.gaps.max(1) as f32).sqrt();
-        (self.gaps >= 3 && self.mean > 0.0 && deviation / self.mean < 0.25).then_some(f64::from(self.mean))
-    }
-}

@@ -1,0 +1,159 @@
+//! `guessing` and `spraying`: one source that tries and tries, and whether to ban it.
+//!
+//! A ban is advised only where no user can be behind it: nobody ever got in from there, it is nobody's network, and either it tries
+//! names that never log in anywhere, or it tries faster than any device.
+
+use super::finding::{Finding, Kind, plural};
+use super::rows::ClientRow;
+use super::source::Source;
+use super::{Detector, Told};
+
+/// What a source looks like, for the decision.
+struct Look {
+    names: u32,
+    /// Names tried that never log in from anywhere.
+    strange: u32,
+    /// Accounts in use that log in from about there.
+    neighbours: u32,
+    /// Tries with names that the backend says it does not know.
+    unknown: u32,
+    fast: bool,
+    tries: u32,
+}
+
+/// One finding for each source that tried often enough.
+pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
+    let thresholds = detector.thresholds();
+    for (source, row) in detector.ranked() {
+        let tries = tries(row);
+        if tries < thresholds.guess_tries && row.names() < thresholds.spray_names {
+            continue;
+        }
+        if told.clients.contains_key(&source) || is_users_own(detector, source, row) {
+            continue;
+        }
+        let look = look(detector, source, row);
+        // Where an account usually is, only its own name, and in no hurry: its owner.
+        if look.names > 0 && look.neighbours == look.names && !look.fast {
+            continue;
+        }
+        let out = told.was_out(row.first_failure, row.last_failure);
+        found.push(finding(detector, (source, row), &look, out));
+        told.clients.insert(source, Kind::Guessing);
+    }
+}
+
+/// Tries, with those whose answer was lost if passwords were refused besides, and those that were refused unheard.
+fn tries(row: &ClientRow) -> u32 {
+    let lost = if row.failed > 0 { row.lost } else { 0 };
+    let unheard = if row.ok == 0 { row.no_auth } else { 0 };
+    row.tries().saturating_add(lost).saturating_add(unheard)
+}
+
+/// Logins work there, and what failed are its own people's names or as good as none.
+fn is_users_own(detector: &Detector, source: Source, row: &ClientRow) -> bool {
+    if row.ok == 0 {
+        return false;
+    }
+    let foreign = row.names.iter().filter(|name| detector.pairs.get(&(source, **name)).is_none_or(|pair| pair.ok == 0));
+    let foreign = foreign.count() as u32 + row.names_beyond;
+    let many = foreign >= detector.thresholds().spray_names && foreign as usize > 2 * row.ok_names.len();
+    !many
+}
+
+fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
+    let thresholds = detector.thresholds();
+    let (mut strange, mut neighbours) = (row.names_beyond, 0);
+    for name in &row.names {
+        match detector.accounts.get(name) {
+            Some(account) if account.ok > 0 => neighbours += u32::from(account.lives_about(source)),
+            _ => strange += 1,
+        }
+    }
+    Look {
+        names: row.names(),
+        strange,
+        neighbours,
+        unknown: row.unknown_user,
+        fast: row.burst.per_minute() >= thresholds.fast_per_minute
+            || row.burst.per_ten_minutes() >= thresholds.fast_per_ten_minutes,
+        tries: tries(row),
+    }
+}
+
+impl Look {
+    /// Whether nobody honest can be behind it.
+    fn is_hostile(&self, detector: &Detector) -> bool {
+        let thresholds = detector.thresholds();
+        // Where nobody ever gets in, strange names may be everybody's: then only haste or the backend's word tells.
+        let told_apart = detector.logins > 0 || self.fast || self.unknown >= thresholds.ban_strange_names;
+        let dictionary = self.strange >= thresholds.ban_strange_names && 2 * self.strange > self.names && told_apart;
+        let few_each = self.tries <= self.names.saturating_mul(thresholds.spray_tries_per_name);
+        let list = self.names >= 2 * thresholds.ban_strange_names && (self.fast || detector.logins > 0 && few_each);
+        let hammer = self.fast && self.tries >= thresholds.ban_tries;
+        self.tries >= thresholds.ban_strange_names && (dictionary || list || hammer)
+    }
+}
+
+fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look, during_outage: bool) -> Finding {
+    let thresholds = detector.thresholds();
+    let spray = look.names >= thresholds.spray_names
+        && look.tries <= look.names.saturating_mul(thresholds.spray_tries_per_name);
+    let kind = if spray { Kind::Spraying } else { Kind::Guessing };
+    let times = (row.first_failure, row.last_failure);
+    let mut finding = Finding::new(kind, format!("attack-{}", source.ip()), times);
+    let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0;
+    let protected = detector.settings.protects(source);
+    finding.ban = hostile && !protected && row.ok == 0 && look.neighbours == 0 && !during_outage;
+    finding.confidence = match (hostile, look.names >= thresholds.spray_names || look.fast) {
+        (true, _) => 0.95,
+        (false, true) => 0.8,
+        (false, false) => 0.55,
+    };
+    finding.clients = detector.addresses(source, row);
+    let mut accounts: Vec<Box<[u8]>> = row.names.iter().filter_map(|name| detector.spelled(*name)).collect();
+    accounts.sort_unstable();
+    finding.accounts = accounts;
+    finding.counts = vec![
+        ("auth_failed", u64::from(row.failed)),
+        ("held_off", u64::from(row.held_off)),
+        ("lost", u64::from(row.lost)),
+        ("unheard", u64::from(row.no_auth)),
+        ("usernames", u64::from(look.names)),
+        ("usernames_never_logged_in", u64::from(look.strange)),
+        ("auth_ok", u64::from(row.ok)),
+    ];
+    finding.counts.retain(|(name, count)| *count > 0 || matches!(*name, "auth_failed" | "usernames" | "auth_ok"));
+    finding.summary = summary(source, row, look);
+    finding.evidence = detector.evidence(&row.proofs);
+    let finding = finding.decided(
+        thresholds,
+        &["guess_tries", "spray_names", "ban_tries", "ban_strange_names", "fast_per_minute", "fast_per_ten_minutes"],
+    );
+    advised(finding, protected)
+}
+
+fn summary(source: Source, row: &ClientRow, look: &Look) -> String {
+    let names = match look.names {
+        0 => "names not logged".to_owned(),
+        names => plural(u64::from(names), "name", "names"),
+    };
+    let end = if row.ok > 0 { "got in with few of them" } else { "never got in" };
+    format!("{} failed {} ({names}) and {end}", source.ip(), plural(u64::from(look.tries), "time", "times"))
+}
+
+fn advised(finding: Finding, protected: bool) -> Finding {
+    if finding.ban {
+        return finding.advise(&["ban the address, or let fail2ban do it (jail postfix-sasl)"], &[]);
+    }
+    if protected {
+        return finding.advise(
+            &["find out who is behind this address: it is private or your own, and a gateway may hide the real client"],
+            &["do not ban a private address or one of your own: everybody behind it is cut off"],
+        );
+    }
+    finding.advise(
+        &["see the names it tries (client view): if one is a user's, ask whether a device of theirs has an old password"],
+        &["do not ban it before you know: it may be somebody's device"],
+    )
+}

@@ -1,0 +1,217 @@
+//! `stale_client` and `shared_office`: real people, whose addresses must not be banned.
+
+use std::collections::BTreeMap;
+
+use super::finding::{Finding, Kind, hash_of, plural};
+use super::rows::{ClientRow, Name, Pair};
+use super::source::Source;
+use super::{Detector, Told};
+
+/// Somebody who does not remember a password is through with it sooner, in microseconds.
+const STALE_LASTS: i64 = 1_800 * 1_000_000;
+
+/// Devices with an old password, and offices.
+pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
+    // A phone that moves about is one device: told of once for its account.
+    let mut devices: BTreeMap<Vec<Box<[u8]>>, Vec<Device<'_>>> = BTreeMap::new();
+    for (source, row) in detector.ranked() {
+        if told.clients.contains_key(&source) || row.tries() == 0 {
+            continue;
+        }
+        let names = stale_names(detector, told, source, row);
+        if !names.is_empty() || is_stale_without_name(detector, row) {
+            told.clients.insert(source, Kind::StaleClient);
+            let accounts = names.iter().filter_map(|(name, _)| detector.spelled(*name)).collect();
+            devices.entry(accounts).or_default().push(Device { source, row, names });
+        }
+        if is_office(detector, source, row) {
+            told.clients.entry(source).or_insert(Kind::SharedOffice);
+            found.push(office_finding(detector, source, row));
+        }
+    }
+    let mut stale: Vec<Finding> = Vec::new();
+    for (accounts, devices) in devices {
+        match accounts.is_empty() {
+            // Without a name nothing says that two are one.
+            true => {
+                stale.extend(devices.iter().map(|one| stale_finding(detector, &accounts, std::slice::from_ref(one))))
+            }
+            false => stale.push(stale_finding(detector, &accounts, &devices)),
+        }
+    }
+    stale.sort_by(|a, b| b.counts.cmp(&a.counts).then_with(|| a.id.cmp(&b.id)));
+    found.extend(stale);
+}
+
+/// A source that behaves as a device with an old password does.
+struct Device<'a> {
+    source: Source,
+    row: &'a ClientRow,
+    names: Vec<(Name, Pair)>,
+}
+
+impl Device<'_> {
+    fn failed(&self) -> u64 {
+        match self.names.as_slice() {
+            [] => u64::from(self.row.failed),
+            some => some.iter().map(|(_, pair)| u64::from(pair.failed)).sum(),
+        }
+    }
+
+    fn span(&self) -> (i64, i64) {
+        let from = self.names.iter().map(|(_, pair)| pair.first_failure).min();
+        let to = self.names.iter().map(|(_, pair)| pair.last_failure).max();
+        (from.unwrap_or(self.row.first_failure), to.unwrap_or(self.row.last_failure))
+    }
+
+    fn period(&self) -> Option<f64> {
+        self.names.iter().find_map(|(_, pair)| pair.cadence.period()).or_else(|| self.row.cadence.period())
+    }
+
+    fn is_at_home(&self, detector: &Detector) -> bool {
+        let home = |(name, pair): &(Name, Pair)| pair.ok > 0 || detector.lives_about(*name, self.source);
+        self.row.ok > 0 || self.names.iter().any(home)
+    }
+}
+
+/// Whether a source tries names that are not its people's: then it is nobody's device.
+fn tries_strangers(detector: &Detector, source: Source, row: &ClientRow) -> bool {
+    let strange =
+        |name: &&Name| !detector.is_in_use(**name) && detector.pairs.get(&(source, **name)).is_none_or(|p| p.ok == 0);
+    let strange = row.names.iter().filter(strange).count() as u32 + row.names_beyond;
+    strange >= detector.thresholds().spray_names && strange as usize > 2 * row.ok_names.len()
+}
+
+/// Accounts in use with which the source fails again and again, as a device does.
+fn stale_names(detector: &Detector, told: &Told, source: Source, row: &ClientRow) -> Vec<(Name, Pair)> {
+    let thresholds = detector.thresholds();
+    if row.tries() < thresholds.stale_tries || tries_strangers(detector, source, row) {
+        return Vec::new();
+    }
+    let rush = row.ok == 0
+        && (row.burst.per_minute() >= thresholds.fast_per_minute
+            || row.burst.per_ten_minutes() >= thresholds.fast_per_ten_minutes);
+    let device = |name: &Name, pair: &Pair| {
+        let lasts = pair.last_failure - pair.first_failure >= STALE_LASTS;
+        let still_failing = pair.last_failure > pair.last_ok;
+        let slow = |period: f64| period >= f64::from(thresholds.stale_period);
+        let regular = pair.cadence.period().is_some_and(slow);
+        let at_home = lived_there(detector, *name, source, pair);
+        // A device elsewhere has one account; who tries several there is none.
+        let here = at_home && (still_failing || regular || pair.cadence.visits() >= 6);
+        let elsewhere = pair.cadence.clockwork().is_some_and(slow) && row.names() == 1 && row.unnamed == 0;
+        detector.is_in_use(*name)
+            && lasts
+            && !rush
+            && (here || elsewhere)
+            && !told.was_out(pair.first_failure, pair.last_failure)
+    };
+    let pair = |name: &Name| detector.pairs.get(&(source, *name)).copied();
+    let names = row.names.iter().take(64).filter_map(|name| Some((*name, pair(name)?)));
+    let mut stale: Vec<(Name, Pair)> =
+        names.filter(|(name, pair)| pair.failed >= thresholds.stale_tries && device(name, pair)).collect();
+    stale.sort_by_key(|(name, pair)| (std::cmp::Reverse(pair.failed), detector.spelled(*name)));
+    stale
+}
+
+/// The account logged in from about there before it failed there, or does so for days.
+fn lived_there(detector: &Detector, name: Name, source: Source, pair: &Pair) -> bool {
+    const SETTLED: i64 = 86_400 * 1_000_000;
+    let before = |since: i64| since > 0 && since < pair.first_failure;
+    let homes = detector.accounts.get(&name).map(|account| account.homes.as_slice()).unwrap_or_default();
+    let mut homes = homes.iter().filter(|home| home.net.wide() == source.wide());
+    before(pair.first_ok) || homes.any(|home| before(home.first) || home.last - home.first >= SETTLED)
+}
+
+/// Logs without names: it comes back at regular times, or fails on after it had got in.
+fn is_stale_without_name(detector: &Detector, row: &ClientRow) -> bool {
+    let thresholds = detector.thresholds();
+    let regular = row.cadence.period().is_some_and(|period| period >= f64::from(thresholds.stale_period));
+    let one = row.names.is_empty() && row.unnamed >= thresholds.stale_tries;
+    one && row.ok > 0 && (regular || row.last_failure > row.last_ok)
+}
+
+fn stale_finding(detector: &Detector, accounts: &[Box<[u8]>], devices: &[Device<'_>]) -> Finding {
+    let failed: u64 = devices.iter().map(Device::failed).sum();
+    let from = devices.iter().map(|device| device.span().0).min().unwrap_or_default();
+    let to = devices.iter().map(|device| device.span().1).max().unwrap_or_default();
+    let first = devices.first().map(|device| device.source.ip());
+    let id = match (accounts, first) {
+        ([], Some(ip)) => format!("stale-{ip}"),
+        _ => format!("stale-{}", hash_of(&accounts.join(b" ".as_slice()))),
+    };
+    let mut finding = Finding::new(Kind::StaleClient, id, (from, to));
+    let period = devices.iter().find_map(Device::period);
+    finding.confidence = match (devices.iter().any(|device| device.is_at_home(detector)), period) {
+        (true, Some(_)) => 0.9,
+        (true, None) => 0.75,
+        _ => 0.65,
+    };
+    finding.clients = devices.iter().flat_map(|device| detector.addresses(device.source, device.row)).collect();
+    let ok: u64 = devices.iter().map(|device| u64::from(device.row.ok)).sum();
+    finding.counts = vec![("auth_failed", failed), ("auth_ok", ok), ("usernames", accounts.len() as u64)];
+    finding.accounts = accounts.to_vec();
+    let every = period.map_or(String::new(), |period| format!(", about every {}", minutes(period)));
+    let who = match (devices.len(), first) {
+        (1, Some(ip)) => format!("{ip} fails"),
+        (many, _) => format!("{} fail in turn,", plural(many as u64, "address", "addresses")),
+    };
+    let names = if accounts.len() > 1 { format!("{} names", accounts.len()) } else { "name".to_owned() };
+    finding.summary = format!(
+        "{who} again and again with the same {names} ({}{every}): probably a device with an old password",
+        plural(failed, "time", "times")
+    );
+    finding.evidence = detector.evidence(devices.iter().flat_map(|device| &device.row.proofs).take(3));
+    finding.decided(detector.thresholds(), &["stale_tries", "stale_period"]).advise(
+        &["ask the user to enter the new password on every device: phone, tablet, printer, old laptop"],
+        &["do not ban the address: a real user is behind it"],
+    )
+}
+
+/// Several accounts log in from there, and it does not try strangers' names.
+pub(crate) fn is_office(detector: &Detector, source: Source, row: &ClientRow) -> bool {
+    let thresholds = detector.thresholds();
+    let accounts = row.ok_names.len();
+    accounts >= thresholds.office_accounts as usize
+        && row.tries() >= thresholds.office_tries
+        && !tries_strangers(detector, source, row)
+}
+
+fn office_finding(detector: &Detector, source: Source, row: &ClientRow) -> Finding {
+    let times = (row.first_failure, row.last_failure);
+    let mut finding = Finding::new(Kind::SharedOffice, format!("office-{}", source.ip()), times);
+    finding.confidence = if row.ok_names.len() >= 3 { 0.9 } else { 0.75 };
+    finding.clients = detector.addresses(source, row);
+    finding.accounts = row.ok_names.iter().filter_map(|name| detector.spelled(*name)).collect();
+    finding.accounts.sort_unstable();
+    finding.counts = vec![
+        ("auth_failed", u64::from(row.failed)),
+        ("auth_ok", u64::from(row.ok)),
+        ("usernames", u64::from(row.names())),
+        ("messages", u64::from(row.messages)),
+    ];
+    finding.summary = format!(
+        "{} log in from {}; {} failed",
+        plural(row.ok_names.len() as u64, "account", "accounts"),
+        source.ip(),
+        plural(u64::from(row.failed), "login", "logins")
+    );
+    finding.evidence = detector.evidence(&row.proofs);
+    finding.decided(detector.thresholds(), &["office_accounts", "office_tries"]).advise(
+        &[
+            "see which account fails (client view) and talk to that user",
+            "put the address on fail2ban's ignoreip list if it is yours",
+        ],
+        &["do not ban the address: several people work behind it"],
+    )
+}
+
+fn minutes(seconds: f64) -> String {
+    if seconds < 90.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 5_400.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3600.0)
+    }
+}

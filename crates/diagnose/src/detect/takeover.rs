@@ -1,0 +1,236 @@
+//! `account_takeover`: a login that was guessed or stolen, as far as its traces tell.
+//!
+//! Signs add up: the source tried many names, or many times in a rush; the account was never seen in that network; it is under
+//! attack; after the login it sends as it never did; much comes back. And by themselves: logins from more places in a day than
+//! anybody travels.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use super::finding::{Finding, Kind, hash_of, plural};
+use super::rows::{AccountRow, Home, Name, Suspect, WorstDay};
+use super::{Detector, Told};
+
+/// So many failures in a minute, or in ten, are a rush, where a login follows them.
+pub(crate) const RUSH_PER_MINUTE: u32 = 8;
+/// See [`RUSH_PER_MINUTE`].
+pub(crate) const RUSH_PER_TEN_MINUTES: u32 = 25;
+/// Signs from which on it is told.
+const ENOUGH: u32 = 3;
+/// With so many networks in a day nobody need have been seen before.
+const PLACES_OF_NOBODY: u32 = 4;
+/// Sources of one provider may change with each connection: so many times as many of them count as networks.
+const SOURCES_FOR_NETWORKS: u32 = 8;
+/// Recipients within an hour that count as much as a flood of messages.
+const RECIPIENTS: u32 = 150;
+/// For so long an account must be known before a place can be new to it, in microseconds.
+pub(crate) const KNOWN_FOR: i64 = 2 * 86_400_000_000;
+/// A place that is used for so long without an alarm is the account's own, in microseconds.
+const SETTLED: i64 = 3 * 86_400_000_000;
+
+/// Accounts that may have been taken over, and who has been told of by that.
+pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
+    for (name, row) in detector.ranked_accounts() {
+        if row.ok == 0 {
+            continue;
+        }
+        let mut guilty: Vec<(&Suspect, u32)> =
+            row.suspects.iter().map(|suspect| (suspect, signs(detector, row, suspect))).collect();
+        guilty.retain(|(suspect, signs)| *signs >= ENOUGH && !detector.settings.leaves_out(suspect.client));
+        let wandering = row.spread.worst.filter(|worst| is_nobody(detector, worst));
+        if guilty.is_empty() && wandering.is_none() {
+            continue;
+        }
+        for (suspect, _) in &guilty {
+            told.clients.insert(suspect.client, Kind::AccountTakeover);
+        }
+        found.push(finding(detector, row, name, &guilty, wandering));
+    }
+}
+
+/// How many signs there are that a login was not its owner's.
+fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
+    let thresholds = detector.thresholds();
+    let (tried, own) = foreign_names(detector, suspect);
+    let many_names =
+        suspect.names + 1 >= thresholds.spray_names && tried >= thresholds.spray_names as usize - 1 && tried > 2 * own;
+    if many_names {
+        return 3 + u32::from(suspect.new_place) + u32::from(is_flood(suspect, thresholds.takeover_burst / 2, 4));
+    }
+    let place = Place::of(row, suspect);
+    // Several people that log in from there are an office, whatever one of them does.
+    if own > 2 || place == Place::Home {
+        return 0;
+    }
+    let tries = match suspect.tries {
+        tries if tries < thresholds.takeover_tries => 0,
+        tries if suspect.fast && tries >= thresholds.guess_tries => 2,
+        _ => 1,
+    };
+    let under_attack = u32::from(suspect.attackers >= thresholds.distributed_clients);
+    let strange = u32::from(suspect.new_place || tries > 0 && place == Place::Foreign);
+    // Who failed before need not send as much to be noticed.
+    let (least, times) =
+        if tries + under_attack > 0 { (thresholds.takeover_burst / 2, 3) } else { (2 * thresholds.takeover_burst, 6) };
+    let flood = match (is_flood(suspect, least, times), strange > 0 || suspect.fast) {
+        (true, true) => 2,
+        // Nothing is known of the account before the log began: a flood alone says less.
+        (true, false) => 1,
+        _ => 0,
+    };
+    let returned = u32::from(suspect.bounced >= 10 && suspect.bounced * 4 >= suspect.recipients);
+    tries + strange + under_attack + flood + returned
+}
+
+/// Names its source tried and never logged in as, and names it did.
+fn foreign_names(detector: &Detector, suspect: &Suspect) -> (usize, usize) {
+    let Some(client) = detector.clients.get(&suspect.client) else { return (0, 0) };
+    let own: HashSet<u64> = client.ok_names.iter().map(|name| name.0).collect();
+    (client.names.iter().filter(|name| !own.contains(&name.0)).count(), own.len())
+}
+
+/// It sends so many times as much as the account ever did.
+fn is_flood(suspect: &Suspect, least: u32, times: u32) -> bool {
+    let before = suspect.most_per_hour_before;
+    suspect.volume.most >= least && suspect.volume.most >= times * before
+        || suspect.recipients_per_hour.most >= RECIPIENTS && suspect.recipients_per_hour.most >= 20 * before.max(1)
+}
+
+/// What a network is to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It logged in from about there before, or does so for days.
+    Home,
+    /// It usually logs in from elsewhere.
+    Foreign,
+    /// Nothing else is known of the account.
+    Unknown,
+}
+
+impl Place {
+    fn of(row: &AccountRow, suspect: &Suspect) -> Self {
+        let (here, elsewhere): (Vec<&Home>, Vec<&Home>) =
+            row.homes.iter().partition(|home| home.net.wide() == suspect.client.wide());
+        let settled = here.iter().any(|home| home.last - home.first > SETTLED);
+        if settled || here.iter().any(|home| home.first < suspect.time) {
+            Self::Home
+        } else if elsewhere.iter().map(|home| home.ok).sum::<u32>() >= 3 {
+            Self::Foreign
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+/// More places in a day than one person has, and far more than this account ever had.
+fn is_nobody(detector: &Detector, worst: &WorstDay) -> bool {
+    let least = detector.thresholds().takeover_networks;
+    let (sources_before, networks_before) = worst.before;
+    let seen = worst.days_before >= 2;
+    let networks = worst.networks >= least && seen && worst.networks >= 4 * networks_before.max(1)
+        || worst.networks >= PLACES_OF_NOBODY * least;
+    let sources =
+        worst.sources >= SOURCES_FOR_NETWORKS / 2 * least && seen && worst.sources >= 6 * sources_before.max(1)
+            || worst.sources >= SOURCES_FOR_NETWORKS * least;
+    networks || sources
+}
+
+fn finding(
+    detector: &Detector,
+    row: &AccountRow,
+    name: Name,
+    guilty: &[(&Suspect, u32)],
+    wandering: Option<WorstDay>,
+) -> Finding {
+    let from = guilty.iter().map(|(s, _)| s.time).chain(wandering.map(|worst| worst.from)).min().unwrap_or(row.last_ok);
+    let mut finding =
+        Finding::new(Kind::AccountTakeover, format!("takeover-{}", hash_of(&row.name)), (from, row.last_ok.max(from)));
+    let most = guilty.iter().map(|(_, signs)| *signs).max().unwrap_or(ENOUGH);
+    finding.confidence = match most {
+        0..=3 => 0.7,
+        4 => 0.8,
+        _ => 0.9,
+    };
+    finding.accounts = vec![row.name.clone()];
+    finding.clients = clients(detector, name, guilty, wandering);
+    let total = |of: fn(&Suspect) -> u32| guilty.iter().map(|(s, _)| u64::from(of(s))).sum::<u64>();
+    let (tries, messages) = (total(|s| s.tries), total(|s| s.messages));
+    finding.counts = vec![
+        ("auth_failed", tries),
+        ("clients", finding.clients.len() as u64),
+        ("messages", messages),
+        ("recipients", total(|s| s.recipients)),
+        ("bounced", total(|s| s.bounced)),
+    ];
+    finding.summary = summary(guilty, wandering, &finding.clients, (tries, messages));
+    finding.messages = guilty.iter().flat_map(|(s, _)| s.listed.iter().cloned()).collect();
+    finding.messages.sort_by_key(|message| message.time);
+    let rows = guilty.iter().filter_map(|(s, _)| detector.clients.get(&s.client));
+    let places: Vec<u32> = guilty
+        .iter()
+        .filter_map(|(s, _)| s.proof)
+        .chain(rows.flat_map(|row| row.proofs.iter().copied()))
+        .take(6)
+        .collect();
+    finding.evidence = detector.evidence(&places);
+    finding
+        .decided(detector.thresholds(), &["takeover_tries", "takeover_burst", "takeover_networks", "spray_names"])
+        .advise(
+            &[
+                "look at the messages it sent (account view), stop what is still queued (postqueue -p)",
+                "ask the owner whether the login was theirs; if not, change the password and end open sessions",
+                "then ban the address",
+            ],
+            &["do not only ban the address: whoever has the password comes back from another"],
+        )
+}
+
+fn clients(detector: &Detector, name: Name, guilty: &[(&Suspect, u32)], wandering: Option<WorstDay>) -> Vec<IpAddr> {
+    let mut clients: Vec<IpAddr> = guilty
+        .iter()
+        .flat_map(|(s, _)| match detector.clients.get(&s.client) {
+            Some(row) => detector.addresses(s.client, row),
+            None => vec![s.client.ip()],
+        })
+        .collect();
+    if let Some(worst) = wandering {
+        let that_day = worst.from..worst.from + 86_400_000_000;
+        let pairs = detector.pairs.iter().filter(|((_, of), pair)| *of == name && that_day.contains(&pair.first_ok));
+        clients.extend(pairs.map(|((source, _), _)| source.ip()));
+    }
+    clients.sort_unstable();
+    clients.dedup();
+    clients
+}
+
+fn summary(
+    guilty: &[(&Suspect, u32)],
+    wandering: Option<WorstDay>,
+    clients: &[IpAddr],
+    (tries, messages): (u64, u64),
+) -> String {
+    let mut parts = Vec::new();
+    match (clients, guilty) {
+        ([ip], [_, ..]) => parts.push(format!("{ip} failed {} and then got in", plural(tries, "time", "times"))),
+        (many, [_, ..]) => parts.push(format!(
+            "{} failed {} and then got in",
+            plural(many.len() as u64, "address", "addresses"),
+            plural(tries, "time", "times")
+        )),
+        _ => {}
+    }
+    if guilty.iter().any(|(s, _)| s.new_place) {
+        parts.push("from a network new to the account".to_owned());
+    }
+    if guilty.iter().any(|(s, _)| s.attackers >= 10) {
+        parts.push("which others had been trying".to_owned());
+    }
+    if let Some(worst) = wandering {
+        parts.push(format!(
+            "logged in from {} within a day",
+            plural(u64::from(worst.sources), "new address", "new addresses")
+        ));
+    }
+    parts.push(format!("{} sent since", plural(messages, "message", "messages")));
+    parts.join("; ")
+}
