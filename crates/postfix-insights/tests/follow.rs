@@ -301,7 +301,7 @@ fn the_journal_is_followed() {
     }
     let mut place = Place::new();
     let (journal, programs, export) = (place.path("journal"), place.path("programs"), place.path("export"));
-    [&journal, &programs].map(|folder| fs::create_dir(folder).unwrap());
+    [&journal, &programs].into_iter().for_each(|folder| fs::create_dir(folder).unwrap());
     let real =
         String::from_utf8(Command::new("sh").args(["-c", "command -v journalctl"]).output().unwrap().stdout).unwrap();
     let script = format!("#!/bin/sh\nexec {} --directory={} \"$@\"\n", real.trim(), journal.display());
