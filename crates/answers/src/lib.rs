@@ -15,7 +15,7 @@ pub mod formats;
 pub mod ingest;
 pub mod json;
 pub mod mask;
-mod parquet;
+pub mod parquet;
 pub mod questions;
 pub mod questions_text;
 mod ranking;

@@ -1,0 +1,27 @@
+//! Entries as they come. The page shows the newest; a script adds what comes after them, and without one the page comes again by itself.
+
+use axum::response::Response;
+
+use super::row::RowView;
+use super::{Layout, html};
+use crate::asked::Asked;
+use crate::problem::Problem;
+
+/// Rows to begin with.
+const LIMIT: usize = 40;
+
+#[derive(askama::Template)]
+#[template(path = "live.html")]
+struct Page {
+    layout: Layout,
+    rows: Vec<RowView>,
+}
+
+/// Answers.
+pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
+    let query = asked.query()?;
+    let found = asked.rows(&query, asked.rows_asked(LIMIT)?)?;
+    let layout = Layout::asked(asked, "live", "Live");
+    let rows = found.rows.iter().map(|row| RowView::new(asked, &layout, &query, row)).collect();
+    html(&Page { layout, rows })
+}
