@@ -23,7 +23,7 @@ const WRITER_BYTES: usize = 192 << 20;
 const COMMIT_LINES: u64 = 250_000;
 
 /// Lines on their way into the store.
-struct Taking {
+pub(crate) struct Taking {
     writer: Writer,
     notes: Notes,
     /// Older days were removed and stay so.
@@ -36,11 +36,14 @@ struct Taking {
     new: u64,
     known: u64,
     failure: Option<anyhow::Error>,
+    /// Of lines that are written now.
+    live: bool,
 }
 
 /// A source as it is being read.
 struct Source {
     number: u64,
+    identity: Identity,
     /// The latest time of its lines that were in the store before.
     latest: Option<i64>,
     time_before: Option<i64>,
@@ -65,7 +68,13 @@ impl Taking {
             new: 0,
             known: 0,
             failure: None,
+            live: false,
         })
+    }
+
+    /// For lines that are written now, which come through [`Taker::write`].
+    pub(crate) fn live(state: &State) -> anyhow::Result<Self> {
+        Ok(Self { live: true, ..Self::new(state, 1)? })
     }
 
     /// Keeps an entry; what is in its way is told at the end.
@@ -77,6 +86,46 @@ impl Taking {
             if new && self.new.is_multiple_of(COMMIT_LINES) { self.writer.commit() } else { Ok(()) }
         });
         self.note(added);
+    }
+
+    /// Calls a source of that place so from now on.
+    pub(crate) fn name(&mut self, at: usize, name: &str) {
+        if self.names.len() <= at {
+            self.names.resize(at + 1, String::new());
+        }
+        if let Some(known) = self.names.get_mut(at) {
+            name.clone_into(known);
+        }
+    }
+
+    /// Commits what is in, and tells what was in the way.
+    pub(crate) fn commit(&mut self) -> anyhow::Result<()> {
+        if self.failure.is_none() {
+            let committed = self.writer.commit();
+            self.note(committed);
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Ends all writing while something else changes the store, and goes on behind it. All is committed before.
+    pub(crate) fn pause(&mut self, state: &State, change: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        self.commit()?;
+        self.writer.rest().map_err(told)?;
+        change()?;
+        self.writer = Writer::new(&state.index(), WRITER_BYTES, 1)?;
+        self.horizon = self.notes.horizon()?;
+        for (at, source) in &mut self.sources {
+            // One of which nothing is left may have another number now.
+            let name = self.names.get(*at).map_or("", String::as_str);
+            source.number = self.writer.source(&source.identity, name);
+        }
+        Ok(())
+    }
+
+    /// Notes how much of the source of that place was read and committed.
+    pub(crate) fn followed(&self, at: usize, path: &str, bytes: u64) -> anyhow::Result<()> {
+        let Some(source) = self.sources.get(&at) else { return Ok(()) };
+        Ok(self.notes.followed(source.number, path, bytes)?)
     }
 
     fn note(&mut self, result: Result<(), WriteError>) {
@@ -129,13 +178,17 @@ impl Taker for Taking {
         // What has no whole line yet is no source yet.
         let (Some(identity), Some(name)) = (Identity::of(head), self.names.get(at)) else { return };
         let number = self.writer.source(&identity, name);
-        if let Err(error) = self.notes.name(&identity, name) {
+        let forgotten = if self.live { Ok(()) } else { self.notes.forget_followed(number) };
+        if let Err(error) = self.notes.name(&identity, name).and(forgotten) {
             self.failure.get_or_insert(error.into());
         }
         // Of two copies the first is read.
-        if self.source_of(number).is_none() {
+        if let Some(source) = self.source_of(number) {
+            source.identity = identity;
+        } else {
             let source = Source {
                 number,
+                identity,
                 latest: self.writer.latest(number),
                 time_before: None,
                 in_seam: false,
@@ -167,6 +220,8 @@ impl Taker for Taking {
         if known && !source.in_seam && !anew {
             return Carry::Skip;
         }
+        // Of a line that was the last one then, the beginning may have been taken for the whole.
+        let known = known && !(self.live && line.line == self.writer.last(number));
         let kept = Kept::new(line.raw, line.record.as_ref());
         Carry::Keep(Carried { source: number, line: line.line, time_before, known, kept })
     }
@@ -190,6 +245,15 @@ impl Taker for Taking {
         }
         self.make_good(number, carried.line);
         self.add(&entry, &carried);
+    }
+
+    fn again(&mut self, source: u64, line: u64) {
+        let rewound = self.writer.rewind(source, line);
+        self.note(rewound);
+    }
+
+    fn write(&mut self, entry: &Entry, carried: &Carried) {
+        self.add(entry, carried);
     }
 }
 
@@ -225,16 +289,17 @@ pub fn ingest(
                 early(&newest, taking.new);
             }
         }
-        finish(taking)?;
+        finish(taking, reading.is_halted())?;
     }
     let mut taking = taking(state, &reading)?;
     taking.anew = anew;
+    let halt = reading.halt();
     let read = match stream::read_entries(reading, &mut taking) {
         Ok(read) => read,
         Err(error) => return Ok(Err(error)),
     };
     let (new, known) = (taking.new, taking.known);
-    let failure = finish(taking).err();
+    let failure = finish(taking, halt.is_set()).err();
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
     Ok(Ok(Ingested { new, known, read, failure, removed }))
 }
@@ -245,12 +310,13 @@ fn taking(state: &State, reading: &Reading) -> anyhow::Result<Taking> {
     Ok(taking)
 }
 
-/// Commits what is in, and tells what was in the way.
-fn finish(taking: Taking) -> anyhow::Result<()> {
-    let Taking { writer, failure, .. } = taking;
+/// Commits what is in, and tells what was in the way. Whoever is in a hurry does not wait until it is in good order, too.
+fn finish(taking: Taking, is_hurried: bool) -> anyhow::Result<()> {
+    let Taking { mut writer, failure, .. } = taking;
     match failure {
         // What is not committed comes in again the next time.
         Some(failure) => Err(failure),
+        None if is_hurried => writer.commit().map_err(told),
         None => writer.finish().map_err(told),
     }
 }

@@ -45,6 +45,7 @@ fn field_value(value: FieldValue<'_>) -> Value {
     }
 }
 
+/// What was read, and what was not understood: `coverage` of every answer.
 pub fn coverage(read: &Read) -> Value {
     let c: &Coverage = &read.coverage;
     let sources: Vec<Value> = c
@@ -196,6 +197,7 @@ pub struct ClientRow {
     verdict: &'static str,
 }
 
+/// A row of `clients`.
 pub fn client_row(ip: IpAddr, client: &ClientTally, mask: Mask) -> ClientRow {
     let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = client.counts;
     let Counts { sessions_killed, tls_failed, rate_limited, .. } = client.counts;
@@ -237,6 +239,7 @@ pub struct AccountRow {
     verdict: &'static str,
 }
 
+/// A row of `accounts`.
 pub fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> AccountRow {
     let Counts { auth_failed, backend_fault, auth_refused, auth_aborted, auth_ok, .. } = account.counts;
     let Counts { sessions_killed, tls_failed, rate_limited, .. } = account.counts;
@@ -258,6 +261,7 @@ pub fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> Account
     }
 }
 
+/// A row of `recovered`.
 pub fn recovered(row: &Recovered, mask: Mask) -> Value {
     let messages: Vec<Value> = row.messages.iter().map(|sent| message(sent, mask)).collect();
     json!({
@@ -303,6 +307,7 @@ fn refused(ip: Option<IpAddr>, row: &Refused, mask: Mask) -> Value {
     })
 }
 
+/// A line that proves something. Masked, its text is left out.
 pub fn proof(proof: &Proof, read: &Read, mask: Mask) -> Value {
     let source = read.coverage.sources.get(proof.source).map_or("", |source| source.name.as_str());
     let shown = if mask.0 { "[masked]" } else { proof.text.as_str() };

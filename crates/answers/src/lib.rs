@@ -11,6 +11,7 @@
 pub mod entries;
 pub mod explain;
 pub mod files;
+pub mod follow;
 pub mod formats;
 pub mod ingest;
 pub mod json;

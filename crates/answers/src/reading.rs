@@ -1,9 +1,10 @@
 //! From files to outcomes: opens the sources, feeds the tracer, and hands every line on.
 
 use std::cell::RefCell;
-use std::ops::RangeInclusive;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use diagnose::Class;
@@ -55,11 +56,31 @@ pub struct Reading {
     since: Option<i64>,
     until: Option<i64>,
     watch: Option<Arc<dyn Watch>>,
+    halt: Halt,
+}
+
+/// Tells a reading to end early, from another thread.
+#[derive(Clone, Debug, Default)]
+pub struct Halt(Arc<AtomicBool>);
+
+impl Halt {
+    /// No more lines are wanted.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether that was said.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// What was read, besides the outcomes.
 pub struct Read {
+    /// Which sources, how many lines, which gaps.
     pub coverage: Coverage,
+    /// Lines that were not understood.
     pub unknown: Unknown,
     /// Days of the store that could not be read, and why.
     pub damaged: Vec<String>,
@@ -79,7 +100,9 @@ const SHAPES: usize = 200;
 
 /// A line with all that is known of it when it passes.
 pub struct Passing<'a> {
+    /// The line.
     pub line: Line<'a>,
+    /// The SMTP session it belongs to, if that is known.
     pub session: Option<SessionId>,
 }
 
@@ -130,6 +153,7 @@ impl Reading {
             since,
             until,
             watch: None,
+            halt: Halt::default(),
         })
     }
 
@@ -139,11 +163,29 @@ impl Reading {
         Self { watch, ..self }
     }
 
+    /// Ends when it is told to.
+    #[must_use]
+    pub fn halted_by(self, halt: &Halt) -> Self {
+        Self { halt: halt.clone(), ..self }
+    }
+
+    /// What tells it to end early.
+    pub fn halt(&self) -> Halt {
+        self.halt.clone()
+    }
+
+    /// Whether it was told to end early.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        self.halt.is_set()
+    }
+
     /// Files only, whatever is stored.
     pub fn of_files(input: &Input) -> anyhow::Result<Self> {
         Self::of(input, true, None)
     }
 
+    /// Threads that parse.
     pub fn threads(&self) -> usize {
         self.options.threads
     }
@@ -163,6 +205,7 @@ impl Reading {
         self.options.now
     }
 
+    /// The zone of stamps without one, and of the times shown.
     pub fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
     }
@@ -206,7 +249,7 @@ impl Reading {
             Some(stored) => stored.names().to_vec(),
             None => sources.list().iter().map(|source| source.name().to_owned()).collect(),
         };
-        let sink = |line: Line<'_>| {
+        let mut each = |line: Line<'_>| {
             if !heads.borrow().is_empty() {
                 heads.take().iter().for_each(|(source, head)| reader.begins(*source, head));
             }
@@ -231,9 +274,12 @@ impl Reading {
             if let Some(Event::LinesLost(count)) = event {
                 note_loss(&mut lost, &line, count, &names);
             }
-            reader.before(&line, event.as_ref());
-            let session = trace_line(&mut tracer, &line, event, reader);
-            reader.after(&Passing { line, session });
+            pass(&mut tracer, line, event, reader);
+        };
+        let halt = self.halt.clone();
+        let sink = |line: Line<'_>| {
+            each(line);
+            if halt.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let progress = |state: Progress| {
             if let Some(watch) = &self.watch {
@@ -293,6 +339,7 @@ impl Reading {
         }
     }
 
+    /// The files that are read.
     pub fn sources(&self) -> Sources {
         input::discover(&self.files, Path::new("/"))
     }
@@ -431,6 +478,13 @@ fn noted<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, count: Option<&mut u64
             }
         }
     }
+}
+
+/// A line on its way through the tracer and past whoever takes it.
+pub(crate) fn pass<R: Reader>(tracer: &mut Tracer, line: Line<'_>, event: Option<Event<'_>>, reader: &mut R) {
+    reader.before(&line, event.as_ref());
+    let session = trace_line(tracer, &line, event, reader);
+    reader.after(&Passing { line, session });
 }
 
 fn trace_line(

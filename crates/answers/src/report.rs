@@ -12,13 +12,17 @@ use crate::times::Clock;
 
 /// Everything a report is made of.
 pub struct Report {
+    /// How the mail fared.
     pub flow: Flow,
+    /// What was read.
     pub read: Read,
+    /// What a person should know now.
     pub findings: Vec<Finding>,
     /// What changed, or why that cannot be told.
     pub change: Result<Change, String>,
     /// The period that was asked for.
     pub period: Option<Period>,
+    /// The zone of its days and hours.
     pub zone: jiff::tz::TimeZone,
 }
 
@@ -33,6 +37,7 @@ impl Report {
         }
     }
 
+    /// Sums of each hour of the day, 24 of them.
     pub fn hours(&self) -> Vec<Totals> {
         Hours::of(&self.flow.series, self.flow.options.period, &self.zone)
     }

@@ -13,9 +13,11 @@ use crate::times::{Clock, duration};
 
 /// A part of the report.
 pub struct Section {
+    /// Its heading.
     pub title: &'static str,
     /// A remark beside the title.
     pub note: String,
+    /// What it holds.
     pub blocks: Vec<Block>,
 }
 
@@ -25,28 +27,37 @@ pub enum Block {
     Lines(Vec<Cell>),
     /// Named figures.
     Facts(Vec<Fact>),
+    /// A table.
     Grid(Grid),
+    /// A picture of numbers over time.
     Chart(Chart),
 }
 
 /// A named figure.
 pub struct Fact {
+    /// The number, as it is shown.
     pub value: String,
+    /// What it counts.
     pub name: &'static str,
     /// Against the period before.
     pub change: String,
+    /// What it is, for colour.
     pub ink: Ink,
 }
 
 /// Text that was made harmless, and its colour.
 pub struct Cell {
+    /// What it says.
     pub text: String,
+    /// What it is, for colour.
     pub ink: Ink,
 }
 
 /// A table. The first column holds names; the last may hold words.
 pub struct Grid {
+    /// Their headings.
     pub columns: Vec<Column>,
+    /// As many cells each as there are columns.
     pub rows: Vec<Vec<Cell>>,
     /// Rows left out.
     pub more: usize,
@@ -54,6 +65,7 @@ pub struct Grid {
 
 /// A column's heading.
 pub struct Column {
+    /// What it counts.
     pub name: &'static str,
     /// Figures stand to the right.
     pub figures: bool,
@@ -63,8 +75,11 @@ pub struct Column {
 
 /// Counts over time.
 pub struct Chart {
+    /// Its heading.
     pub title: String,
+    /// What stands below each column.
     pub labels: Vec<String>,
+    /// Names, and a number for each label.
     pub series: Vec<(&'static str, Vec<u64>)>,
 }
 
@@ -95,8 +110,11 @@ const NOTABLE_ATTEMPTS: u64 = 10;
 
 /// Makes the sections.
 pub struct Pager<'a> {
+    /// What it tells of.
     pub report: &'a Report,
+    /// Whether names and addresses are masked.
     pub mask: Mask,
+    /// How times are shown.
     pub clock: &'a Clock,
     /// Rows per list.
     pub limit: usize,

@@ -18,10 +18,13 @@ const SLACK: i64 = 3_600 * 1_000_000;
 
 /// Two periods side by side.
 pub struct Change {
+    /// Of the later period.
     pub now: Totals,
+    /// Of the earlier one.
     pub before: Totals,
     /// What is compared: `16 Jun with 15 Jun`.
     pub label: String,
+    /// The later and the earlier.
     pub periods: [Period; 2],
 }
 

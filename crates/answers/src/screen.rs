@@ -9,6 +9,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 /// How to draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
+    /// With colour.
     pub colour: bool,
     /// Columns, 80 to 200.
     pub width: usize,
@@ -17,11 +18,17 @@ pub struct Screen {
 /// What a piece of text is, for colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
+    /// A heading.
     Heading,
+    /// Trouble.
     Bad,
+    /// What may become trouble.
     Warn,
+    /// What is well.
     Good,
+    /// What matters less.
     Dim,
+    /// Everything else.
     Plain,
 }
 

@@ -30,6 +30,8 @@ pub struct SourceStatus {
     pub fingerprint: Option<String>,
     /// Its last line that is in.
     pub position: u64,
+    /// How many bytes a followed file is ahead of the store; `None` where that is not known.
+    pub lag_bytes: Option<u64>,
     /// When that line had its turn, microseconds since 1970 UTC.
     pub last: Option<i64>,
 }
@@ -39,9 +41,13 @@ pub fn status(state: &State) -> anyhow::Result<Status> {
     let index = state::index(state);
     let days = index.states().with_context(|| state.index().display().to_string())?;
     let sources = index.sources()?;
+    let followed = state.followed()?;
     let rows = sources.numbers().map(|number| {
         let parts = || days.iter().filter_map(move |day| day.payload.sources.get(&number));
+        // A file that is gone or shorter has nothing more to give.
+        let ahead = |(path, read): &(String, u64)| Some(std::fs::metadata(path).ok()?.len().saturating_sub(*read));
         SourceStatus {
+            lag_bytes: followed.get(&number).and_then(ahead),
             name: sources.name(number).to_owned(),
             fingerprint: sources.identity(number).map(Identity::short),
             position: parts().map(|part| part.last).max().unwrap_or_default(),
@@ -60,7 +66,7 @@ pub fn to_json(status: &Status) -> Value {
     let day = |day: &DayState| json!({"day": day.date.to_string(), "entries": day.lines, "bytes": day.bytes});
     let source = |source: &SourceStatus| {
         json!({
-            "name": source.name, "fingerprint": source.fingerprint, "position": source.position, "lag_bytes": Value::Null,
+            "name": source.name, "fingerprint": source.fingerprint, "position": source.position, "lag_bytes": source.lag_bytes,
             "last": source.last.map(rfc3339),
         })
     };

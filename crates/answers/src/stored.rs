@@ -11,7 +11,7 @@ use store::state::State;
 use crate::state;
 
 /// The lines of a time.
-pub struct Stored {
+pub(crate) struct Stored {
     index: Index,
     time: Query,
     names: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Stored {
 
 impl Stored {
     /// What cannot be read is told of by [`Stored::damaged`].
-    pub fn open(state: &State, time: Query) -> Self {
+    pub(crate) fn open(state: &State, time: Query) -> Self {
         let index = state::index(state);
         let (mut failure, mut listed) = (None, Vec::new());
         match index.sources() {
@@ -37,12 +37,12 @@ impl Stored {
         Self { index, time, names, places, failure: failure.into() }
     }
 
-    pub fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// Hands on every line.
-    pub fn feed<R: GoOn>(
+    pub(crate) fn feed<R: GoOn>(
         &self,
         options: &Options,
         worth: impl Fn(&Record<'_>) -> Worth,
@@ -69,7 +69,7 @@ impl Stored {
     }
 
     /// What could not be read, in words.
-    pub fn damaged(&self) -> Vec<String> {
+    pub(crate) fn damaged(&self) -> Vec<String> {
         let told = self.index.told();
         self.failure.take().into_iter().chain(told.damaged.iter().map(state::words)).collect()
     }

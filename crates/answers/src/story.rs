@@ -97,14 +97,19 @@ impl Reader for Finder {
 /// Where a line stands, and the line itself, secrets redacted.
 #[derive(Clone, Debug)]
 pub struct Shown {
+    /// Its source's place among the sources read.
     pub source: usize,
+    /// Its number there, from 1.
     pub number: u64,
+    /// The line.
     pub text: String,
 }
 
 /// A story, and its lines by their ids.
 pub struct Told {
+    /// The story.
     pub story: Story,
+    /// Its lines that are still known, by their ids.
     pub lines: BTreeMap<u64, Shown>,
 }
 

@@ -14,12 +14,19 @@ use crate::times::{Clock, duration};
 
 /// Everything the page is drawn from.
 pub struct Page<'a> {
+    /// The stories.
     pub told: &'a [Told],
+    /// How many more there are.
     pub beyond: usize,
+    /// What was read.
     pub read: &'a Read,
+    /// Whether names and addresses are masked.
     pub mask: Mask,
+    /// What it is drawn on.
     pub screen: Screen,
+    /// How times are shown.
     pub clock: &'a Clock,
+    /// More detail.
     pub verbose: bool,
 }
 
@@ -49,6 +56,7 @@ pub fn fate_word(fate: Fate) -> &'static str {
 }
 
 impl Page<'_> {
+    /// The whole page.
     pub fn draw(&self) -> String {
         if self.told.is_empty() {
             let to = self.read.coverage.to.map_or_else(|| "the end of the log".to_owned(), |to| self.clock.long(to));

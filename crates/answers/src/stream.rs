@@ -3,7 +3,7 @@
 //! An attempt's class may hang on lines before and after it, so entries wait a while before they are handed on: up to a
 //! minute of log time, or so many of them. They come out in the order of the input.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use diagnose::{Diagnoser, Diagnosis};
 use input::{Coverage, FeedError, Line};
@@ -50,6 +50,12 @@ pub trait Taker {
 
     /// An entry whose line is to be kept.
     fn keep(&mut self, _entry: Entry, _carried: Carried) {}
+
+    /// What is kept of a source from a line on comes anew through [`Taker::write`]. Only of [`Waiting::settle`].
+    fn again(&mut self, _source: u64, _line: u64) {}
+
+    /// An entry to be kept as it looks now; it may come again.
+    fn write(&mut self, _entry: &Entry, _carried: &Carried) {}
 }
 
 /// What is to become of a line.
@@ -81,14 +87,8 @@ pub fn read_entries(reading: Reading, taker: &mut impl Taker) -> Result<Read, Fe
     if let Some(state) = reading.state() {
         return Ok(stored_entries(&state::index(state), &reading.asked_time(), taker));
     }
-    let mut waiting = Waiting {
-        entries: VecDeque::new(),
-        bytes: 0,
-        now: i64::MIN,
-        diagnoser: Diagnoser::default(),
-        sources: reading.names(),
-        taker,
-    };
+    let mut waiting = Waiting::new(taker);
+    waiting.sources = reading.names();
     let read = reading.run(&mut waiting)?;
     waiting.flush(true);
     Ok(read)
@@ -115,22 +115,76 @@ struct Open {
     raw: Vec<u8>,
     /// What it was counted with among the waiting bytes.
     bytes: usize,
+    /// It looks otherwise than when it was last kept, or was not kept yet.
+    changed: bool,
 }
 
 /// Entries on their way out.
-struct Waiting<'t, T: Taker> {
+pub(crate) struct Waiting<'t, T: Taker> {
     entries: VecDeque<Open>,
     bytes: usize,
     now: i64,
     diagnoser: Diagnoser,
     sources: Vec<String>,
-    taker: &'t mut T,
+    pub(crate) taker: &'t mut T,
+    /// Entries go only when [`Waiting::settle`] lets them.
+    live: bool,
 }
 
-impl<T: Taker> Waiting<'_, T> {
+impl<'t, T: Taker> Waiting<'t, T> {
+    fn new(taker: &'t mut T) -> Self {
+        let (entries, diagnoser) = (VecDeque::new(), Diagnoser::default());
+        Self { entries, bytes: 0, now: i64::MIN, diagnoser, sources: Vec::new(), taker, live: false }
+    }
+
+    /// Of lines that are written now: see [`Waiting::settle`].
+    pub(crate) fn live(taker: &'t mut T) -> Self {
+        Self { live: true, ..Self::new(taker) }
+    }
+
+    /// What a source is called, by its place.
+    pub(crate) fn name(&mut self, source: usize, name: &str) {
+        if self.sources.len() <= source {
+            self.sources.resize(source + 1, String::new());
+        }
+        if let Some(known) = self.sources.get_mut(source) {
+            name.clone_into(known);
+        }
+    }
+
+    /// Whether there are so many entries that [`Waiting::settle`] is due.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() > WAITING || self.bytes > WAITING_BYTES
+    }
+
+    /// Has every waiting entry kept as it looks now, though it may still learn something: of each source those from the first one on
+    /// that looks otherwise than it was kept. Then those go that learn nothing more.
+    pub(crate) fn settle(&mut self) {
+        let mut from: BTreeMap<u64, u64> = BTreeMap::new();
+        for open in self.entries.iter().filter(|open| open.changed) {
+            if let Some(carried) = &open.carried {
+                let first = from.entry(carried.source).or_insert(carried.line);
+                *first = carried.line.min(*first);
+            }
+        }
+        for (source, line) in &from {
+            self.taker.again(*source, *line);
+        }
+        for open in &mut self.entries {
+            let Some(carried) = &open.carried else { continue };
+            if from.get(&carried.source).is_some_and(|first| carried.line >= *first) {
+                self.taker.write(&open.entry, carried);
+                open.changed = false;
+            }
+        }
+        self.flush(false);
+    }
+
     fn entry(&mut self, id: u64) -> Option<&mut Entry> {
         let first = self.entries.partition_point(|open| open.seq < id);
-        self.entries.get_mut(first).filter(|open| open.seq == id).map(|open| &mut open.entry)
+        let open = self.entries.get_mut(first).filter(|open| open.seq == id)?;
+        open.changed = true;
+        Some(&mut open.entry)
     }
 
     /// Writes what an outcome says about its own line.
@@ -152,6 +206,7 @@ impl<T: Taker> Waiting<'_, T> {
             let Some(open) = self.entries.pop_front() else { return };
             self.bytes -= open.bytes;
             match open.carried {
+                Some(_) if self.live => {}
                 Some(carried) => self.taker.keep(open.entry, carried),
                 None => self.taker.take(&open.entry, &open.raw),
             }
@@ -236,16 +291,19 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         let kept_bytes = carried.as_ref().and_then(|carried| carried.kept.raw.as_ref()).map_or(0, Vec::len);
         let bytes = raw.len() + kept_bytes + entry.text.as_ref().map_or(0, String::len);
         self.bytes += bytes;
-        self.entries.push_back(Open { carried, seq: line.seq, time: line.time, entry, raw, bytes });
+        let changed = carried.as_ref().is_none_or(|carried| !carried.known);
+        self.entries.push_back(Open { carried, seq: line.seq, time: line.time, entry, raw, bytes, changed });
     }
 
     fn after(&mut self, passing: &Passing<'_>) {
-        let session = passing.session;
-        if let Some(entry) = self.entry(passing.line.seq) {
-            set_session(entry, session);
+        // It comes with the line itself, so it is no change of what was kept.
+        if let Some(open) = self.entries.back_mut().filter(|open| open.seq == passing.line.seq) {
+            set_session(&mut open.entry, passing.session);
         }
         // Not before the tracer has had the line: its time is what lets out the outcomes that waiting entries wait for.
-        self.flush(false);
+        if !self.live {
+            self.flush(false);
+        }
     }
 }
 

@@ -26,7 +26,9 @@ pub const KEPT: usize = 1_000;
 /// Whom the story is about.
 #[derive(Clone, Debug)]
 pub enum Subject {
+    /// An address, or a network.
     Client(IpNet),
+    /// A login name.
     Account(Box<[u8]>),
 }
 
@@ -41,16 +43,23 @@ impl Subject {
 
 /// One attempt with its cause.
 pub struct Tried {
+    /// The attempt.
     pub attempt: Attempt,
+    /// What it is counted as, and why it failed.
     pub diagnosis: Diagnosis,
 }
 
 /// A message of the subject with its recipients.
 pub struct Mailed {
+    /// Where it was accepted.
     pub at: Where,
+    /// Who had logged in.
     pub username: Option<Box<[u8]>>,
+    /// Its first queue id.
     pub queue_id: Box<[u8]>,
+    /// Some of its recipients with their last fates.
     pub recipients: Vec<(Box<[u8]>, Fate)>,
+    /// How many recipients it has.
     pub recipients_total: usize,
     /// Nothing more will happen to it.
     pub finished: bool,
@@ -61,13 +70,21 @@ const RECIPIENTS: usize = 50;
 
 /// All of it.
 pub struct Story {
+    /// Whom it is about.
     pub subject: Subject,
+    /// The counts of everybody: verdicts hang on them.
     pub counter: Counter,
+    /// The latest attempts that did not succeed.
     pub attempts: VecDeque<Tried>,
+    /// Causes of failures, by id.
     pub causes: BTreeMap<&'static str, u64>,
+    /// What was counted, by class.
     pub classes: BTreeMap<Class, u64>,
+    /// The latest logins.
     pub logins: VecDeque<Login>,
+    /// The latest refusals.
     pub refusals: VecDeque<(Refusal, Diagnosis)>,
+    /// The latest messages.
     pub messages: VecDeque<Mailed>,
     /// Logins of everybody else after the first and before the last failure here: is the backend well?
     pub others_ok: u64,
@@ -171,6 +188,7 @@ impl Story {
         !self.attempts.is_empty() || !self.logins.is_empty() || !self.refusals.is_empty() || !self.messages.is_empty()
     }
 
+    /// How often a class was counted.
     pub fn class(&self, class: Class) -> u64 {
         self.classes.get(&class).copied().unwrap_or_default()
     }

@@ -15,20 +15,29 @@ use crate::times::{Clock, duration};
 
 /// One step of the checklist.
 pub struct Step {
+    /// From 1 to 6.
     pub number: usize,
+    /// What the guide asks.
     pub question: &'static str,
     /// Holds no text of the log's but names that [`Page`] escapes.
     pub answer: Vec<String>,
+    /// What to do, if anything.
     pub next: Vec<String>,
 }
 
 /// Everything the page is drawn from.
 pub struct Page<'a> {
+    /// The story.
     pub story: &'a Story,
+    /// What was read.
     pub read: &'a Read,
+    /// Whether names and addresses are masked.
     pub mask: Mask,
+    /// What it is drawn on.
     pub screen: Screen,
+    /// How times are shown.
     pub clock: &'a Clock,
+    /// More detail.
     pub verbose: bool,
 }
 
@@ -275,6 +284,7 @@ fn relay(story: &Story) -> Step {
 }
 
 impl Page<'_> {
+    /// The whole page.
     pub fn draw(&self) -> String {
         if !self.story.found() {
             return format!("{}\n  the log says nothing about it\n", self.title());

@@ -20,6 +20,7 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// Times of a zone.
     pub fn new(zone: TimeZone) -> Self {
         Self { zone }
     }

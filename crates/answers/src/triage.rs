@@ -10,10 +10,12 @@ use crate::reading::{Passing, Read, Reader, Reading};
 /// Counts outcomes, and the lines that are outcomes by themselves.
 #[derive(Default)]
 pub struct Counter {
+    /// The counts.
     pub tally: Tally,
 }
 
 impl Counter {
+    /// Nothing counted yet.
     pub fn new() -> Self {
         Self { tally: Tally::new() }
     }

@@ -26,14 +26,21 @@ const TABLE: usize = 59;
 
 /// Everything the page is drawn from.
 pub struct Page<'a> {
+    /// The counts.
     pub tally: &'a Tally,
+    /// What was read.
     pub read: &'a Read,
+    /// What a person should know now.
     pub findings: &'a [Finding],
     /// Rows per list; 0 is all.
     pub top: usize,
+    /// Whether names and addresses are masked.
     pub mask: Mask,
+    /// What it is drawn on.
     pub screen: Screen,
+    /// How times are shown.
     pub clock: &'a Clock,
+    /// More detail.
     pub verbose: bool,
 }
 

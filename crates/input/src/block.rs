@@ -100,6 +100,11 @@ pub(crate) struct Block {
 }
 
 impl Block {
+    /// A block whose first `filled` bytes are whole lines.
+    pub(crate) fn of(data: Vec<u8>, filled: usize) -> Self {
+        Self { data, filled, ..Self::default() }
+    }
+
     fn clear(&mut self) {
         self.side.clear();
         self.spans.clear();
@@ -116,6 +121,11 @@ impl Block {
 
     pub(crate) fn raw(&self, span: &Span) -> &[u8] {
         self.bytes(span.raw)
+    }
+
+    /// Where a line starts in the block.
+    pub(crate) fn place(&self, span: &Span) -> u64 {
+        span.raw.start.into()
     }
 
     pub(crate) fn record(&self, span: &Span) -> Option<Record<'_>> {
@@ -290,7 +300,11 @@ impl<'b, W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'b, W> {
 
     fn bare(&self, raw: &[u8], kind: Kind, truncated: bool) -> Span {
         let hash = if self.detail == Detail::Hashed { self.hasher.hash_one(raw) } else { 0 };
-        let raw = inside(self.text, raw).unwrap_or_default();
+        let raw = match inside(self.text, raw) {
+            // An empty line stands somewhere, too.
+            Some(piece) if piece.len > 0 => piece,
+            _ => Piece { start: u32::try_from(offset(self.text, raw)).unwrap_or(0), len: 0 },
+        };
         Span {
             stamp: None,
             hash,

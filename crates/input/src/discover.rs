@@ -131,7 +131,7 @@ fn usual_places(root: &Path) -> Sources {
     let mut empty = None;
     for place in PLACES {
         let first = root.join(place);
-        let family = family(&first);
+        let family = rotation::family(&first).unwrap_or_default();
         let (readable, closed): (Vec<PathBuf>, Vec<PathBuf>) =
             family.into_iter().partition(|path| File::open(path).is_ok());
         unreadable.extend(closed.iter().filter_map(|path| Some(Problem::of(path, File::open(path).err()?))));
@@ -164,20 +164,6 @@ fn chosen(newest: &Path, count: usize) -> String {
         _ => format!(" and {} rotated files", count - 1),
     };
     format!("{}{rotated}: the first of the usual places with a log that can be read", newest.display())
-}
-
-/// A log and its rotated files, newest first.
-fn family(first: &Path) -> Vec<PathBuf> {
-    let entries = first.parent().and_then(|folder| fs::read_dir(folder).ok());
-    let mut files: Vec<PathBuf> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|p| p.is_file() && rotation::rotated(p).log == first)
-        .collect();
-    files.sort_by_key(|path| rotation::rotated(path).rank());
-    files
 }
 
 fn journal(root: &Path) -> Option<Sources> {

@@ -31,6 +31,8 @@ pub(crate) struct Lines<R> {
     inner: BufReader<R>,
     fields: Vec<(Vec<u8>, Vec<u8>)>,
     line: Vec<u8>,
+    /// The place in the journal of the entry that the line was made of.
+    cursor: Vec<u8>,
     given: usize,
     ended: bool,
     failed: Option<io::Error>,
@@ -42,6 +44,7 @@ impl<R: Read> Lines<R> {
             inner: BufReader::with_capacity(64 << 10, inner),
             fields: Vec::new(),
             line: Vec::new(),
+            cursor: Vec::new(),
             given: 0,
             ended: false,
             failed: None,
@@ -67,6 +70,12 @@ impl<R: Read> Lines<R> {
         if self.line.is_empty() { self.failed.take().map_or(Ok(()), Err) } else { Ok(()) }
     }
 
+    /// The next whole entry: its line, which ends in a newline, and its cursor. `None` at the end of the stream, also within an entry.
+    pub(crate) fn entry(&mut self) -> io::Result<Option<(&[u8], &[u8])>> {
+        self.next_entry()?;
+        Ok(if self.ended || self.line.is_empty() { None } else { Some((&self.line, &self.cursor)) })
+    }
+
     fn finish_entry(&mut self) {
         if self.fields.is_empty() {
             return;
@@ -74,6 +83,7 @@ impl<R: Read> Lines<R> {
         let value = |name: &str| self.fields.iter().find(|(n, _)| n == name.as_bytes()).map(|(_, v)| v.clone());
         self.line = maillog::journal_fields(value).unwrap_or_else(|| b"-- journal entry without a time --".to_vec());
         self.line.push(b'\n');
+        self.cursor = value("__CURSOR").unwrap_or_default();
         self.fields.clear();
     }
 
@@ -195,6 +205,16 @@ mod tests {
         assert_eq!(plain(&entry), "1763803046.436140 localhost x: \n!");
         assert_eq!(plain(b"_A=1\n\n"), "-- journal entry without a time --\n");
         assert_eq!(plain(b""), "");
+    }
+
+    #[test]
+    fn an_entry_without_its_end_is_none() {
+        let stream = b"__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1763803046436140\nSYSLOG_IDENTIFIER=x\nMESSAGE=a\n\n\
+            __CURSOR=s=1;i=3\n__REALTIME_TIMESTAMP=1763803046436140\nSYSLOG_IDENTIFIER=x\nMESSAGE=b\n";
+        let mut lines = Lines::new(&stream[..]);
+        let first = lines.entry().unwrap().map(|(line, cursor)| (line.to_vec(), cursor.to_vec())).unwrap();
+        assert_eq!(first, (b"1763803046.436140 localhost x: a\n".to_vec(), b"s=1;i=2".to_vec()));
+        assert!(lines.entry().unwrap().is_none());
     }
 
     #[test]

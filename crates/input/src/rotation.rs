@@ -3,6 +3,7 @@
 //! Known: `mail.log.1`, `mail.log.2.gz`, `maillog-20251122`, `maillog-20251122.xz`, `mail.log.20251122-061500.gz` (postlogd),
 //! `mail.log-2025-11-22`. Files with the same name but for this, in the same folder, are one log.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 const PACKED: [&str; 7] = ["gz", "xz", "bz2", "zst", "zstd", "z", "lzma"];
@@ -36,6 +37,21 @@ impl Rotated {
     }
 }
 
+/// The files of the log that a path belongs to, as they stand in its folder now. A pattern or a folder stands for itself.
+#[must_use]
+pub fn with_rotated(path: &Path) -> Vec<PathBuf> {
+    if path.is_dir() || (path.to_string_lossy().contains(['*', '?', '[']) && !path.exists()) {
+        return vec![path.to_owned()];
+    }
+    let log = rotated(path).log;
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = entries.map(|entry| log.with_file_name(entry.file_name()));
+    let mut files: Vec<PathBuf> = named.filter(|file| rotated(file).log == log && file.is_file()).collect();
+    files.sort();
+    files
+}
+
 /// Reads a path. Only the file name counts.
 pub(crate) fn rotated(path: &Path) -> Rotated {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -45,6 +61,27 @@ pub(crate) fn rotated(path: &Path) -> Rotated {
     };
     let (base, age) = numbered(bare).or_else(|| dated(bare)).map_or((bare, None), |(base, age)| (base, Some(age)));
     Rotated { log: path.with_file_name(base), age }
+}
+
+/// A log and its rotated files, newest first. A folder that does not exist has none.
+pub(crate) fn family(log: &Path) -> io::Result<Vec<PathBuf>> {
+    let folder = log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files: Vec<(Rotated, PathBuf)> = Vec::new();
+    for entry in entries {
+        // Joined to the name as given, so that `mail.log` stays `mail.log` and does not become `./mail.log`.
+        let path = log.with_file_name(entry?.file_name());
+        let rotated = rotated(&path);
+        if rotated.log == log && path.is_file() {
+            files.push((rotated, path));
+        }
+    }
+    files.sort_by_key(|(rotated, _)| rotated.rank());
+    Ok(files.into_iter().map(|(_, path)| path).collect())
 }
 
 fn numbered(name: &str) -> Option<(&str, Age)> {

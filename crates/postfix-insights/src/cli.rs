@@ -36,12 +36,14 @@ pub(crate) const COMMANDS: &[&str] = &[
     "client",
     "account",
     "ingest",
+    "follow",
     "status",
     "check",
     "purge",
     "trace",
     "report",
     "serve",
+    "user",
     "doctor",
     "fields",
     "causes",
@@ -74,6 +76,8 @@ pub(crate) enum Command {
     Account(Account),
     /// Log files into the store, each line once.
     Ingest(Ingest),
+    /// Logs as they are written into the store, until it is told to stop (SIGTERM or Ctrl-C).
+    Follow(Follow),
     /// What the store holds: days, sizes, sources and how far they are in.
     Status(Status),
     /// Whether the store is sound, and its sources are there.
@@ -86,6 +90,8 @@ pub(crate) enum Command {
     Trace(Trace),
     /// The web pages and the API: of FILES, read into a folder that is thrown away, or of the store.
     Serve(Serve),
+    /// Who may use the web pages and the API: names, roles, domains, tokens.
+    User(User),
     /// This mail host's configuration and backends, looked at and never touched: what keeps logins from working?
     Doctor(Doctor),
     /// The field table: what an entry can hold.
@@ -266,12 +272,107 @@ pub(crate) struct Serve {
     /// A name under which the server may be asked for, besides its address and `localhost`.
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "POSTFIX_INSIGHTS_ALLOW_HOST")]
     pub(crate) allow_host: Vec<String>,
+    /// Certificate and those between it and its authority: PEM. The server then speaks TLS itself.
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "POSTFIX_INSIGHTS_TLS_CERT")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key: PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "POSTFIX_INSIGHTS_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Proxies in front: what they say of clients (X-Forwarded-For) and schemes (X-Forwarded-Proto) is believed.
+    #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = net, env = "POSTFIX_INSIGHTS_TRUSTED_PROXY")]
+    pub(crate) trusted_proxy: Vec<ipnet::IpNet>,
+    /// The header in which such a proxy names the user who signed in with it, such as `Remote-User`.
+    #[arg(long, value_name = "HEADER", env = "POSTFIX_INSIGHTS_AUTH_HEADER")]
+    pub(crate) auth_header: Option<server::HeaderName>,
+    /// Nobody signs in here, though a proxy lets others in: it sees to that itself.
+    #[arg(long, env = "POSTFIX_INSIGHTS_NO_SIGN_IN")]
+    pub(crate) no_sign_in: bool,
+    /// Without FILES: logs to follow into the store (default: the usual ones).
+    #[arg(long, value_name = "FILE", value_delimiter = ',', conflicts_with = "files", env = "POSTFIX_INSIGHTS_FOLLOW")]
+    pub(crate) follow: Vec<PathBuf>,
+    /// Follow the system's journal, too.
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) journal: bool,
+    /// Follow nothing: another program fills the store.
+    #[arg(long, conflicts_with_all = ["files", "follow", "journal"])]
+    pub(crate) no_follow: bool,
+    #[command(flatten)]
+    pub(crate) retention: Retention,
     /// Zone of stamps without one, and of the times shown (an IANA name, default: this machine's).
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: Option<String>,
     /// Year of each file's last line, where stamps have none.
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1980..=9998))]
     pub(crate) year: Option<i16>,
+}
+
+/// A network, or a single address.
+fn net(text: &str) -> Result<ipnet::IpNet, String> {
+    let address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "neither an address nor a network".to_owned())
+}
+
+/// Users of the web pages and the API.
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    /// The store (default: /var/lib/postfix-insights, or the user's own).
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) what: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user. The password is read from the terminal, or from --password-fd.
+    Add {
+        /// The name to sign in with.
+        name: String,
+        /// `admin` sees all and what others asked for, `reader` all of the log, `masked` no whole name or address.
+        #[arg(long, default_value = "reader")]
+        role: server::Role,
+        /// Only events of this domain; may be given more than once.
+        #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
+        domain: Vec<String>,
+        /// Read the password from this file descriptor.
+        #[arg(long, value_name = "N")]
+        password_fd: Option<u32>,
+        /// No password: only tokens and a proxy's word sign this user in.
+        #[arg(long, conflicts_with = "password_fd")]
+        no_password: bool,
+    },
+    /// Give a user another password; all sessions end.
+    Password {
+        /// Whom.
+        name: String,
+        /// Read the password from this file descriptor.
+        #[arg(long, value_name = "N")]
+        password_fd: Option<u32>,
+    },
+    /// The users and their tokens.
+    List {
+        /// Machine-readable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a user with all sessions and tokens.
+    Remove {
+        /// Whom.
+        name: String,
+    },
+    /// Make a token for the API, which may do what its user may; it is printed once.
+    Token {
+        /// Whose.
+        name: String,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        label: String,
+    },
+    /// Take a token back.
+    RemoveToken {
+        /// Its number, from `user list`.
+        id: i64,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -565,6 +666,62 @@ pub(crate) struct Ingest {
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Follow {
+    /// Logs with their rotated files, or patterns; `-` for standard input. Without any, and without another source, the usual places.
+    #[arg(value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The store (default: /var/lib/postfix-insights, or the user's own).
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Also syslog from other machines, over UDP and TCP.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) syslog: Vec<std::net::SocketAddr>,
+    /// Also syslog over TLS; needs --tls-certificate and --tls-key.
+    #[arg(long, value_name = "ADDR:PORT", requires_all = ["tls_certificate", "tls_key"])]
+    pub(crate) syslog_tls: Vec<std::net::SocketAddr>,
+    /// The certificate for --syslog-tls, with those between it and its authority: PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its private key: PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Only peers with a certificate of one of these authorities may send: PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Also the systemd journal.
+    #[arg(long)]
+    pub(crate) journal: bool,
+    /// Zone of stamps without one (an IANA name, default: this machine's).
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    #[command(flatten)]
+    pub(crate) retention: Retention,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+impl Follow {
+    /// As plain values.
+    pub(crate) fn plain(&self) -> answers::follow::Config {
+        let files = self.tls_certificate.clone().zip(self.tls_key.clone());
+        let tls_files = files.map(|(certificate, key)| input::TlsFiles {
+            certificate,
+            key,
+            client_authorities: self.tls_client_ca.clone(),
+        });
+        answers::follow::Config {
+            files: self.files.clone(),
+            journal: self.journal,
+            syslog: self.syslog.clone(),
+            syslog_tls: self.syslog_tls.clone(),
+            tls_files,
+            timezone: self.timezone.clone(),
+            retention: self.retention.kept(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

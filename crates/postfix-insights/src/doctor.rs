@@ -1,9 +1,5 @@
 //! `doctor`: asks the host, holds the log of the last day against the answers, and hands over to JSON or to the screen.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-
-use anyhow::Context as _;
 use doctor::{Check, Host, Login, Report, Request, Status};
 use serde_json::{Value, json};
 
@@ -11,14 +7,11 @@ use crate::cli::{Doctor, Input};
 use crate::doctor_log::{self, LoggedCause};
 use crate::doctor_text::Page;
 use crate::exit::Exit;
-use crate::print;
+use crate::{password, print};
 use answers::mask::Mask;
 use answers::reading::Read;
 use answers::times::{Clock, rfc3339};
 use answers::triage::Counter;
-
-/// Longest password that is read, in bytes.
-const PASSWORD_MAX: u64 = 4096;
 
 pub(crate) fn run(args: &Doctor) -> anyhow::Result<Exit> {
     // The log first: what the doctor does on the mail ports is no part of the last day.
@@ -62,24 +55,10 @@ fn host(args: &Doctor) -> Host {
 
 fn request(args: &Doctor) -> anyhow::Result<Request> {
     let login = match &args.login {
-        Some(user) => Some(Login { user: user.clone(), password: password(args.password_fd)? }),
+        Some(user) => Some(Login { user: user.clone(), password: password::read("--login", args.password_fd)? }),
         None => None,
     };
     Ok(Request { client: args.client, account: args.account.clone(), connect_to: args.host.clone(), login })
-}
-
-/// The password for `--login`: from the descriptor, else from the terminal. Never from an argument, which others can see.
-fn password(descriptor: Option<u32>) -> anyhow::Result<String> {
-    let Some(number) = descriptor else {
-        return rpassword::prompt_password("Password: ")
-            .context("--login: no terminal to read the password from; use --password-fd");
-    };
-    let file = File::open(format!("/proc/self/fd/{number}")).with_context(|| format!("--password-fd {number}"))?;
-    let mut line = String::new();
-    std::io::Read::take(BufReader::new(file), PASSWORD_MAX)
-        .read_line(&mut line)
-        .with_context(|| format!("--password-fd {number}"))?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Reads the logs named, or the usual ones, as far back as a day unless told otherwise. Logs that are not there are no

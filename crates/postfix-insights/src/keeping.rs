@@ -53,7 +53,8 @@ pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
         );
         for source in &held.sources {
             let last = source.last.map(rfc3339).unwrap_or_default();
-            text += &format!("  {}: up to line {}, {last}\n", escape(&source.name), source.position);
+            let behind = source.lag_bytes.map(|bytes| format!(", {bytes} bytes behind")).unwrap_or_default();
+            text += &format!("  {}: up to line {}, {last}{behind}\n", escape(&source.name), source.position);
         }
         print::text(&text)?;
     }

@@ -9,6 +9,7 @@ mod doctor_text;
 mod exit;
 mod export;
 mod keeping;
+mod password;
 mod print;
 mod progress;
 mod report_mail;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{entries, explain, ingest, questions, report, serve, subject, trace, triage};
+use crate::commands::{entries, explain, follow, ingest, questions, report, serve, subject, trace, triage, user};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
@@ -60,8 +61,10 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Client(args) => subject::client(args),
         Command::Account(args) => subject::account(args),
         Command::Serve(args) => serve::run(args),
+        Command::User(args) => user::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Ingest(args) => ingest::run(args),
+        Command::Follow(args) => follow::run(args),
         Command::Status(args) => keeping::status(args),
         Command::Check(args) => keeping::check(args),
         Command::Purge(args) => keeping::purge(args),

@@ -10,7 +10,11 @@ const waiting = [];
 let paused = false;
 let lost = false;
 
-const zoneless = (ts) => (ts ? ts.slice(0, 19).replace('T', ' ') : 'no time');
+const east = Number(list.dataset.east) * 60_000;
+const seen = new Set([...list.querySelectorAll('[data-id]')].map((item) => item.dataset.id));
+
+// As the server writes them: in its own zone.
+const shown = (ts) => (ts ? new Date(Date.parse(ts) + east).toISOString().slice(0, 19).replace('T', ' ') : 'no time');
 
 function piece(name, className, text) {
   const node = document.createElement(name);
@@ -32,7 +36,7 @@ function row(entry) {
   const details = document.createElement('details');
   details.dataset.row = '';
   const summary = document.createElement('summary');
-  const time = piece('time', 'when', zoneless(entry.shown ?? entry.ts));
+  const time = piece('time', 'when', shown(entry.ts));
   time.dateTime = entry.ts ?? '';
   const program = [entry.service, entry.daemon].filter(Boolean).join('/') || entry.tag;
   summary.append(time, ' ', piece('span', 'prog', harmless(program)), ' ', piece('span', 'text', harmless(entry.text)));
@@ -91,13 +95,18 @@ addEventListener('scroll', () => {
   tell();
 }, { passive: true });
 
-const stream = new EventSource(base + 'api/v1/live?' + new URLSearchParams(query ? { q: query } : {}));
+// A browser that comes back says by itself how far it was.
+const stream = new EventSource(base + 'api/v1/stream?' + new URLSearchParams({ ...(query ? { q: query } : {}), after: list.dataset.after }));
 stream.addEventListener('open', () => { lost = false; tell(); });
 stream.addEventListener('error', () => { lost = true; tell(); });
 stream.addEventListener('message', (event) => {
-  waiting.push(JSON.parse(event.data));
-  // What nobody reads is not kept for ever.
-  if (waiting.length > MOST) waiting.shift();
+  for (const entry of JSON.parse(event.data)) {
+    const id = entry.source + ':' + entry.line;
+    if (seen.has(id)) continue;
+    waiting.push(entry);
+    // What nobody reads is not kept for ever.
+    if (waiting.length > MOST) waiting.shift();
+  }
   flush();
   tell();
 });

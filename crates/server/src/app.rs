@@ -1,15 +1,23 @@
 //! What all requests share: where the store is, how the server was started, how far a reading is.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
+use answers::follow::{self, Following};
 use answers::reading::Watch;
+use axum::http::HeaderName;
+use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use store::state::State;
 use tokio::sync::Semaphore;
 
+use crate::access::Access;
 use crate::data::Shelf;
+use crate::live::Live;
+use crate::requests::Requests;
+use crate::serve::ServeError;
 
 /// How the server is started.
 #[derive(Clone, Debug)]
@@ -24,6 +32,23 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Zone of the times shown.
     pub zone: TimeZone,
+    /// Where users are kept; `None`: there are none.
+    pub users: Option<PathBuf>,
+    /// Proxies whose word about clients, schemes and users is taken.
+    pub proxies: Vec<IpNet>,
+    /// The header in which such a proxy names the user who signed in with it.
+    pub name_header: Option<HeaderName>,
+    /// Nobody signs in, though a proxy lets others in: it sees to that itself.
+    pub no_sign_in: bool,
+    /// Certificate chain and key, PEM: the server speaks TLS itself.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+impl Config {
+    /// Only this machine reaches it.
+    pub(crate) fn is_local(&self) -> bool {
+        self.listen.ip().is_loopback()
+    }
 }
 
 /// Light questions answered at once.
@@ -36,11 +61,15 @@ const HEAVY: usize = 2;
 /// What all requests share.
 pub struct App {
     pub(crate) config: Config,
+    following: OnceLock<Weak<Following>>,
+    pub(crate) access: Access,
     pub(crate) progress: Arc<Progress>,
     pub(crate) light: Arc<Semaphore>,
     pub(crate) patient: Arc<Semaphore>,
     pub(crate) heavy: Arc<Semaphore>,
     pub(crate) shelf: Shelf,
+    pub(crate) live: Live,
+    pub(crate) requests: Requests,
 }
 
 impl App {
@@ -48,13 +77,33 @@ impl App {
     #[must_use]
     pub fn new(config: Config) -> Arc<Self> {
         Arc::new(Self {
+            following: OnceLock::new(),
+            access: Access::new(config.users.clone()),
             config,
             progress: Arc::new(Progress::default()),
             light: Arc::new(Semaphore::new(LIGHT)),
             patient: Arc::new(Semaphore::new(PATIENT)),
             heavy: Arc::new(Semaphore::new(HEAVY)),
             shelf: Shelf::default(),
+            live: Live::default(),
+            requests: Requests::default(),
         })
+    }
+
+    /// Refuses what would show the log to others.
+    pub fn check(&self) -> Result<(), ServeError> {
+        crate::serve::check(self)
+    }
+
+    /// The store is filled by this.
+    pub fn follows(&self, following: Weak<Following>) {
+        // Told once, when the server starts.
+        let _ = self.following.set(following);
+    }
+
+    /// How the following goes, if this server does it.
+    pub(crate) fn following(&self) -> Option<follow::Status> {
+        Some(self.following.get()?.upgrade()?.status())
     }
 
     /// What a reading that fills the store tells its progress to.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use answers::mask::Mask;
 use axum::extract::Query as UrlQuery;
 use axum::http::{HeaderMap, Uri};
 use jiff::Timestamp;
 
+use crate::access::{self, Origin, Viewer};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::route::Route;
@@ -16,8 +16,8 @@ use crate::route::Route;
 #[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) app: Arc<App>,
-    pub(crate) route: &'static Route,
     pub(crate) viewer: Viewer,
+    pub(crate) origin: Origin,
     /// What stands in the path behind the route's name, decoded: an address, an account, a queue id; else empty.
     pub(crate) subject: String,
     pub(crate) params: Params,
@@ -26,19 +26,6 @@ pub(crate) struct Asked {
     pub(crate) uri: Uri,
     /// The moment that relative times refer to.
     pub(crate) now: Timestamp,
-}
-
-/// Who asks.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Viewer {
-    /// Sees names and addresses masked.
-    pub(crate) masked: bool,
-}
-
-impl Viewer {
-    pub(crate) fn mask(&self) -> Mask {
-        Mask(self.masked)
-    }
 }
 
 /// The parameters of a request, each given once and known to its route.
@@ -92,6 +79,13 @@ impl Asked {
         let pairs: Vec<(&str, &str)> = others.chain([(name, value)]).collect();
         let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
         format!("{}?{query}", self.uri.path())
+    }
+
+    /// Whether it is the password. Few are looked at at once.
+    pub(crate) fn is_password(&self, password: &str, hash: Option<&str>) -> Result<bool, Problem> {
+        let turn = tokio::runtime::Handle::current().block_on(self.app.access.checks.acquire());
+        let _turn = turn.map_err(|error| Problem::ours(&error.into()))?;
+        Ok(access::is_password(password, hash))
     }
 
     /// How times are shown.

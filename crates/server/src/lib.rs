@@ -8,6 +8,7 @@
     allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")
 )]
 
+mod access;
 mod api;
 mod app;
 mod asked;
@@ -15,10 +16,16 @@ mod assets;
 mod data;
 mod headers;
 mod hosts;
+mod live;
 mod pages;
 mod problem;
+mod requests;
 mod route;
 mod serve;
+mod tls;
 
+pub use access::{AccessError, Role, Token, User, Users};
 pub use app::{App, Config};
+pub use axum::http::HeaderName;
 pub use serve::{ServeError, router, serve};
+pub use tls::TlsError;

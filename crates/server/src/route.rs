@@ -35,6 +35,14 @@ pub(crate) enum Param {
     Line,
     /// What a file is written as.
     Format,
+    /// How far a watcher has seen.
+    After,
+    /// A user's name.
+    Name,
+    /// The password.
+    Password,
+    /// Where to go after signing in.
+    Next,
 }
 
 impl Param {
@@ -57,7 +65,22 @@ impl Param {
             Self::Width => ("width", "string", "how long a span is: `10m`, `1h`, `1d`"),
             Self::Distinct => ("distinct", "string", "also how many different values of this field each comes with"),
             Self::Format => ("format", "string", "what the file is: `csv`, `json`, `ndjson`, `parquet` or `raw`"),
+            Self::After => ("after", "string", "go on behind this event: its `id`"),
+            Self::Name => ("name", "string", "the user's name"),
+            Self::Password => ("password", "string", "the password"),
+            Self::Next => ("next", "string", "where to go then, behind the base path"),
             Self::Line => ("line", "string", "a log line, or what of it there is"),
+        }
+    }
+
+    /// Its JSON Schema.
+    pub(crate) fn schema(self) -> serde_json::Value {
+        match (self, self.described().1) {
+            (Self::Sort, kind) => serde_json::json!({"type": kind, "enum": ["newest", "oldest"]}),
+            (Self::Limit, kind) => serde_json::json!({"type": kind, "minimum": 0, "maximum": store::ROWS_MAX}),
+            (Self::Context, kind) => serde_json::json!({"type": kind, "minimum": 0, "maximum": 100}),
+            (Self::Top, kind) => serde_json::json!({"type": kind, "minimum": 0, "maximum": 100_000}),
+            (_, kind) => serde_json::json!({"type": kind}),
         }
     }
 
@@ -74,6 +97,19 @@ pub(crate) enum Weight {
     Light,
     /// Made of many lines: the request waits for it.
     Patient,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Anybody, also who is not signed in: nothing of the log is in the answer.
+    Nobody,
+    /// Whoever is signed in; the answer is narrowed and masked as that is.
+    Reader,
+    /// Whoever sees all domains: the answer is about everybody's logins.
+    Whole,
+    /// Admins.
+    Admin,
 }
 
 /// How it is asked.
@@ -101,6 +137,9 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     pub(crate) form: Form,
     pub(crate) weight: Weight,
+    pub(crate) need: Need,
+    /// The media type of the answer.
+    pub(crate) media: &'static str,
     pub(crate) params: &'static [Param],
     /// What it answers.
     pub(crate) summary: &'static str,
@@ -121,7 +160,17 @@ impl Route {
         answer: Answer,
         summary: &'static str,
     ) -> Self {
-        Self { verb: Verb::Get, path, form: Form::Page, weight: Weight::Light, params, summary, answer }
+        Self {
+            verb: Verb::Get,
+            path,
+            form: Form::Page,
+            weight: Weight::Light,
+            need: Need::Reader,
+            media: "text/html",
+            params,
+            summary,
+            answer,
+        }
     }
 
     /// An answer for programs that is looked up in the index.
@@ -131,7 +180,7 @@ impl Route {
         answer: Answer,
         summary: &'static str,
     ) -> Self {
-        Self { form: Form::Data, ..Self::page(path, params, answer, summary) }
+        Self { form: Form::Data, media: "application/json", ..Self::page(path, params, answer, summary) }
     }
 
     /// The same, but made of many lines.
@@ -141,6 +190,16 @@ impl Route {
 }
 
 impl Route {
+    /// The same, but who may ask.
+    pub(crate) const fn needs(self, need: Need) -> Self {
+        Self { need, ..self }
+    }
+
+    /// The same, but it answers with that media type.
+    pub(crate) const fn media(self, media: &'static str) -> Self {
+        Self { media, ..self }
+    }
+
     /// The same, asked by `POST`.
     pub(crate) const fn post(self) -> Self {
         Self { verb: Verb::Post, ..self }

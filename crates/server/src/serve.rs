@@ -1,21 +1,25 @@
 //! From requests to handlers: who may ask, with which parameters, how many at once and for how long.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Request, State as Shared};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::extract::{ConnectInfo, Path, Request, State as Shared};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodFilter;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
+use crate::access::{AccessError, Origin, Peer, Viewer, is_foreign, may};
 use crate::app::App;
-use crate::asked::{Asked, Params, Viewer};
+use crate::asked::{Asked, Params};
 use crate::problem::Problem;
-use crate::route::{self, Form, Route, Verb, Weight};
-use crate::{api, headers, hosts, pages};
+use crate::route::{self, Form, Need, Route, Verb, Weight};
+use crate::tls::{self, TlsError, TlsListener};
+use crate::{api, headers, hosts, live, pages};
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,47 @@ pub enum ServeError {
     /// The address cannot be listened on, or listening ended.
     #[error("{0}")]
     Listen(#[from] std::io::Error),
+    /// Others could read along.
+    #[error(
+        "--listen {0}: an address that others reach needs TLS (--tls-cert and --tls-key), or a proxy in front that has it (--trusted-proxy)"
+    )]
+    InTheClear(SocketAddr),
+    /// Anybody could ask.
+    #[error("--listen {0}: an address that others reach needs users: add one with `postfix-insights user add NAME`")]
+    OpenToAll(SocketAddr),
+    /// The same, through a proxy.
+    #[error(
+        "--trusted-proxy: whoever the proxy lets in could ask: add users with `postfix-insights user add NAME`, or say --no-sign-in if the proxy itself sees to who comes in"
+    )]
+    OpenBehindProxy,
+    /// Anybody could name himself.
+    #[error("--auth-header: say with --trusted-proxy which proxy sends it; from others it is not believed")]
+    HeaderOfAnybody,
+    /// The users cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// TLS cannot be had.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Refuses to run where others could read the log.
+pub(crate) fn check(app: &App) -> Result<(), ServeError> {
+    let config = &app.config;
+    let signs_in = config.name_header.is_some() || app.access.is_required()?;
+    if config.name_header.is_some() && config.proxies.is_empty() {
+        return Err(ServeError::HeaderOfAnybody);
+    }
+    if !config.is_local() && config.tls.is_none() && config.proxies.is_empty() {
+        return Err(ServeError::InTheClear(config.listen));
+    }
+    if !signs_in && !config.is_local() {
+        return Err(ServeError::OpenToAll(config.listen));
+    }
+    if !signs_in && !config.proxies.is_empty() && !config.no_sign_in {
+        return Err(ServeError::OpenBehindProxy);
+    }
+    Ok(())
 }
 
 /// How long an answer may take before the asker is told that it takes too long.
@@ -58,22 +103,42 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    check(&app)?;
     let (told, mut is_told) = tokio::sync::watch::channel(false);
+    let of_live = Arc::clone(&app);
     let stopping = async move {
         stop.await;
+        of_live.live.stopping.send_replace(true);
         let _ = told.send(true);
     };
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(stopping);
-    tokio::select! {
-        ended = server => Ok(ended?),
+    let looking = tokio::spawn(live::look(Arc::clone(&app)));
+    let service = router(Arc::clone(&app)).into_make_service_with_connect_info::<Peer>();
+    let server = async {
+        match &app.config.tls {
+            Some((certificate, key)) => {
+                let listener = TlsListener::new(listener, tls::config(certificate, key)?)?;
+                Ok(axum::serve(listener, service).with_graceful_shutdown(stopping).await?)
+            }
+            None => Ok(axum::serve(listener, service).with_graceful_shutdown(stopping).await?),
+        }
+    };
+    let ended = tokio::select! {
+        ended = server => ended,
         () = async { let _ = is_told.wait_for(|told| *told).await; tokio::time::sleep(STOPPING).await } => Ok(()),
-    }
+    };
+    looking.abort();
+    ended
 }
 
 async fn answer(app: Arc<App>, route: &'static Route, subject: String, request: Request) -> Response {
-    let problem_of = Arc::clone(&app);
+    let (shared, uri) = (Arc::clone(&app), request.uri().clone());
     let answered = answer_or_not(app, route, subject, request).await;
-    answered.unwrap_or_else(|problem| told(&problem_of, route.form, &problem))
+    let response = answered.unwrap_or_else(|problem| match (route.form, problem.status) {
+        (Form::Page, StatusCode::UNAUTHORIZED) => to_sign_in(&shared, &uri),
+        (form, _) => told(&shared, form, &problem),
+    });
+    shared.requests.add(route, response.status());
+    response
 }
 
 async fn answer_or_not(
@@ -83,25 +148,23 @@ async fn answer_or_not(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let form = if route.verb == Verb::Post { form_of(body).await? } else { Vec::new() };
-    let params = Params::of(route, &head.uri, form)?;
+    let peer = head.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| *peer);
+    let origin = Origin::of(peer, &head.headers, &app.config.proxies);
+    if !app.config.is_local() && !origin.secure && !origin.by_proxy {
+        return Err(Problem::forbidden("this server is asked through its proxy, or over TLS"));
+    }
+    let is_post = route.verb == Verb::Post;
+    if is_post && is_foreign(&head.headers, &own_hosts(&head.headers, &origin)) {
+        return Err(Problem::forbidden("this form was sent by a page of another site"));
+    }
+    let form = if is_post { form_of(body).await? } else { Vec::new() };
     let gate = Arc::clone(if route.weight == Weight::Patient { &app.patient } else { &app.light });
-    let asked = Asked {
-        app,
-        route,
-        viewer: Viewer::default(),
-        subject,
-        params,
-        headers: head.headers,
-        uri: head.uri,
-        now: Timestamp::now(),
-    };
     let work = async {
         let permit = gate.acquire_owned().await.map_err(|error| Problem::ours(&error.into()))?;
         // The permit goes with the work: what takes too long for its asker still takes its place until it ends.
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            (route.answer)(&asked)
+            answer_now(app, route, subject, head, origin, form)
         });
         work.await.unwrap_or_else(|error| Err(Problem::ours(&error.into())))
     };
@@ -115,6 +178,58 @@ async fn answer_or_not(
             10,
         )),
     }
+}
+
+/// Who asks, whether that may be, and the answer.
+fn answer_now(
+    app: Arc<App>,
+    route: &'static Route,
+    subject: String,
+    head: Parts,
+    origin: Origin,
+    form: Vec<(String, String)>,
+) -> Result<Response, Problem> {
+    let viewer = app.access.viewer(&head.headers, &origin, app.config.name_header.as_ref())?;
+    may(viewer.as_ref(), route, &origin)?;
+    let params = Params::of(route, &head.uri, form)?;
+    let asked = Asked {
+        viewer: viewer.unwrap_or_else(Viewer::nobody),
+        app,
+        origin,
+        subject,
+        params,
+        headers: head.headers,
+        uri: head.uri,
+        now: Timestamp::now(),
+    };
+    if route.need != Need::Nobody {
+        note(&asked)?;
+    }
+    (route.answer)(&asked)
+}
+
+/// Notes who asked for what.
+fn note(asked: &Asked) -> Result<(), Problem> {
+    if let Some(name) = &asked.viewer.name {
+        let (base, shown) = (&asked.app.config.base, asked.uri.to_string());
+        let shown = shown.strip_prefix(base.as_str()).unwrap_or(&shown);
+        asked.app.access.with(|users| users.note(name, &asked.origin.client.to_string(), shown))?;
+    }
+    Ok(())
+}
+
+/// What a page's own address begins with, as its browser names it.
+fn own_hosts<'a>(headers: &'a HeaderMap, origin: &Origin) -> Vec<&'a str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    text("host").into_iter().chain(text("x-forwarded-host").filter(|_| origin.by_proxy)).collect()
+}
+
+/// The page to sign in, which goes back to what was asked for.
+fn to_sign_in(app: &App, uri: &Uri) -> Response {
+    let wanted = uri.path_and_query().map_or("", |wanted| wanted.as_str());
+    let next = wanted.strip_prefix(&app.config.base).unwrap_or_default();
+    let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+    axum::response::Redirect::to(&format!("{}sign-in?{query}", app.config.base)).into_response()
 }
 
 async fn form_of(body: axum::body::Body) -> Result<Vec<(String, String)>, Problem> {
@@ -132,6 +247,9 @@ fn told(app: &App, form: Form, problem: &Problem) -> Response {
     };
     let mut response = response.unwrap_or_else(|_| problem.why.clone().into_response());
     *response.status_mut() = problem.status;
+    if problem.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if let Some(seconds) = problem.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod entries;
 pub(crate) mod explain;
+pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod questions;
 pub(crate) mod report;
@@ -9,3 +10,4 @@ pub(crate) mod serve;
 pub(crate) mod subject;
 pub(crate) mod trace;
 pub(crate) mod triage;
+pub(crate) mod user;

@@ -1,13 +1,15 @@
 //! `serve`: the pages and the API, of named files or of the store.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
+use answers::follow::{self, Following};
 use answers::reading::{self, Reading};
 use answers::state;
 use anyhow::Context as _;
 use server::{App, Config};
-use store::state::State;
+use store::state::{State, StateError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,7 +27,6 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
 }
 
 async fn serve(args: &Serve) -> anyhow::Result<Exit> {
-    let zone = reading::zone(args.timezone.as_deref())?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("--listen {}", args.listen))?;
     let listen: SocketAddr = listener.local_addr()?;
     let throw_away = if args.files.is_empty() { None } else { Some(tempfile::tempdir()?) };
@@ -33,28 +34,86 @@ async fn serve(args: &Serve) -> anyhow::Result<Exit> {
         Some(folder) => folder.path().join("state"),
         None => args.state.clone().or_else(state::usual).context("--state: no usual folder for it; name one")?,
     };
-    let config = Config {
-        state: State::new(&folder),
-        listen,
-        base: base(&args.base_path)?,
-        hosts: args.allow_host.clone(),
-        zone,
-    };
-    let shown = format!("http://{listen}{}", config.base);
+    let config = config(args, listen, &folder)?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let shown = format!("{scheme}://{listen}{}", config.base);
     let app = App::new(config);
-    if throw_away.is_some() {
-        read(args, &folder, &app)?;
-    }
-    print::text(&format!("Postfix Insights is at {shown}\n"))?;
+    app.check()?;
     let mut terminated = signal(SignalKind::terminate())?;
+    let following = if throw_away.is_some() {
+        read(args, &folder, &app)?;
+        None
+    } else {
+        follow(args, &folder, &app)?
+    };
+    print::text(&format!("Postfix Insights is at {shown}\n"))?;
+    let stopper = following.as_ref().map(|following| following.stopper());
     let stop = async move {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminated.recv() => {}
         }
+        // What was read is committed while open requests end.
+        if let Some(stopper) = stopper {
+            stopper.stop();
+        }
     };
-    server::serve(app, listener, stop).await?;
+    let served = server::serve(app, listener, stop).await;
+    if let Some(following) = following.and_then(Arc::into_inner) {
+        tokio::task::spawn_blocking(move || following.stop()).await??;
+    }
+    served?;
     Ok(Exit::Ok)
+}
+
+fn config(args: &Serve, listen: SocketAddr, folder: &Path) -> anyhow::Result<Config> {
+    // Users of a throw-away view are those of the store that is named, if one is.
+    let users = if args.files.is_empty() { Some(folder.to_owned()) } else { args.state.clone() };
+    Ok(Config {
+        state: State::new(folder),
+        listen,
+        base: base(&args.base_path)?,
+        hosts: args.allow_host.clone(),
+        zone: reading::zone(args.timezone.as_deref())?,
+        users,
+        proxies: args.trusted_proxy.clone(),
+        name_header: args.auth_header.clone(),
+        no_sign_in: args.no_sign_in,
+        tls: args.tls_cert.clone().zip(args.tls_key.clone()),
+    })
+}
+
+/// Follows the logs into the store, unless another program does.
+fn follow(args: &Serve, folder: &Path, app: &App) -> anyhow::Result<Option<Arc<Following>>> {
+    let config = follow::Config {
+        files: args.follow.clone(),
+        journal: args.journal,
+        timezone: args.timezone.clone(),
+        retention: args.retention.kept(),
+        ..follow::Config::default()
+    };
+    let config = config.or_usual();
+    let state = State::new(folder);
+    if args.no_follow || config.is_empty() {
+        anyhow::ensure!(
+            args.no_follow || state.exists(),
+            "nothing to show: nothing is stored in {}, and no log is where logs usually are; name one with --follow, or as FILES",
+            folder.display()
+        );
+        return Ok(None);
+    }
+    match Following::start(&state, config) {
+        Ok(following) => {
+            let following = Arc::new(following);
+            app.follows(Arc::downgrade(&following));
+            Ok(Some(following))
+        }
+        Err(error) if error.downcast_ref().is_some_and(|error| matches!(error, StateError::Busy { .. })) => {
+            print::note(&format!("{}: another program fills the store; the answers come from there", folder.display()));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// `/x/` from `x`, `/x` or `/x/`.
@@ -69,7 +128,7 @@ fn base(text: &str) -> anyhow::Result<String> {
 }
 
 /// Reads the files into a folder of their own, beside the answers.
-fn read(args: &Serve, folder: &std::path::Path, app: &Arc<App>) -> anyhow::Result<()> {
+fn read(args: &Serve, folder: &Path, app: &Arc<App>) -> anyhow::Result<()> {
     let input = reading::Input {
         files: args.files.clone(),
         timezone: args.timezone.clone(),

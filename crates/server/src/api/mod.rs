@@ -1,12 +1,16 @@
 //! The API: answers as JSON, the same shapes as the command line's `--json`.
 
+mod audit;
 mod count;
 mod entries;
 mod explain;
 mod health;
 mod histogram;
+mod metrics;
+mod openapi;
 mod status;
 mod stories;
+mod stream;
 mod top;
 
 use axum::body::Body;
@@ -15,12 +19,14 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::problem::Problem;
-use crate::route::{self, Param, Route};
+use crate::route::{self, Need, Param, Route};
 
 /// The parameters of counts of entries.
 const COUNT: &[Param] = &[Param::Q, Param::Since, Param::Until];
 /// The parameters of answers of many lines.
 const TIME: &[Param] = &[Param::Since, Param::Until];
+/// What `healthz` says.
+const PLAIN: &str = "text/plain; charset=utf-8";
 const LISTS: &[Param] = &[Param::Since, Param::Until, Param::Top];
 
 /// What programs can ask.
@@ -39,24 +45,45 @@ pub(crate) static ROUTES: &[Route] = &[
         histogram::answer,
         "how many entries in each span of time",
     ),
-    Route::data("api/v1/triage", LISTS, stories::triage, "who could not log in, why, and what to do").patient(),
-    Route::data("api/v1/report", LISTS, stories::report, "how the mail of a period fared").patient(),
-    Route::data("api/v1/findings", LISTS, stories::findings, "what a person should know now").patient(),
-    Route::data("api/v1/client/{*subject}", TIME, stories::client, "everything about a client or a network").patient(),
+    Route::data("api/v1/triage", LISTS, stories::triage, "who could not log in, why, and what to do")
+        .patient()
+        .needs(Need::Whole),
+    Route::data("api/v1/report", LISTS, stories::report, "how the mail of a period fared").patient().needs(Need::Whole),
+    Route::data("api/v1/findings", LISTS, stories::findings, "what a person should know now")
+        .patient()
+        .needs(Need::Whole),
+    Route::data("api/v1/client/{*subject}", TIME, stories::client, "everything about a client or a network")
+        .patient()
+        .needs(Need::Whole),
     Route::data("api/v1/account/{*subject}", TIME, stories::account, "everything about a login name").patient(),
-    Route::data("api/v1/trace/{*subject}", TIME, stories::trace, "the story of a message: by queue id or Message-ID")
+    Route::data("api/v1/trace/{*subject}", TIME, stories::trace, "a message's story, by queue id or Message-ID")
         .patient(),
     Route::data("api/v1/explain", &[Param::Line], explain::answer, "what a log line says, and why"),
     Route::data(
         "api/v1/explain",
         &[Param::Line],
         explain::answer,
-        "the same for a line that is not to stand in an address",
+        "the same of a line that is not to stand in an address",
     )
     .post(),
-    Route::data("api/v1/status", &[], status::answer, "what the store holds"),
-    Route::data("healthz", &[], health::healthz, "whether the server runs"),
-    Route::data("readyz", &[], health::readyz, "whether the server has something to answer from"),
+    Route::data(
+        "api/v1/stream",
+        &[Param::Q, Param::After],
+        stream::answer,
+        "new entries that a query means, as they come",
+    )
+    .media("text/event-stream"),
+    Route::data("api/v1/status", &[], status::answer, "what the store holds").needs(Need::Whole),
+    Route::data("api/v1/audit", &[Param::Limit, Param::Cursor], audit::answer, "who asked for what, the newest first")
+        .needs(Need::Admin),
+    Route::data("api/v1/openapi.json", &[], openapi::answer, "this description").needs(Need::Nobody),
+    Route::data("metrics", &[], metrics::answer, "figures for Prometheus")
+        .needs(Need::Whole)
+        .media("text/plain; version=0.0.4; charset=utf-8"),
+    Route::data("healthz", &[], health::healthz, "whether the server runs").needs(Need::Nobody).media(PLAIN),
+    Route::data("readyz", &[], health::readyz, "whether the server has something to answer from")
+        .needs(Need::Nobody)
+        .media(PLAIN),
 ];
 
 /// A response that is JSON.

@@ -1,11 +1,14 @@
 //! What the store says to a viewer: the one place where answers are masked and narrowed to what the viewer may see.
 
 mod counts;
+mod narrow;
 mod shelf;
 mod stories;
 
+use std::sync::Arc;
+
 use answers::reading::{self, Reading};
-pub(crate) use shelf::{Made, Shelf};
+pub(crate) use shelf::{Made, Shelf, version};
 pub(crate) use stories::explained;
 
 use query::{Entry, Present, Query};
@@ -47,9 +50,15 @@ impl Asked {
         instant.map(Some).map_err(|error| Problem::bad(format!("{name} {text}: {error}")))
     }
 
+    /// What of all entries the viewer may see.
+    pub(crate) fn scope(&self) -> Query {
+        self.viewer.scope.as_ref().map_or_else(Query::all, crate::access::Scope::query)
+    }
+
     /// Asks the index. One answer for each question.
     pub(crate) fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<Answer>, Problem> {
-        Ok(answers::state::index(&self.app.config.state).ask(query, questions)?)
+        let query = query.clone().and(self.scope());
+        Ok(answers::state::index(&self.app.config.state).ask(&query, questions)?)
     }
 
     /// Entries.
@@ -70,12 +79,17 @@ impl Asked {
 
     fn masked_row(&self, row: Row) -> Row {
         let mask = self.viewer.mask();
-        if !self.viewer.masked {
-            return row;
+        let scope = self.scope();
+        // Lines around a row may be those of others.
+        let own =
+            |entries: Vec<Arc<Entry>>| entries.into_iter().filter(|entry| scope.matches(entry)).collect::<Vec<_>>();
+        let (before, after) = (own(row.before), own(row.after));
+        if !self.viewer.is_masked() {
+            return Row { before, after, ..row };
         }
-        let entry = |entry: std::sync::Arc<Entry>| std::sync::Arc::new(mask.entry(&entry).into_owned());
+        let entry = |entry: Arc<Entry>| Arc::new(mask.entry(&entry).into_owned());
         let entries = |entries: Vec<_>| entries.into_iter().map(entry).collect();
-        Row { entry: entry(row.entry), before: entries(row.before), after: entries(row.after) }
+        Row { entry: entry(row.entry), before: entries(before), after: entries(after) }
     }
 
     /// What of the entries `limit`, `sort`, `cursor` and `context` ask for.

@@ -11,9 +11,11 @@ use answers::subject::{self, Subject};
 use answers::times::Clock;
 use answers::{json, report, story_json, triage};
 use input::FeedError;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::narrow;
 use super::shelf::{Key, Made, Shelf};
+use crate::access::Scope;
 use crate::asked::Asked;
 use crate::problem::Problem;
 
@@ -53,7 +55,11 @@ impl Asked {
 
     /// One login name's story: `account --json`.
     pub(crate) fn account(&self, name: &str, wait: Duration) -> Result<Option<Made>, Problem> {
-        self.subject("account", name, Subject::Account(name.as_bytes().into()), wait)
+        if self.viewer.scope.as_ref().is_some_and(|scope| !scope.covers(name)) {
+            return Err(Problem::forbidden("this account is of a domain that your sign-in is not for"));
+        }
+        let made = self.subject("account", name, Subject::Account(name.as_bytes().into()), wait)?;
+        narrowed(made, self.viewer.scope.as_ref(), narrow::account)
     }
 
     fn subject(
@@ -78,11 +84,12 @@ impl Asked {
             let found = story::find(Wanted::new(Some(&wanted), None, None, during), reading).map_err(unread)?;
             bytes(&story_json::stories(&found.told, found.beyond, &found.read, mask))
         })
+        .and_then(|made| narrowed(made, self.viewer.scope.as_ref(), narrow::trace))
     }
 
     /// How many rows lists have.
     fn lists(&self) -> Result<usize, Problem> {
-        self.params.number("top", TOP, 1_000_000)
+        self.params.number("top", TOP, 100_000)
     }
 
     /// An answer from the shelf, made of the lines of the time asked for.
@@ -97,12 +104,25 @@ impl Asked {
         let key = Key {
             question,
             about: vec![about.map(str::to_owned), own("since"), own("until"), own("top")],
-            masked: self.viewer.masked,
+            masked: self.viewer.is_masked(),
             moves: own("since").or_else(|| own("until")).is_some() || question == "report",
         };
         let reading = self.reading()?;
         Shelf::get(&Arc::clone(&self.app), &key, wait, Box::new(move || make(reading)))
     }
+}
+
+/// An answer without what is of other domains, for a viewer of some.
+fn narrowed(
+    made: Option<Made>,
+    scope: Option<&Scope>,
+    narrow: fn(&mut Map<String, Value>, &Scope),
+) -> Result<Option<Made>, Problem> {
+    let (Some(mut made), Some(scope)) = (made.clone(), scope) else { return Ok(made) };
+    let mut object = serde_json::from_slice(&made.json).map_err(|error| Problem::ours(&error.into()))?;
+    narrow(&mut object, scope);
+    made.json = bytes(&Value::Object(object))?.into();
+    Ok(Some(made))
 }
 
 fn bytes(value: &Value) -> Result<Vec<u8>, Problem> {

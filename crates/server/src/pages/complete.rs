@@ -53,7 +53,7 @@ fn names(begun: &str) -> Vec<Value> {
 /// The commonest values that begin so.
 fn values(asked: &Asked, name: &str, begun: &str) -> Result<Vec<Value>, Problem> {
     let Some(field) = query::field(name).filter(|field| field.facet) else { return Ok(Vec::new()) };
-    if field.personal && asked.viewer.masked || begun.contains('"') {
+    if field.personal && asked.viewer.is_masked() || begun.contains('"') {
         return Ok(Vec::new());
     }
     let query = match field.kind {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::links::{address, part};
 use super::terms;
+use crate::access;
 use crate::app::App;
 use crate::asked::Asked;
 use crate::assets;
@@ -44,6 +45,10 @@ pub(crate) struct Layout {
     pub(crate) presets: Vec<Preset>,
     /// How far the reading of the files is, in per cent, while they are being read.
     pub(crate) reading: Option<String>,
+    /// Who is signed in.
+    pub(crate) who: Option<String>,
+    /// The places that this viewer may see.
+    places: Vec<(&'static str, &'static str)>,
     /// Names and addresses are masked: they lead nowhere.
     masked: bool,
     clock: Clock,
@@ -71,6 +76,8 @@ impl Layout {
             presets: Vec::new(),
             base: app.config.base.clone(),
             reading,
+            who: None,
+            places: PLACES.to_vec(),
             masked: false,
             clock: Clock::new(app.config.zone.clone()),
         }
@@ -83,7 +90,9 @@ impl Layout {
             query: own("q"),
             since: own("since"),
             until: own("until"),
-            masked: asked.viewer.masked,
+            who: asked.viewer.name.clone(),
+            places: PLACES.into_iter().filter(|(path, _)| may_see(asked, path)).collect(),
+            masked: asked.viewer.is_masked(),
             ..Self::new(&asked.app, place, title)
         }
     }
@@ -107,8 +116,8 @@ impl Layout {
     }
 
     /// For the template.
-    pub(crate) fn places(&self) -> &'static [(&'static str, &'static str)] {
-        &PLACES
+    pub(crate) fn places(&self) -> &[(&'static str, &'static str)] {
+        &self.places
     }
 
     /// The address of a file of style or script.
@@ -241,6 +250,12 @@ impl Layout {
     pub(crate) fn percent(&self, part: impl Plain<u64>, all: impl Plain<u64>) -> String {
         answers::report_page::share(part.plain(), all.plain())
     }
+}
+
+/// Whether the viewer may see a page.
+fn may_see(asked: &Asked, path: &str) -> bool {
+    let route = super::ROUTES.iter().find(|route| route.path == path);
+    route.is_some_and(|route| access::may(Some(&asked.viewer), route, &asked.origin).is_ok())
 }
 
 /// A number, or a reference to one: templates give now this, now that.

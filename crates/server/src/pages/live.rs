@@ -15,13 +15,20 @@ const LIMIT: usize = 40;
 struct Page {
     layout: Layout,
     rows: Vec<RowView>,
+    /// Where the script goes on: no line is lost between the page and the stream.
+    after: String,
+    /// Minutes by which the zone of the pages is east of UTC.
+    east: i64,
 }
 
 /// Answers.
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     let query = asked.query()?;
+    let marks = answers::state::index(&asked.app.config.state).marks();
+    let after = marks.map_err(|error| Problem::ours(&error.into()))?.to_string();
     let found = asked.rows(&query, asked.rows_asked(LIMIT)?)?;
     let layout = Layout::asked(asked, "live", "Live");
     let rows = found.rows.iter().map(|row| RowView::new(asked, &layout, &query, row)).collect();
-    html(&Page { layout, rows })
+    let east = answers::questions::offset(&asked.app.config.zone, asked.now) / 60_000_000;
+    html(&Page { layout, rows, after, east })
 }

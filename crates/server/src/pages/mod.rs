@@ -20,6 +20,7 @@ mod overview;
 pub(crate) mod problem;
 mod row;
 mod search;
+pub(crate) mod sign_in;
 mod sources;
 mod terms;
 mod told;
@@ -34,7 +35,7 @@ pub(crate) use layout::Layout;
 use crate::asked::Asked;
 use crate::assets;
 use crate::problem::Problem;
-use crate::route::{self, Param, Route};
+use crate::route::{self, Need, Param, Route};
 
 /// The parameters of pages about a time.
 const TIME: &[Param] = &[Param::Since, Param::Until];
@@ -47,19 +48,24 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::page("search", route::ROWS, search::answer, "the entries that a query means"),
     Route::page("export", EXPORT, export::answer, "the same entries as a file"),
     Route::page("live", &[Param::Q], live::answer, "entries as they come"),
-    Route::page("findings", TIME, findings::answer, "what a person should know now").patient(),
-    Route::page("client/{*subject}", TIME, account::client, "everything about a client or a network").patient(),
+    Route::page("findings", TIME, findings::answer, "what a person should know now").patient().needs(Need::Whole),
+    Route::page("client/{*subject}", TIME, account::client, "everything about a client or a network").patient().needs(Need::Whole),
     Route::page("account/{*subject}", TIME, account::account, "everything about a login name").patient(),
     Route::page("message/{*subject}", TIME, message::answer, "the story of a message").patient(),
     Route::page("find/{*subject}", &[Param::Q], find::answer, "leads from a name to its page"),
-    Route::page("delivery", TIME, delivery::answer, "how the mail fared").patient(),
-    Route::page("sources", &[], sources::answer, "what was read, and what was not understood").patient(),
+    Route::page("delivery", TIME, delivery::answer, "how the mail fared").patient().needs(Need::Whole),
+    Route::page("sources", &[], sources::answer, "what was read, and what was not understood").patient().needs(Need::Whole),
     Route::page("explain", &[Param::Line], explain::answer, "what a log line says, and why"),
     Route::page("explain", &[Param::Line], explain::answer, "the same for a line that is not to stand in an address").post(),
-    Route::page("host", &[], host::answer, "what this mail host says about itself").patient(),
+    Route::page("host", &[], host::answer, "what this mail host says about itself").patient().needs(Need::Admin),
     Route::page("help", &[], help::answer, "the query language, the fields, the classes and causes"),
     Route::data("complete", &[Param::Q], complete::answer, "how a query that is being typed may go on"),
-    Route::page("assets/{*subject}", &[], asset, "a file of style or script"),
+    Route::page("sign-in", &[Param::Next], sign_in::page, "where one signs in").needs(Need::Nobody),
+    Route::page("sign-in", &[Param::Name, Param::Password, Param::Next], sign_in::sign_in, "signs in")
+        .post()
+        .needs(Need::Nobody),
+    Route::page("sign-out", &[], sign_in::sign_out, "signs out").post().needs(Need::Nobody),
+    Route::page("assets/{*subject}", &[], asset, "a file of style or script").needs(Need::Nobody),
 ];
 
 /// A page as a response.

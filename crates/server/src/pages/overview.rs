@@ -31,6 +31,8 @@ struct Page {
     layout: Layout,
     chart: Option<Chart>,
     told: Option<Told>,
+    /// What is counted in logins is still being made.
+    is_late: bool,
     /// The query of the picture.
     shown: &'static str,
 }
@@ -62,11 +64,13 @@ struct Verdict {
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     let layout = Layout::asked(asked, "", "Overview").with_presets(asked);
     let chart = chart(asked, &layout)?;
-    let made = asked.triage(WAIT)?;
+    // Whoever sees some domains only sees the picture of these: the rest tells of everybody's logins.
+    let whole = asked.viewer.scope.is_none();
+    let made = if whole { asked.triage(WAIT)? } else { None };
     let told = made.as_ref().map(told).transpose()?;
-    let is_there = told.is_some();
-    let mut response = html(&Page { layout, chart, told, shown: SHOWN })?;
-    if !is_there || asked.app.progress.so_far().is_some() {
+    let is_late = whole && told.is_none();
+    let mut response = html(&Page { layout, chart, told, is_late, shown: SHOWN })?;
+    if is_late || asked.app.progress.so_far().is_some() {
         response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("2"));
     }
     Ok(response)

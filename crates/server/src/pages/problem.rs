@@ -37,9 +37,9 @@ fn word(problem: &Problem) -> &'static str {
         StatusCode::BAD_REQUEST if problem.query.is_some() => "The query cannot be read",
         StatusCode::BAD_REQUEST => "This cannot be asked",
         StatusCode::UNAUTHORIZED => "Sign in first",
-        StatusCode::FORBIDDEN => "Not for you",
+        StatusCode::FORBIDDEN => "Not allowed",
         StatusCode::NOT_FOUND => "Nothing is here",
-        StatusCode::SERVICE_UNAVAILABLE => "Not now",
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "Not now",
         _ => problem.status.canonical_reason().unwrap_or("No answer"),
     }
 }

@@ -8,6 +8,8 @@ use crate::asked::Asked;
 
 /// An entry as the template takes it.
 pub(crate) struct RowView {
+    /// Where it stands: no other row has it.
+    pub(crate) id: String,
     /// RFC 3339; empty where the line has no readable time.
     pub(crate) ts: String,
     pub(crate) time: String,
@@ -52,6 +54,7 @@ impl RowView {
             text: harmless(entry.text.as_deref().unwrap_or_default()),
         };
         Self {
+            id: format!("{}:{}", entry.source.as_deref().unwrap_or_default(), entry.line.unwrap_or_default()),
             ts: entry.ts.map(query::rfc3339).unwrap_or_default(),
             time: time(asked, entry),
             program: program(entry),

@@ -168,7 +168,7 @@ impl Place<'_> {
     }
 
     fn facet(&self, field: &'static Field, mut top: Top) -> Option<Facet> {
-        let masked = self.asked.viewer.masked && field.personal;
+        let masked = self.asked.viewer.is_masked() && field.personal;
         questions::mask_top(&mut top, field, self.asked.viewer.mask());
         if top.values.is_empty() {
             return None;

@@ -6,6 +6,7 @@
 //!
 //! The layout is described in `docs/reference/store.md`.
 
+mod arrivals;
 mod columns;
 mod context;
 mod day;
@@ -26,14 +27,16 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+pub use arrivals::{Arrivals, Marks, MarksError};
 pub use day::{Date, DayError};
-pub use payload::{HEAD_BYTES, Identity, LAYOUT, Part, Payload};
+pub use input::Identity;
+pub use payload::{LAYOUT, Part, Payload};
 pub use pseudonym::Pseudonyms;
 use query::Query;
 pub use replay::Replayed;
 pub use sources::Sources;
 pub use stored::{Head, Kept};
-pub use writer::{NewLine, WriteError, Writer};
+pub use writer::{NewLine, WriteError, Writer, has_no_room};
 
 use crate::gather::Gatherer;
 use crate::question::{Answer, Question, Store, StoreError};

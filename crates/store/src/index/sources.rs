@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::payload::{Identity, Payload};
+use input::Identity;
+
+use super::payload::Payload;
 
 /// Sources by number. A number means the same source in every day.
 #[derive(Clone, Debug, Default)]

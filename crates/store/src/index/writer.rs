@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
+use input::Identity;
 use query::Entry;
 use tantivy::query::RangeQuery;
 use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument, Term};
 
 use super::day::{Date, DayError, payload};
-use super::payload::{Identity, Part, Payload};
+use super::payload::{Part, Payload};
 use super::schema::{self, Slots, prepare};
 use super::sources::Sources;
 use super::stored::Kept;
@@ -67,16 +68,17 @@ impl WriteError {
     /// Whether there was no room.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        let mut why: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(error) = why {
-            let text = error.to_string();
-            if text.contains("No space left") || text.contains("StorageFull") || text.contains("File too large") {
-                return true;
-            }
-            why = error.source();
-        }
-        false
+        has_no_room(self)
     }
+}
+
+/// Whether an error, or what it came of, says that the disk is full, or the share of it that one may take.
+#[must_use]
+pub fn has_no_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    // Some of those in between tell of the system's error in words alone.
+    let says = ["No space left", "StorageFull", "File too large", "Disk quota exceeded", "disk is full"];
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| says.iter().any(|words| error.to_string().contains(words)))
 }
 
 /// Writes days.
@@ -371,6 +373,11 @@ impl Writer {
 
     /// Commits and ends.
     pub fn finish(mut self) -> Result<(), WriteError> {
+        self.rest()
+    }
+
+    /// Commits, and lets go of every day until the next line.
+    pub fn rest(&mut self) -> Result<(), WriteError> {
         let dates: Vec<Date> = self.open.keys().copied().collect();
         dates.into_iter().try_for_each(|date| self.close(date))
     }

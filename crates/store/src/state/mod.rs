@@ -5,6 +5,7 @@
 
 mod notes;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -167,6 +168,20 @@ impl State {
     pub fn notes(&self) -> Result<Notes, StateError> {
         let path = self.root.join("state.sqlite");
         Notes::open(&path).map_err(|source| StateError::Notes { path, source })
+    }
+
+    /// Path and bytes read of the sources that were followed last, by number.
+    pub fn followed(&self) -> Result<BTreeMap<u64, (String, u64)>, StateError> {
+        let path = self.root.join("state.sqlite");
+        if !path.exists() {
+            return Ok(BTreeMap::new());
+        }
+        let read = || Notes::open_read_only(&path)?.all_followed();
+        match read() {
+            // Written by a version that did not follow.
+            Err(rusqlite::Error::SqliteFailure(_, Some(what))) if what.contains("no such table") => Ok(BTreeMap::new()),
+            other => other.map_err(|source| StateError::Notes { path: path.clone(), source }),
+        }
     }
 
     /// What sources are called now; nothing if nothing was ever noted.

@@ -1,5 +1,6 @@
 //! Small relational state: what sources are called, and from which day on lines are kept.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ impl Notes {
         connection.busy_timeout(PATIENCE)?;
         connection.execute_batch(
             "CREATE TABLE IF NOT EXISTS source (identity TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
+             CREATE TABLE IF NOT EXISTS followed (source INTEGER PRIMARY KEY, path TEXT NOT NULL, bytes INTEGER NOT NULL) STRICT;
              CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;",
         )?;
         Ok(Self { connection })
@@ -57,6 +59,30 @@ impl Notes {
             names.extend(serde_json::from_str(&identity).ok().map(|identity: Identity| (identity, name)));
         }
         Ok(names)
+    }
+
+    /// Notes how many bytes of a followed file were read: to tell how far behind one is, nothing else hangs on it.
+    pub fn followed(&self, source: u64, path: &str, bytes: u64) -> rusqlite::Result<()> {
+        self.connection.execute(
+            "INSERT OR REPLACE INTO followed (source, path, bytes) VALUES (?1, ?2, ?3)",
+            params![source.cast_signed(), path, bytes.cast_signed()],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets it: more may have been read since in another way.
+    pub fn forget_followed(&self, source: u64) -> rusqlite::Result<()> {
+        self.connection.execute("DELETE FROM followed WHERE source = ?1", params![source.cast_signed()])?;
+        Ok(())
+    }
+
+    /// Path and bytes read of the sources that were followed last, by number.
+    pub fn all_followed(&self) -> rusqlite::Result<BTreeMap<u64, (String, u64)>> {
+        let mut rows = self.connection.prepare("SELECT source, path, bytes FROM followed")?;
+        let rows = rows.query_map([], |row| {
+            Ok((row.get::<_, i64>(0)?.cast_unsigned(), (row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned())))
+        })?;
+        rows.collect()
     }
 
     /// The first day whose lines are kept: older ones were removed, and are not taken in again.
@@ -100,6 +126,11 @@ mod tests {
         notes.name(&of("a\nmore\n"), "mail.log.1").unwrap();
         notes.set_horizon("2026-06-17".parse().unwrap()).unwrap();
         notes.set_horizon("2026-06-10".parse().unwrap()).unwrap();
+        notes.followed(1, "mail.log", 10).unwrap();
+        notes.followed(2, "other", 5).unwrap();
+        notes.followed(1, "mail.log.1", 12).unwrap();
+        notes.forget_followed(2).unwrap();
+        assert_eq!(notes.all_followed().unwrap(), [(1, ("mail.log.1".to_owned(), 12))].into());
         drop(notes);
         let notes = Notes::open_read_only(&path).unwrap();
         assert_eq!(notes.names().unwrap(), [(of("b\n"), "other".into()), (of("a\nmore\n"), "mail.log.1".into())]);

@@ -1,10 +1,14 @@
 //! The system's journal, through its own tool.
 //!
-//! Output: the entries of the mail facility and of `saslauthd`, and the journal's own notices of lost entries, in the export format.
+//! Input: the path of `journalctl`; no library of systemd's is needed. Output: the entries of the mail facility and of `saslauthd`, and the journal's own notices of lost entries, in the export format.
+
+mod reader;
 
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+
+pub use reader::{JournalConfig, JournalReader, JournalStatus};
 
 const ARGUMENTS: [&str; 8] = [
     "--output=export",

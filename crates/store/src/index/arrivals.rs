@@ -1,0 +1,147 @@
+//! What came in since: the new lines of the days that still grow.
+//!
+//! How far each source was in, per day, goes in and comes out again: so whoever asks from time to time misses nothing and sees nothing twice,
+//! whatever the lines' own times are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+use std::str::FromStr;
+
+use query::Entry;
+use tantivy::query::RangeQuery;
+use tantivy::{DocAddress, Term};
+
+use super::day::{Date, Day, DayError};
+use super::{Index, Sources, schema};
+
+/// Days that are looked at: the last of the store's. Older ones do not grow but by an `ingest` of old logs.
+const DAYS: usize = 3;
+
+/// How far each source is in, in each of the last days. As text it is opaque.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks(BTreeMap<(Date, u64), u64>);
+
+/// A text that no arrival gave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("these marks come from no arrival")]
+pub struct MarksError;
+
+impl fmt::Display for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, ((date, source), line)) in self.0.iter().enumerate() {
+            let between = if at == 0 { "" } else { "_" };
+            write!(f, "{between}{date}.{source}.{line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Marks {
+    type Err = MarksError;
+
+    fn from_str(text: &str) -> Result<Self, MarksError> {
+        let mark = |text: &str| {
+            let mut parts = text.split('.');
+            let date = parts.next()?.parse().ok()?;
+            let (source, line) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            parts.next().is_none().then_some(((date, source), line))
+        };
+        let marks = text.split('_').filter(|text| !text.is_empty()).map(mark);
+        marks.collect::<Option<_>>().map(Self).ok_or(MarksError)
+    }
+}
+
+/// What came in.
+#[derive(Debug, Default)]
+pub struct Arrivals {
+    /// New entries, by time.
+    pub entries: Vec<Entry>,
+    /// How far the sources are in now: with what is in `entries`.
+    pub marks: Marks,
+    /// There is more.
+    pub more: bool,
+}
+
+impl Index {
+    /// How far the sources are in now.
+    pub fn marks(&self) -> std::io::Result<Marks> {
+        let mut marks = Marks::default();
+        for day in self.last_days()? {
+            marks.0.extend(day.payload.sources.iter().map(|(number, part)| ((day.date, *number), part.last)));
+        }
+        Ok(marks)
+    }
+
+    /// The entries that came in since, about so many at most. Of a day that has no marks everything is new, unless it is older than all that
+    /// have some.
+    pub fn arrivals(&self, since: &Marks, most: usize) -> std::io::Result<Arrivals> {
+        let oldest = since.0.keys().map(|(date, _)| *date).min();
+        let days = self.last_days()?;
+        let sources = self.sources_of(&days);
+        let mut found = Arrivals::default();
+        for day in days.iter().filter(|day| oldest.is_none_or(|oldest| day.date >= oldest)) {
+            for (number, part) in &day.payload.sources {
+                let key = (day.date, *number);
+                let known = since.0.get(&key).copied().unwrap_or_default();
+                let room = most.saturating_sub(found.entries.len());
+                if part.last <= known {
+                    found.marks.0.insert(key, known);
+                    continue;
+                }
+                let new = self.undamaged(day.date, || behind(day, &sources, *number, known, room)).unwrap_or_default();
+                let cut = new.len() >= room;
+                let last = new.iter().filter_map(|entry| u64::try_from(entry.line?).ok()).max().unwrap_or(known);
+                found.more |= cut;
+                found.marks.0.insert(key, if cut { last.max(known) } else { part.last });
+                found.entries.extend(new);
+            }
+        }
+        found.entries.sort_by(|a, b| (a.ts, &a.source, a.line).cmp(&(b.ts, &b.source, b.line)));
+        Ok(found)
+    }
+
+    fn last_days(&self) -> std::io::Result<Vec<Day>> {
+        let days = self.days()?;
+        let last = days.iter().rev().take(DAYS).rev();
+        Ok(last.filter_map(|date| self.open(*date)).collect())
+    }
+}
+
+/// The lines of a source behind a number, the first so many of them.
+fn behind(day: &Day, sources: &Sources, number: u64, known: u64, most: usize) -> Result<Vec<Entry>, DayError> {
+    let end = |line| Term::from_field_u64(day.slots.place, schema::place(number, line));
+    let search = RangeQuery::new(Bound::Included(end(known + 1)), Bound::Excluded(end_of(day, number)));
+    let places = day.places()?;
+    let mut found: Vec<(u64, DocAddress)> = Vec::new();
+    day.each(&search, |segment, doc| {
+        let place = places.get(segment as usize).and_then(|at| at.place.first(doc));
+        found.extend(place.map(|place| (schema::source_and_line(place).1, DocAddress::new(segment, doc))));
+        Ok(true)
+    })?;
+    found.sort_unstable_by_key(|(line, _)| *line);
+    found.truncate(most);
+    found.into_iter().map(|(_, address)| Ok(day.line(address, &places, sources)?.entry)).collect()
+}
+
+/// Behind the last place of a source.
+fn end_of(day: &Day, number: u64) -> Term {
+    Term::from_field_u64(day.slots.place, schema::place(number + 1, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_as_text() {
+        let marks = Marks(BTreeMap::from([((Date::of(0), 1), 7), ((Date::of(1_781_691_914_000_000), 12), 99)]));
+        assert_eq!(marks.to_string(), "1970-01-01.1.7_2026-06-17.12.99");
+        assert_eq!(marks.to_string().parse(), Ok(marks));
+        assert_eq!("".parse(), Ok(Marks::default()));
+        for text in ["x", "2026-06-17.1", "2026-06-17.1.2.3", "2026-6-17.1.2", "2026-06-17.-1.2", "2026-06-17.1.2_"] {
+            let parsed = text.parse::<Marks>();
+            assert!(parsed.is_err() || text.ends_with('_'), "{text}");
+        }
+    }
+}
