@@ -53,7 +53,12 @@ pub(crate) fn account(asked: &Asked) -> Result<Response, Problem> {
     answer(asked, "account", "username", made)
 }
 
-fn answer(asked: &Asked, what: &'static str, field: &str, made: Option<crate::data::Made>) -> Result<Response, Problem> {
+fn answer(
+    asked: &Asked,
+    what: &'static str,
+    field: &str,
+    made: Option<crate::data::Made>,
+) -> Result<Response, Problem> {
     let (mut story, as_of) = match told::told::<Story>(asked, "", made)? {
         Told::There(story, as_of) => (story, as_of),
         Told::Later(page) => return Ok(*page),

@@ -92,7 +92,8 @@ impl Chart {
         };
         let all: u64 = histogram.buckets.iter().map(|bucket| bucket.count).sum();
         let busiest = histogram.buckets.iter().max_by_key(|bucket| bucket.count)?;
-        let words: Vec<String> = series.iter().map(|one| format!("{} {}", one.word, answers::screen::number(one.count))).collect();
+        let words: Vec<String> =
+            series.iter().map(|one| format!("{} {}", one.word, answers::screen::number(one.count))).collect();
         Some(Self {
             title: title.to_owned(),
             told: format!(
@@ -197,13 +198,16 @@ mod tests {
 
     #[test]
     fn bars_hold_all_that_was_counted() {
-        let chart = drawn(&histogram(&[(10, &[6, 2]), (0, &[0, 0]), (4, &[4, 0])], &["auth_failed", "strange"])).unwrap();
-        let words: Vec<_> = chart.series.iter().map(|one| (one.word.as_str(), one.colour.as_str(), one.count)).collect();
+        let chart =
+            drawn(&histogram(&[(10, &[6, 2]), (0, &[0, 0]), (4, &[4, 0])], &["auth_failed", "strange"])).unwrap();
+        let words: Vec<_> =
+            chart.series.iter().map(|one| (one.word.as_str(), one.colour.as_str(), one.count)).collect();
         assert_eq!(words, [("auth failed", "s-auth_failed", 10), ("strange", "s-1", 2), ("other", "s-rest", 2)]);
         for bar in &chart.bars {
             assert_eq!(bar.counts.iter().sum::<u64>(), bar.count);
         }
-        let sizes: Vec<_> = chart.bars[0].pieces.iter().map(|piece| (piece.y.as_str(), piece.height.as_str())).collect();
+        let sizes: Vec<_> =
+            chart.bars[0].pieces.iter().map(|piece| (piece.y.as_str(), piece.height.as_str())).collect();
         assert_eq!(sizes, [("40", "60"), ("20", "20"), ("0", "20")]);
         assert!(chart.bars[1].pieces.is_empty());
         assert_eq!(chart.bars[2].href, "1970-01-01T00:02:00.000000Z 1970-01-01T00:02:59.999999Z");

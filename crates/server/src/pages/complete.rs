@@ -41,7 +41,8 @@ fn names(begun: &str) -> Vec<Value> {
     if begun.is_empty() {
         return Vec::new();
     }
-    let fits = |field: &&Field| field.name.starts_with(begun) || field.alias.is_some_and(|alias| alias.starts_with(begun));
+    let fits =
+        |field: &&Field| field.name.starts_with(begun) || field.alias.is_some_and(|alias| alias.starts_with(begun));
     let name = |field: &Field| match field.alias {
         Some(alias) if !field.name.starts_with(begun) => alias,
         _ => field.name,
@@ -63,7 +64,8 @@ fn values(asked: &Asked, name: &str, begun: &str) -> Result<Vec<Value>, Problem>
         }
         _ => Query::all(),
     };
-    let top = asked.top(&query, TopAsked { field, distinct: None, limit: if field.kind == Kind::Word { WORDS } else { 200 } })?;
+    let top = asked
+        .top(&query, TopAsked { field, distinct: None, limit: if field.kind == Kind::Word { WORDS } else { 200 } })?;
     let fits = top.values.into_iter().filter(|row| row.value.to_lowercase().starts_with(&begun.to_lowercase()));
     let word = |row: store::TopValue| {
         let text = terms::having(field, &row.value)?.to_string();
@@ -94,7 +96,8 @@ mod tests {
 
     #[test]
     fn names_by_their_beginning() {
-        let texts = |begun| names(begun).iter().map(|word| word["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let texts =
+            |begun| names(begun).iter().map(|word| word["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
         assert_eq!(texts("us"), ["user:"]);
         assert!(texts("cl").contains(&"class:".to_owned()) && texts("cl").contains(&"client_ip:".to_owned()));
         assert!(texts("").is_empty() && texts("no_such").is_empty());

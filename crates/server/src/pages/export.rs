@@ -77,7 +77,13 @@ impl Write for Sender {
 }
 
 // What comes from the store is masked already.
-fn write(asked: &Asked, query: &Query, first: RowsAsked, format: &str, out: &mut (impl Write + Send)) -> io::Result<()> {
+fn write(
+    asked: &Asked,
+    query: &Query,
+    first: RowsAsked,
+    format: &str,
+    out: &mut (impl Write + Send),
+) -> io::Result<()> {
     match format {
         "csv" => print(asked, query, first, Csv(csv::Writer::from_writer(out), Mask(false), false)),
         "json" => print(asked, query, first, JsonArray(out, Mask(false), false)),

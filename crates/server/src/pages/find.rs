@@ -28,11 +28,14 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
 
 /// An address of a person, not a Message-ID: those are written in `<>`, and their left part is long.
 fn is_recipient(name: &str) -> bool {
-    !name.starts_with('<') && name.split_once('@').is_some_and(|(left, _)| left.len() < 24 && !left.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+    !name.starts_with('<')
+        && name
+            .split_once('@')
+            .is_some_and(|(left, _)| left.len() < 24 && !left.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
 }
 
 fn recipient(layout: &Layout, name: &str) -> String {
-    layout.search(&format!("{} status:*", terms::text("to", name)))
+    layout.search(format!("{} status:*", terms::text("to", name)))
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ fn verdict(report: &Report, checks: &[Check]) -> (&'static str, String) {
     match (count(Status::Fault), count(Status::Warn)) {
         (0, 0) => ("good", "Nothing wrong was seen.".to_owned()),
         (0, warnings) => ("warn", format!("{}, no faults.", plural(warnings, "warning", "warnings"))),
-        (faults, warnings) => ("bad", format!("{}, {}.", plural(faults, "fault", "faults"), plural(warnings, "warning", "warnings"))),
+        (faults, warnings) => {
+            ("bad", format!("{}, {}.", plural(faults, "fault", "faults"), plural(warnings, "warning", "warnings")))
+        }
     }
 }

@@ -135,11 +135,6 @@ impl Layout {
         self.search_in(query, &self.since, &self.until)
     }
 
-    /// The address of a search for a value of a field in the same time.
-    pub(crate) fn search_for(&self, field: &str, value: &str) -> String {
-        self.search(terms::text(field, value))
-    }
-
     /// The address of a search for a value of a field at any time.
     pub(crate) fn search_ever(&self, field: &str, value: &str) -> String {
         self.search_in(terms::text(field, value), "", "")
@@ -285,8 +280,15 @@ impl<T, R: Plain<T>> Plain<T> for &R {
 pub(crate) fn tone(name: &str) -> &'static str {
     match name {
         "auth_ok" | "sent" | "fine" | "recovered" | "ok" | "removed" => "good",
-        "auth_failed" | "attack" | "taken_over" | "bounced" | "expired" | "tls_failed" | "relayhost_auth_failed"
-        | "fatal" | "panic" => "bad",
+        "auth_failed"
+        | "attack"
+        | "taken_over"
+        | "bounced"
+        | "expired"
+        | "tls_failed"
+        | "relayhost_auth_failed"
+        | "fatal"
+        | "panic" => "bad",
         "backend_fault" | "backend_evidence" | "outage" | "fault" => "fault",
         "auth_refused" | "relay_denied" | "not_logged_in" | "deferred" | "suspicious" | "misconfigured" | "warn"
         | "warning" | "error" | "rate_limited" | "sender_mismatch" | "held" | "in_queue" => "warn",

@@ -49,14 +49,19 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::page("export", EXPORT, export::answer, "the same entries as a file"),
     Route::page("live", &[Param::Q], live::answer, "entries as they come"),
     Route::page("findings", TIME, findings::answer, "what a person should know now").patient().needs(Need::Whole),
-    Route::page("client/{*subject}", TIME, account::client, "everything about a client or a network").patient().needs(Need::Whole),
+    Route::page("client/{*subject}", TIME, account::client, "everything about a client or a network")
+        .patient()
+        .needs(Need::Whole),
     Route::page("account/{*subject}", TIME, account::account, "everything about a login name").patient(),
     Route::page("message/{*subject}", TIME, message::answer, "the story of a message").patient(),
     Route::page("find/{*subject}", &[Param::Q], find::answer, "leads from a name to its page"),
     Route::page("delivery", TIME, delivery::answer, "how the mail fared").patient().needs(Need::Whole),
-    Route::page("sources", &[], sources::answer, "what was read, and what was not understood").patient().needs(Need::Whole),
+    Route::page("sources", &[], sources::answer, "what was read, and what was not understood")
+        .patient()
+        .needs(Need::Whole),
     Route::page("explain", &[Param::Line], explain::answer, "what a log line says, and why"),
-    Route::page("explain", &[Param::Line], explain::answer, "the same for a line that is not to stand in an address").post(),
+    Route::page("explain", &[Param::Line], explain::answer, "the same for a line that is not to stand in an address")
+        .post(),
     Route::page("host", &[], host::answer, "what this mail host says about itself").patient().needs(Need::Admin),
     Route::page("help", &[], help::answer, "the query language, the fields, the classes and causes"),
     Route::data("complete", &[Param::Q], complete::answer, "how a query that is being typed may go on"),

@@ -23,7 +23,8 @@ const BARS: usize = 60;
 /// Rows of each list.
 const ROWS: usize = 8;
 /// What the picture shows.
-const SHOWN: &str = "class:(auth_ok OR auth_failed OR auth_refused OR auth_aborted OR backend_fault OR not_logged_in OR relay_denied)";
+const SHOWN: &str =
+    "class:(auth_ok OR auth_failed OR auth_refused OR auth_aborted OR backend_fault OR not_logged_in OR relay_denied)";
 
 #[derive(askama::Template)]
 #[template(path = "overview.html")]
@@ -88,7 +89,9 @@ fn told(made: &crate::data::Made) -> Result<Told, Problem> {
     let mut triaged: Triaged = told::read(made)?;
     let verdict = verdict(&triaged);
     let causes = causes(&triaged);
-    triaged.clients.retain(|row| row.auth_failed + row.backend_fault + row.auth_refused + row.auth_aborted + row.sessions_killed > 0);
+    triaged.clients.retain(|row| {
+        row.auth_failed + row.backend_fault + row.auth_refused + row.auth_aborted + row.sessions_killed > 0
+    });
     triaged.clients.truncate(ROWS);
     triaged.accounts.retain(|row| row.auth_failed + row.backend_fault + row.auth_refused > 0);
     triaged.accounts.truncate(ROWS);
@@ -116,7 +119,11 @@ fn verdict(triaged: &Triaged) -> Verdict {
     let findings = triaged.findings.len() as u64;
     let verdict = |tone, text: String, more: String| Verdict { tone, text, more };
     if triaged.coverage.lines == 0 {
-        return verdict("plain", "There are no log lines of this time.".to_owned(), "Choose a longer time, or see under Sources what was read.".to_owned());
+        return verdict(
+            "plain",
+            "There are no log lines of this time.".to_owned(),
+            "Choose a longer time, or see under Sources what was read.".to_owned(),
+        );
     }
     if findings > 0 {
         let text = format!("{} you should know.", plural(findings, "thing", "things"));
@@ -167,7 +174,10 @@ mod tests {
         let ids: Vec<_> = causes.iter().map(|cause| (cause.id.as_str(), cause.query.as_str())).collect();
         assert_eq!(
             ids,
-            [("backend.socket_missing", "cause:backend.socket_missing"), ("cred.unknown_user", "cause:cred.unknown_user")]
+            [
+                ("backend.socket_missing", "cause:backend.socket_missing"),
+                ("cred.unknown_user", "cause:cred.unknown_user")
+            ]
         );
         assert_ne!(causes[0].title, causes[0].id);
     }

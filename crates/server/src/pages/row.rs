@@ -61,7 +61,11 @@ impl RowView {
             text: marked(query, entry),
             class: entry.class.clone(),
             cause: entry.cause.as_deref().map(|id| layout.cause(id)),
-            joined: entry.username.clone().filter(|name| !entry.text.as_deref().unwrap_or_default().contains(name.as_str())).map(|name| harmless(&name)),
+            joined: entry
+                .username
+                .clone()
+                .filter(|name| !entry.text.as_deref().unwrap_or_default().contains(name.as_str()))
+                .map(|name| harmless(&name)),
             facts: facts(layout, entry),
             links: links(asked, layout, entry),
             before: row.before.iter().map(near).collect(),
@@ -135,9 +139,11 @@ fn links(asked: &Asked, layout: &Layout, entry: &Entry) -> Vec<(&'static str, St
         let with = [("q", query.as_str()), ("context", "10")];
         links.push(("10 lines before and after", super::links::address(&format!("{base}search"), &with)));
     }
-    for (word, name, value) in [("same session", "session", &entry.session), ("same message", "queue_id", &entry.queue_id)] {
+    for (word, name, value) in
+        [("same session", "session", &entry.session), ("same message", "queue_id", &entry.queue_id)]
+    {
         if let Some(value) = value {
-            links.push((word, layout.search_in(&terms::text(name, value), "", "")));
+            links.push((word, layout.search_in(terms::text(name, value), "", "")));
         }
     }
     if let Some(ts) = entry.ts {

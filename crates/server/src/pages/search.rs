@@ -20,7 +20,18 @@ const VALUES: usize = 6;
 const BARS: usize = 60;
 /// The fields to narrow by, in the order they are shown.
 const FACETS: [&str; 12] = [
-    "class", "cause", "client_ip", "username", "service", "mechanism", "event", "daemon", "status", "to", "relay_host", "host",
+    "class",
+    "cause",
+    "client_ip",
+    "username",
+    "service",
+    "mechanism",
+    "event",
+    "daemon",
+    "status",
+    "to",
+    "relay_host",
+    "host",
 ];
 
 #[derive(askama::Template)]
@@ -72,7 +83,8 @@ struct FacetValue {
 /// Answers.
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     let query = asked.query()?;
-    let parsed = Query::parse(asked.query_text(), &asked.present()).map_err(|error| Problem::of_query(asked.query_text(), &error))?;
+    let parsed = Query::parse(asked.query_text(), &asked.present())
+        .map_err(|error| Problem::of_query(asked.query_text(), &error))?;
     let layout = Layout::asked(asked, "search", "Search").with_presets(asked);
     let fields: Vec<&'static Field> = FACETS.iter().filter_map(|name| query::field(name)).collect();
     let mut answers = asked.ask(&query, &questions(asked, &fields))?.into_iter();
@@ -83,14 +95,19 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     let found = asked.rows(&query, asked.rows_asked(LIMIT)?)?;
     let place = Place { asked, parsed: &parsed };
     let tops = answers.filter_map(|answer| if let Answer::Top(top) = answer { Some(top) } else { None });
-    let chart = Chart::draw("Entries over time", &histogram, &asked.clock(), &|from, to| place.at(asked.query_text(), from, to));
+    let chart = Chart::draw("Entries over time", &histogram, &asked.clock(), &|from, to| {
+        place.at(asked.query_text(), from, to)
+    });
     let rows = found.rows.iter().map(|row| RowView::new(asked, &layout, &query, row)).collect();
     html(&Page {
         sort: asked.params.get("sort").unwrap_or_default().to_owned(),
         count,
         understood: if asked.query_text().is_empty() { String::new() } else { parsed.explain() },
         strangers: strangers(&parsed),
-        parts: terms::parts(&parsed).into_iter().map(|(text, left)| Part { text, without: place.with(&left) }).collect(),
+        parts: terms::parts(&parsed)
+            .into_iter()
+            .map(|(text, left)| Part { text, without: place.with(&left) })
+            .collect(),
         chart,
         facets: fields.iter().zip(tops).filter_map(|(field, top)| place.facet(field, top)).collect(),
         rows,
@@ -131,7 +148,8 @@ impl Place<'_> {
     }
 
     fn link(&self, path: &str, query: &str, more: &[(&str, &str)]) -> String {
-        let mut pairs = vec![("q", query), ("since", self.own("since")), ("until", self.own("until")), ("sort", self.own("sort"))];
+        let mut pairs =
+            vec![("q", query), ("since", self.own("since")), ("until", self.own("until")), ("sort", self.own("sort"))];
         pairs.extend_from_slice(more);
         address(&format!("{}{path}", self.asked.app.config.base), &pairs)
     }
@@ -161,7 +179,13 @@ impl Place<'_> {
         let path = format!("{}export", self.asked.app.config.base);
         let query = self.parsed.to_string();
         let link = |format: &'static str| {
-            let pairs = [("format", format), ("q", query.as_str()), ("since", &since), ("until", &until), ("sort", self.own("sort"))];
+            let pairs = [
+                ("format", format),
+                ("q", query.as_str()),
+                ("since", &since),
+                ("until", &until),
+                ("sort", self.own("sort")),
+            ];
             (format, address(&path, &pairs))
         };
         Ok(["csv", "json", "ndjson", "parquet", "raw"].into_iter().map(link).collect())

@@ -54,7 +54,7 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     };
     let day = |day: &store::index::DayState| {
         let date = day.date.to_string();
-        Day { href: layout.search_in(&format!("on:{date}"), "", ""), entries: day.lines, bytes: day.bytes, date }
+        Day { href: layout.search_in(format!("on:{date}"), "", ""), entries: day.lines, bytes: day.bytes, date }
     };
     let sources = status.sources.iter().map(source).collect();
     let days = status.days.iter().rev().take(DAYS).map(day).collect();

@@ -6,7 +6,9 @@ use query::{Expr, Field, Glob, IntRange, Kind, Query, Term, Test};
 pub(crate) fn having(field: &'static Field, value: &str) -> Option<Expr> {
     let test = match field.kind {
         Kind::Word => Test::Word(Glob::new(vec![value.to_owned()], field.cased)),
-        Kind::Address => Test::Net(value.parse().ok().or_else(|| Some(value.parse::<std::net::IpAddr>().ok()?.into()))?),
+        Kind::Address => {
+            Test::Net(value.parse().ok().or_else(|| Some(value.parse::<std::net::IpAddr>().ok()?.into()))?)
+        }
         Kind::Int => {
             let number = value.parse().ok()?;
             Test::Int(IntRange { from: Some(number), to: Some(number) })

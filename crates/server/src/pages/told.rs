@@ -26,7 +26,11 @@ pub(crate) enum Told<T> {
 }
 
 /// Reads an answer.
-pub(crate) fn told<T: DeserializeOwned>(asked: &Asked, place: &'static str, made: Option<Made>) -> Result<Told<T>, Problem> {
+pub(crate) fn told<T: DeserializeOwned>(
+    asked: &Asked,
+    place: &'static str,
+    made: Option<Made>,
+) -> Result<Told<T>, Problem> {
     match made {
         Some(made) => Ok(Told::There(read(&made)?, made.as_of.to_string())),
         None => Ok(Told::Later(Box::new(waiting(asked, place)?))),
