@@ -19,7 +19,7 @@ pub mod ingest;
 pub mod json;
 pub mod mask;
 mod narrowed;
-mod parquet;
+pub mod parquet;
 pub mod questions;
 pub mod questions_text;
 mod ranking;

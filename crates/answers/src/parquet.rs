@@ -25,7 +25,7 @@ const GROUP_ROWS: usize = 20_000;
 const GROUP_BYTES: usize = 32 << 20;
 
 /// Writes a Parquet file.
-pub(crate) struct Parquet<W: Write + Send> {
+pub struct Parquet<W: Write + Send> {
     /// Taken when the file is finished.
     writer: Option<SerializedFileWriter<W>>,
     mask: Mask,
@@ -51,7 +51,7 @@ enum Values {
 
 impl<W: Write + Send> Parquet<W> {
     /// Begins a file.
-    pub(crate) fn new(out: W, mask: Mask) -> io::Result<Self> {
+    pub fn new(out: W, mask: Mask) -> io::Result<Self> {
         let level = ZstdLevel::try_new(3)?;
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
         let writer = SerializedFileWriter::new(out, schema()?, Arc::new(properties))?;

@@ -13,6 +13,7 @@ use crate::problem::Problem;
 use crate::route::Route;
 
 /// A request that may be answered.
+#[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) app: Arc<App>,
     pub(crate) viewer: Viewer,

@@ -15,9 +15,11 @@ pub(crate) struct Asset {
 }
 
 /// Every file in `assets/`: its plain name, its media type and what is in it. A new file is added here.
-const FILES: [(&str, &str, &str); 2] = [
+const FILES: [(&str, &str, &str); 4] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../assets/style.css")),
+    ("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")),
     ("page.js", "text/javascript; charset=utf-8", include_str!("../assets/page.js")),
+    ("live.js", "text/javascript; charset=utf-8", include_str!("../assets/live.js")),
 ];
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {

@@ -33,6 +33,8 @@ pub(crate) enum Param {
     Distinct,
     /// A log line.
     Line,
+    /// What a file is written as.
+    Format,
     /// How far a watcher has seen.
     After,
     /// A user's name.
@@ -62,6 +64,7 @@ impl Param {
             Self::Context => ("context", "integer", "lines of the same source before and after each entry"),
             Self::Width => ("width", "string", "how long a span is: `10m`, `1h`, `1d`"),
             Self::Distinct => ("distinct", "string", "also how many different values of this field each comes with"),
+            Self::Format => ("format", "string", "what the file is: `csv`, `json`, `ndjson`, `parquet` or `raw`"),
             Self::After => ("after", "string", "go on behind this event: its `id`"),
             Self::Name => ("name", "string", "the user's name"),
             Self::Password => ("password", "string", "the password"),

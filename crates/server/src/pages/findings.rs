@@ -1,0 +1,26 @@
+//! What a person should know now, each with what proves it, what to do, and what not to do.
+
+use axum::response::Response;
+
+use super::told::{self, Told, Triaged};
+use super::{Layout, html};
+use crate::asked::Asked;
+use crate::problem::Problem;
+
+#[derive(askama::Template)]
+#[template(path = "findings.html")]
+struct Page {
+    layout: Layout,
+    as_of: String,
+    triaged: Triaged,
+}
+
+/// Answers.
+pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
+    let (triaged, as_of) = match told::told(asked, "findings", asked.triage(told::WAIT)?)? {
+        Told::There(triaged, as_of) => (triaged, as_of),
+        Told::Later(page) => return Ok(*page),
+    };
+    let layout = Layout::asked(asked, "findings", "Findings").with_presets(asked);
+    html(&Page { layout, as_of, triaged })
+}
