@@ -1,11 +1,13 @@
 //! `cargo xtask`: whatever the project needs done that is longer than a line.
 
 mod bench;
+mod contract;
 mod fuzz;
 mod peers;
 mod pflogsumm;
 mod picture;
 mod program;
+mod served;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +32,8 @@ enum Task {
     Generate(loggen::Options),
     /// Measure speed and memory beside other tools on the same file.
     Bench(bench::Options),
+    /// Hold the API against its own description, with schemathesis.
+    Contract,
     /// Compare with log lines from other projects.
     Peers(peers::Options),
     /// Compare each number of pflogsumm's with ours on the same log.
@@ -47,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         Task::Doctor(options) => doctor(options),
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Contract => contract::run(),
         Task::Peers(options) => peers::run(&options),
         Task::Pflogsumm(options) => pflogsumm::run(&options),
         Task::Picture => picture::run(),

@@ -333,3 +333,33 @@ fn where_it_would_be_open_to_others_it_does_not_run() {
         .is_ok()
     );
 }
+
+/// The table of the API in the manual.
+fn manual() -> String {
+    let mut out = String::from("| | parameters | who | answers |\n|---|---|---|---|\n");
+    for route in route::all().filter(|route| route.form == Form::Data) {
+        let verb = if route.verb == Verb::Post { "POST" } else { "GET" };
+        let params: Vec<String> = route.params.iter().map(|param| format!("`{}`", param.name())).collect();
+        let who = match route.need {
+            Need::Nobody => "anybody",
+            Need::Reader => "signed in",
+            Need::Whole => "sees all domains",
+            Need::Admin => "admin",
+        };
+        let path = route.path.replace("{*subject}", "…");
+        out += &format!("| `{verb} /{path}` | {} | {who} | {} |\n", params.join(" "), route.summary);
+    }
+    out += "\n| parameter | means |\n|---|---|\n";
+    let data = route::all().filter(|route| route.form == Form::Data);
+    let known: BTreeSet<(&str, &str)> =
+        data.flat_map(|route| route.params.iter()).map(|param| (param.described().0, param.described().2)).collect();
+    known.iter().for_each(|(name, meaning)| out += &format!("| `{name}` | {meaning} |\n"));
+    out
+}
+
+#[test]
+fn the_manual_names_all_that_can_be_asked() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/api.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(&manual()), "docs/reference/api.md is to hold:\n{}", manual());
+}
