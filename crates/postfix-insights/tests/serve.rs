@@ -1,6 +1,8 @@
 //! `serve` as a program: its answers beside the command line's, the live view over cut connections, how it starts and ends, what fail2ban makes of
 //! what it says.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod common;
 
 use std::collections::BTreeSet;
