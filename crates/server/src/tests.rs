@@ -363,3 +363,46 @@ fn the_manual_names_all_that_can_be_asked() {
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.contains(&manual()), "docs/reference/api.md is to hold:\n{}", manual());
 }
+
+/// Asks over TLS, trusting that certificate alone.
+async fn over_tls(address: std::net::SocketAddr, authority: &[u8]) -> std::io::Result<String> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(authority.to_vec())).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config =
+        config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect(address).await?;
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await?;
+    stream.write_all(b"GET /x/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut text = String::new();
+    // The server may end the connection without saying so.
+    let _ = stream.read_to_string(&mut text).await;
+    Ok(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_speaks_tls_and_nobody_holds_up_the_others() {
+    let (folder, state) = filled();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = Config { tls: Some((certificate, key.clone())), listen: address, ..config(state.clone()) };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(crate::serve(App::new(config), listener, async move {
+        let _ = stopped.await;
+    }));
+    // Says nothing, and never will.
+    let _silent = tokio::net::TcpStream::connect(address).await.unwrap();
+    let text = over_tls(address, made.cert.der()).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("ok\n"), "{text}");
+    stop.send(()).unwrap();
+    server.await.unwrap().unwrap();
+    assert!(matches!(crate::tls::config(&key, &key), Err(crate::TlsError::File { .. })));
+    assert!(matches!(crate::tls::config(folder.path(), &key), Err(crate::TlsError::File { .. })));
+}
