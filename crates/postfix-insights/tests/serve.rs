@@ -29,11 +29,20 @@ struct Server {
 
 impl Server {
     fn start<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
+        Self::start_in(&std::env::temp_dir(), args)
+    }
+
+    /// With that folder for what is temporary.
+    fn start_in<S: AsRef<std::ffi::OsStr>>(temporary: &Path, args: impl IntoIterator<Item = S>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let errors = folder.path().join("errors");
         let mut command = program();
         command.arg("serve").args(["--listen", "127.0.0.1:0", "--timezone", "UTC"]).args(args);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(&errors).unwrap());
+        command
+            .env("TMPDIR", temporary)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(&errors).unwrap());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -280,6 +289,23 @@ fn it_ends_when_it_is_told_to_though_somebody_watches() {
     drop(live);
     let count = run(["count", "--json", "--quiet", "--state", state.to_str().unwrap()]);
     assert_eq!(serde_json::from_slice::<Value>(&count.stdout).unwrap()["count"], 185);
+}
+
+#[test]
+fn files_are_shown_while_they_are_read_and_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, temporary) = (folder.path().join("mail.log"), folder.path().join("tmp"));
+    let whole = fs::read_to_string(repository().join("corpus/account_taken_over/mail.log")).unwrap();
+    fs::write(&log, whole.repeat(2_000)).unwrap();
+    fs::create_dir(&temporary).unwrap();
+    let args = [log.as_os_str()];
+    let mut server = Server::start_in(&temporary, args);
+    // It is far from having read all of it.
+    let (status, page) = server.get("/");
+    assert_eq!((status, server.get("/readyz").0), (200, 503), "{page}");
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 1);
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "{}", server.errors());
 }
 
 #[test]

@@ -197,10 +197,14 @@ async fn names_are_masked_and_other_domains_are_hidden_everywhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_users_this_machine_sees_all_and_proxies_bring_nobody() {
-    let (_folder, state) = filled();
+    let (folder, state) = filled();
     let router = crate::router(App::new(config(state)));
     let count = route::all().find(|route| route.path == "api/v1/count").unwrap();
     assert_eq!(ask(&router, count, None).await, (StatusCode::OK, "{\"count\":185}".to_owned()));
+    // Where others reach it, or a proxy brings them, nobody is let in though the last user was removed.
+    let proxies = vec!["0.0.0.0/32".parse().unwrap()];
+    let shut = Config { proxies, ..config(State::new(&folder.path().join("state"))) };
+    assert_eq!(ask(&crate::router(App::new(shut)), count, None).await.0, StatusCode::UNAUTHORIZED);
     let through = Request::builder()
         .uri("/x/api/v1/count")
         .header(header::HOST, "localhost")
