@@ -8,6 +8,7 @@ mod compare;
 mod index;
 mod measure;
 mod tools;
+mod web;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,9 @@ pub(crate) struct Options {
     /// Measure the store instead: how fast lines go in, what they take there, how soon it answers.
     #[arg(long)]
     index: bool,
+    /// Measure the server instead: pages, many requests at once, live views, memory.
+    #[arg(long, conflicts_with = "index")]
+    web: bool,
     /// Measure this program instead of building the workspace's own.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -79,6 +83,9 @@ fn bench(options: &Options, folder: &Path) -> anyhow::Result<()> {
     let log = make_log(options, folder, size)?;
     if options.index {
         return index::bench(&program, &log, folder, runs);
+    }
+    if options.web {
+        return web::bench(&program, &log, folder, runs);
     }
     let piece = if size > PIECE { make_log(options, folder, PIECE)? } else { log.clone() };
     let mut table = Table::new();

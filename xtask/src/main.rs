@@ -1,12 +1,14 @@
 //! `cargo xtask`: whatever the project needs done that is longer than a line.
 
 mod bench;
+mod contract;
 mod fuzz;
 mod judge;
 mod peers;
 mod pflogsumm;
 mod picture;
 mod program;
+mod served;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +35,8 @@ enum Task {
     Bench(bench::Options),
     /// Stage attacks, people and outages, and score what `triage` finds.
     Judge(judge::Options),
+    /// Hold the API against its own description, with schemathesis.
+    Contract,
     /// Compare with log lines from other projects.
     Peers(peers::Options),
     /// Compare each number of pflogsumm's with ours on the same log.
@@ -51,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Judge(options) => judge::run(&options),
+        Task::Contract => contract::run(),
         Task::Peers(options) => peers::run(&options),
         Task::Pflogsumm(options) => pflogsumm::run(&options),
         Task::Picture => picture::run(),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 
-use crate::{fuzz, peers, program};
+use crate::{contract, fuzz, peers, program};
 
 /// What to leave out.
 #[derive(clap::Args)]
@@ -52,6 +52,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         lab_logs(&mut score)?;
         doctor(&mut score);
+    }
+    if contract::available() {
+        score.part("the API's description", contract::run());
+    } else {
+        score.skip("the API's description (no python3 with venv)");
     }
     if options.no_fuzz {
         score.skip("fuzzing (--no-fuzz)");

@@ -62,7 +62,7 @@ impl Mask {
         Cow::Owned(masked)
     }
 
-    /// Text that quotes some values: each of them masked.
+    /// Text that quotes some values: each of them masked, and whatever else looks like a mail address or the address of a host.
     pub fn within(self, text: &str, values: &[String]) -> String {
         if !self.0 {
             return text.to_owned();
@@ -71,7 +71,28 @@ impl Mask {
             .iter()
             .filter(|value| value.len() > 1)
             .fold(text.to_owned(), |text, value| text.replace(value.as_str(), &self.value(value)))
+            .split_inclusive(is_delimiter)
+            .map(|part| self.part(part))
+            .collect()
     }
+
+    /// A piece of text up to a delimiter.
+    fn part(self, part: &str) -> String {
+        let word = part.trim_end_matches(is_delimiter);
+        let end = part.strip_prefix(word).unwrap_or_default();
+        // A full stop may end the sentence, a colon the address.
+        let bare = word.trim_end_matches(['.', ':']);
+        match bare.parse::<IpAddr>() {
+            Ok(ip) => format!("{}{}{end}", self.ip(ip), word.strip_prefix(bare).unwrap_or_default()),
+            Err(_) if word.contains('@') => self.name(word) + end,
+            Err(_) => part.to_owned(),
+        }
+    }
+}
+
+/// What addresses end at.
+fn is_delimiter(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || "<>()[]{},;=\"'|".contains(c)
 }
 
 #[cfg(test)]
@@ -90,6 +111,12 @@ mod tests {
             mask.within("from h[192.0.2.77]: alice", &["192.0.2.77".into(), "alice".into()]),
             "from h[192.0.2.x]: a***"
         );
+        let others = "x <bob@example.org>: h[2001:db8:1:2::3]:25 said, rcpt=carol@example.net; from 198.51.100.7. a***@b.example 25:30 1.5";
+        assert_eq!(
+            mask.within(others, &[]),
+            "x <b***@example.org>: h[2001:db8:1::x]:25 said, rcpt=c***@example.net; from 198.51.100.x. a***@b.example 25:30 1.5"
+        );
+        assert_eq!(mask.within("::ffff:1.2.3.4 @ x@", &[]), "0:0:0::x ***@ x***@");
         assert_eq!(Mask(false).value("192.0.2.77"), "192.0.2.77");
     }
 }

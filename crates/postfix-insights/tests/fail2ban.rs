@@ -2,6 +2,8 @@
 //!
 //! The real one runs in a folder of its own, with its own socket, reads a log of the test's and has no action: it bans nobody.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
 mod common;
 
 use std::collections::BTreeSet;

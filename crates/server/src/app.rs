@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::data::Shelf;
+use crate::guard::ServeError;
 use crate::live::Live;
 use crate::requests::Requests;
-use crate::serve::ServeError;
 
 /// How the server is started.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl App {
 
     /// Refuses what would show the log to others.
     pub fn check(&self) -> Result<(), ServeError> {
-        crate::serve::check(self)
+        crate::guard::check(self)
     }
 
     /// The store is filled by this.

@@ -80,6 +80,7 @@ impl Param {
             (Self::Limit, kind) => serde_json::json!({"type": kind, "minimum": 0, "maximum": store::ROWS_MAX}),
             (Self::Context, kind) => serde_json::json!({"type": kind, "minimum": 0, "maximum": 100}),
             (Self::Top, kind) => serde_json::json!({"type": kind, "minimum": 0, "maximum": 100_000}),
+            (Self::Line, kind) => serde_json::json!({"type": kind, "minLength": 1}),
             (_, kind) => serde_json::json!({"type": kind}),
         }
     }

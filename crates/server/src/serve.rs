@@ -1,6 +1,5 @@
 //! From requests to handlers: who may ask, with which parameters, how many at once and for how long.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,63 +12,14 @@ use axum::routing::MethodFilter;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-use crate::access::{AccessError, Origin, Peer, Viewer, is_foreign, may};
+use crate::access::{Origin, Peer, Viewer, is_foreign, may};
 use crate::app::App;
 use crate::asked::{Asked, Params};
+use crate::guard::{ServeError, check};
 use crate::problem::Problem;
 use crate::route::{self, Form, Need, Route, Verb, Weight};
-use crate::tls::{self, TlsError, TlsListener};
+use crate::tls::{self, TlsListener};
 use crate::{api, headers, hosts, live, pages};
-
-/// Why the server does not run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// The address cannot be listened on, or listening ended.
-    #[error("{0}")]
-    Listen(#[from] std::io::Error),
-    /// Others could read along.
-    #[error(
-        "--listen {0}: an address that others reach needs TLS (--tls-cert and --tls-key), or a proxy in front that has it (--trusted-proxy)"
-    )]
-    InTheClear(SocketAddr),
-    /// Anybody could ask.
-    #[error("--listen {0}: an address that others reach needs users: add one with `postfix-insights user add NAME`")]
-    OpenToAll(SocketAddr),
-    /// The same, through a proxy.
-    #[error(
-        "--trusted-proxy: whoever the proxy lets in could ask: add users with `postfix-insights user add NAME`, or say --no-sign-in if the proxy itself sees to who comes in"
-    )]
-    OpenBehindProxy,
-    /// Anybody could name himself.
-    #[error("--auth-header: say with --trusted-proxy which proxy sends it; from others it is not believed")]
-    HeaderOfAnybody,
-    /// The users cannot be read.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// TLS cannot be had.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-}
-
-/// Refuses to run where others could read the log.
-pub(crate) fn check(app: &App) -> Result<(), ServeError> {
-    let config = &app.config;
-    let signs_in = config.name_header.is_some() || app.access.is_required()?;
-    if config.name_header.is_some() && config.proxies.is_empty() {
-        return Err(ServeError::HeaderOfAnybody);
-    }
-    if !config.is_local() && config.tls.is_none() && config.proxies.is_empty() {
-        return Err(ServeError::InTheClear(config.listen));
-    }
-    if !signs_in && !config.is_local() {
-        return Err(ServeError::OpenToAll(config.listen));
-    }
-    if !signs_in && !config.proxies.is_empty() && !config.no_sign_in {
-        return Err(ServeError::OpenBehindProxy);
-    }
-    Ok(())
-}
 
 /// How long an answer may take before the asker is told that it takes too long.
 const TIME: Duration = Duration::from_secs(20);
@@ -189,7 +139,9 @@ fn answer_now(
     origin: Origin,
     form: Vec<(String, String)>,
 ) -> Result<Response, Problem> {
-    let viewer = app.access.viewer(&head.headers, &origin, app.config.name_header.as_ref())?;
+    // Also where the last user was removed meanwhile.
+    let is_open = app.config.no_sign_in || (app.config.is_local() && !origin.by_proxy);
+    let viewer = app.access.viewer(&head.headers, &origin, app.config.name_header.as_ref(), is_open)?;
     may(viewer.as_ref(), route, &origin)?;
     let params = Params::of(route, &head.uri, form)?;
     let asked = Asked {

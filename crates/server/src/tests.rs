@@ -197,10 +197,14 @@ async fn names_are_masked_and_other_domains_are_hidden_everywhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_users_this_machine_sees_all_and_proxies_bring_nobody() {
-    let (_folder, state) = filled();
+    let (folder, state) = filled();
     let router = crate::router(App::new(config(state)));
     let count = route::all().find(|route| route.path == "api/v1/count").unwrap();
     assert_eq!(ask(&router, count, None).await, (StatusCode::OK, "{\"count\":185}".to_owned()));
+    // Where others reach it, or a proxy brings them, nobody is let in though the last user was removed.
+    let proxies = vec!["0.0.0.0/32".parse().unwrap()];
+    let shut = Config { proxies, ..config(State::new(&folder.path().join("state"))) };
+    assert_eq!(ask(&crate::router(App::new(shut)), count, None).await.0, StatusCode::UNAUTHORIZED);
     let through = Request::builder()
         .uri("/x/api/v1/count")
         .header(header::HOST, "localhost")
@@ -332,4 +336,77 @@ fn where_it_would_be_open_to_others_it_does_not_run() {
         })
         .is_ok()
     );
+}
+
+/// The table of the API in the manual.
+fn manual() -> String {
+    let mut out = String::from("| | parameters | who | answers |\n|---|---|---|---|\n");
+    for route in route::all().filter(|route| route.form == Form::Data) {
+        let verb = if route.verb == Verb::Post { "POST" } else { "GET" };
+        let params: Vec<String> = route.params.iter().map(|param| format!("`{}`", param.name())).collect();
+        let who = match route.need {
+            Need::Nobody => "anybody",
+            Need::Reader => "signed in",
+            Need::Whole => "sees all domains",
+            Need::Admin => "admin",
+        };
+        let path = route.path.replace("{*subject}", "…");
+        out += &format!("| `{verb} /{path}` | {} | {who} | {} |\n", params.join(" "), route.summary);
+    }
+    out += "\n| parameter | means |\n|---|---|\n";
+    let data = route::all().filter(|route| route.form == Form::Data);
+    let known: BTreeSet<(&str, &str)> =
+        data.flat_map(|route| route.params.iter()).map(|param| (param.described().0, param.described().2)).collect();
+    known.iter().for_each(|(name, meaning)| out += &format!("| `{name}` | {meaning} |\n"));
+    out
+}
+
+#[test]
+fn the_manual_names_all_that_can_be_asked() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/api.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(&manual()), "docs/reference/api.md is to hold:\n{}", manual());
+}
+
+/// Asks over TLS, trusting that certificate alone.
+async fn over_tls(address: std::net::SocketAddr, authority: &[u8]) -> std::io::Result<String> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(authority.to_vec())).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config =
+        config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect(address).await?;
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await?;
+    stream.write_all(b"GET /x/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut text = String::new();
+    // The server may end the connection without saying so.
+    let _ = stream.read_to_string(&mut text).await;
+    Ok(text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_speaks_tls_and_nobody_holds_up_the_others() {
+    let (folder, state) = filled();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = Config { tls: Some((certificate, key.clone())), listen: address, ..config(state.clone()) };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(crate::serve(App::new(config), listener, async move {
+        let _ = stopped.await;
+    }));
+    // Says nothing, and never will.
+    let _silent = tokio::net::TcpStream::connect(address).await.unwrap();
+    let text = over_tls(address, made.cert.der()).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("ok\n"), "{text}");
+    stop.send(()).unwrap();
+    server.await.unwrap().unwrap();
+    assert!(matches!(crate::tls::config(&key, &key), Err(crate::TlsError::File { .. })));
+    assert!(matches!(crate::tls::config(folder.path(), &key), Err(crate::TlsError::File { .. })));
 }

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use answers::follow::{self, Following};
-use answers::reading::{self, Reading};
+use answers::reading::{self, Halt, Reading};
 use answers::state;
 use anyhow::Context as _;
 use server::{App, Config};
@@ -40,14 +41,13 @@ async fn serve(args: &Serve) -> anyhow::Result<Exit> {
     let app = App::new(config);
     app.check()?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let following = if throw_away.is_some() {
-        read(args, &folder, &app)?;
-        None
-    } else {
-        follow(args, &folder, &app)?
+    let (filling, following) = match throw_away {
+        Some(_) => (Some(read(args, &folder, &app)?), None),
+        None => (None, follow(args, &folder, &app)?),
     };
     print::text(&format!("Postfix Insights is at {shown}\n"))?;
     let stopper = following.as_ref().map(|following| following.stopper());
+    let halt = filling.as_ref().map(|(halt, _)| halt.clone());
     let stop = async move {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
@@ -57,10 +57,18 @@ async fn serve(args: &Serve) -> anyhow::Result<Exit> {
         if let Some(stopper) = stopper {
             stopper.stop();
         }
+        if let Some(halt) = halt {
+            halt.set();
+        }
     };
     let served = server::serve(app, listener, stop).await;
     if let Some(following) = following.and_then(Arc::into_inner) {
         tokio::task::spawn_blocking(move || following.stop()).await??;
+    }
+    if let Some((halt, thread)) = filling {
+        halt.set();
+        // It writes into the folder that goes now. How it ended it has said.
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
     served?;
     Ok(Exit::Ok)
@@ -127,8 +135,8 @@ fn base(text: &str) -> anyhow::Result<String> {
     Ok(if inner.is_empty() { "/".to_owned() } else { format!("/{inner}/") })
 }
 
-/// Reads the files into a folder of their own, beside the answers.
-fn read(args: &Serve, folder: &Path, app: &Arc<App>) -> anyhow::Result<()> {
+/// Reads the files into a folder of their own, beside the answers. Output: what ends it early, and its thread.
+fn read(args: &Serve, folder: &Path, app: &Arc<App>) -> anyhow::Result<(Halt, JoinHandle<()>)> {
     let input = reading::Input {
         files: args.files.clone(),
         timezone: args.timezone.clone(),
@@ -138,8 +146,8 @@ fn read(args: &Serve, folder: &Path, app: &Arc<App>) -> anyhow::Result<()> {
     let state = State::new(folder);
     let lock = state.lock()?;
     let reading = Reading::of_files(&input)?.watched(Some(app.watch()));
-    let app = Arc::clone(app);
-    std::thread::Builder::new().name("reading".to_owned()).spawn(move || {
+    let (halt, app) = (reading.halt(), Arc::clone(app));
+    let thread = std::thread::Builder::new().name("reading".to_owned()).spawn(move || {
         let _lock = lock;
         let ingested = answers::ingest::ingest(&state, reading, &answers::retention::Retention::default(), |_, _| {});
         match ingested {
@@ -154,7 +162,7 @@ fn read(args: &Serve, folder: &Path, app: &Arc<App>) -> anyhow::Result<()> {
         }
         app.read_whole();
     })?;
-    Ok(())
+    Ok((halt, thread))
 }
 
 #[cfg(test)]

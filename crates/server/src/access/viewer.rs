@@ -91,12 +91,13 @@ impl From<AccessError> for Problem {
 }
 
 impl Access {
-    /// Who asks. `None`: nobody who is known.
+    /// Who asks. `None`: nobody who is known. `is_open`: without users, whoever gets here is let in.
     pub(crate) fn viewer(
         &self,
         headers: &HeaderMap,
         origin: &Origin,
         name_header: Option<&HeaderName>,
+        is_open: bool,
     ) -> Result<Option<Viewer>, Problem> {
         let found = self.with(|users| {
             if let Some(token) = bearer(headers) {
@@ -109,7 +110,7 @@ impl Access {
         })?;
         Ok(match found {
             Some(user) => user.map(Viewer::of),
-            None if name_header.is_some() || origin.by_stranger => None,
+            None if !is_open || name_header.is_some() || origin.by_stranger => None,
             None => Some(Viewer::local()),
         })
     }

@@ -60,7 +60,9 @@ fn operation(route: &Route) -> Value {
         if route.verb == Verb::Post {
             let properties: Map<String, Value> =
                 route.params.iter().map(|param| (param.name().to_owned(), param.schema())).collect();
-            let schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
+            let required: Vec<&str> =
+                properties.keys().map(String::as_str).filter(|name| *name == Param::Line.name()).collect();
+            let schema = json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false});
             let body = json!({"required": true, "content": {"application/x-www-form-urlencoded": {"schema": schema}}});
             object.insert("requestBody".to_owned(), body);
         }
@@ -77,7 +79,7 @@ fn id(route: &Route) -> String {
 
 fn parameter(param: Param) -> Value {
     let (name, _, meaning) = param.described();
-    json!({"name": name, "in": "query", "description": meaning, "schema": param.schema()})
+    json!({"name": name, "in": "query", "required": param == Param::Line, "description": meaning, "schema": param.schema()})
 }
 
 fn responses(route: &Route) -> Value {
@@ -105,13 +107,27 @@ fn responses(route: &Route) -> Value {
 }
 
 fn schema(route: &Route) -> Value {
-    match (route.media, route.path) {
-        ("application/json", "api/v1/entries") => {
-            json!({"type": "array", "items": {"$ref": "#/components/schemas/Entry"}})
+    let name = route.path.trim_start_matches("api/v1/").split('/').next().unwrap_or_default();
+    let keys: &[&str] = match name {
+        "entries" => return json!({"type": "array", "items": {"$ref": "#/components/schemas/Entry"}}),
+        "audit" => {
+            return json!({"type": "array", "items": {"type": "object", "required": ["id", "ts", "user", "client_ip", "asked"]}});
         }
-        ("application/json", _) => json!({"type": "object"}),
-        _ => json!({"type": "string"}),
-    }
+        _ if route.media != "application/json" => return json!({"type": "string"}),
+        "count" => &["count"],
+        "top" => &["field", "values", "distinct"],
+        "histogram" => &["buckets"],
+        "triage" => &["coverage", "classes", "causes", "clients", "accounts", "recovered", "relay_denied", "findings"],
+        "report" => &["coverage", "messages", "recipients", "deliveries", "rejects"],
+        "findings" => &["findings"],
+        "client" => &["client", "coverage", "classes", "causes", "checklist", "attempts"],
+        "account" => &["account", "classes", "causes", "attempts", "messages"],
+        "trace" => &["messages"],
+        "explain" => &["explain"],
+        "status" => &["entries", "bytes", "days", "sources"],
+        _ => &[],
+    };
+    json!({"type": "object", "required": keys})
 }
 
 fn problem_schema() -> Value {

@@ -4,9 +4,9 @@
 //! `line`; it comes again when more is known of it, and takes the place of what came before. With the last id as `Last-Event-ID` or `after` it goes
 //! on there: some may come again, none is missed. A comment every few seconds keeps proxies from taking the line for dead.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::convert::Infallible;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,8 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
         commits: app.live.commits(),
         stopping: app.live.stopping.subscribe(),
         marks,
-        seen: HashMap::new(),
+        seen: HashSet::new(),
+        hashes: RandomState::new(),
         shows: !is_new,
         mask: asked.viewer.mask(),
         began: Instant::now(),
@@ -84,8 +85,10 @@ struct Watcher {
     query: Query,
     mask: Mask,
     marks: Marks,
-    /// What was seen of what is not settled: how it looked, by source and line.
-    seen: HashMap<(Option<String>, Option<i64>), u64>,
+    /// What was seen of what is not settled, and how it looked: hashes, for there are thousands for each of hundreds of watchers.
+    seen: HashSet<u64>,
+    /// Seeded at random: strangers write what is hashed.
+    hashes: RandomState,
     /// False until what is there already was seen.
     shows: bool,
     commits: watch::Receiver<u64>,
@@ -147,17 +150,15 @@ impl Watcher {
 
     /// What was not seen, or looked otherwise. Remembered is no more than was looked at.
     fn new_rows(&mut self, found: &Arrivals) -> Vec<Value> {
-        let mut seen = HashMap::with_capacity(found.entries.len());
+        let mut seen = HashSet::with_capacity(found.entries.len());
         let mut rows = Vec::new();
         for known in &found.entries {
-            let key = (known.source.clone(), known.line);
-            let mut hasher = DefaultHasher::new();
-            (&known.class, &known.cause, &known.username, known.attempts).hash(&mut hasher);
-            let look = hasher.finish();
-            if self.seen.get(&key) != Some(&look) && self.query.matches(known) {
+            let place = (&known.source, known.line);
+            let look = self.hashes.hash_one((place, &known.class, &known.cause, &known.username, known.attempts));
+            if !self.seen.contains(&look) && self.query.matches(known) {
                 rows.push(entry(known, self.mask));
             }
-            seen.insert(key, look);
+            seen.insert(look);
         }
         self.seen = seen;
         rows

@@ -1,7 +1,7 @@
 //! Answers that need many lines: made beside the requests, one of a kind at a time, kept for those who ask next.
 //!
 //! A key and what makes its answer go in; the answer comes out, or nothing if it takes longer than the asker waits. An answer is as new as the
-//! store if making it is quick; else the last one is given while a new one is being made. Kept are at most [`KEPT`] answers of [`KEPT_BYTES`] together.
+//! store if making it is quick; else the last one is given while a new one is being made, from time to time. Kept are at most [`KEPT`] answers of [`KEPT_BYTES`] together.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -20,6 +20,8 @@ const KEPT: usize = 64;
 const KEPT_BYTES: usize = 32 << 20;
 /// An answer that took longer than this is given again while a newer one is made.
 const QUICK: Duration = Duration::from_secs(1);
+/// So many times as long as it took to make it, such an answer is not made anew: making it takes a tenth of a processor at most.
+const REST: u32 = 10;
 /// An answer about the last so many hours is made anew after this long, whether lines came in or not.
 const MOVES: Duration = Duration::from_secs(60);
 
@@ -84,7 +86,9 @@ impl Shelf {
             if let Some(made) = made.as_ref().filter(|made| made.at >= began || made.is_fresh(key, store)) {
                 return Ok(Some(made.clone()));
             }
+            let rests = made.as_ref().is_some_and(Made::rests);
             if !slot.busy
+                && !rests
                 && let Some(make) = make.take()
             {
                 slot.busy = true;
@@ -116,6 +120,11 @@ impl Shelf {
 }
 
 impl Made {
+    /// It took long, and is not old enough for that to be worth it again.
+    fn rests(&self) -> bool {
+        self.took > QUICK && self.at.elapsed() < self.took.saturating_mul(REST)
+    }
+
     fn is_fresh(&self, key: &Key, store: u64) -> bool {
         self.store == store && (!key.moves || self.at.elapsed() < MOVES)
     }
@@ -170,4 +179,62 @@ pub(crate) fn version(state: &State) -> u64 {
         (day, committed.ok()).hash(&mut hasher);
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    fn app(folder: &std::path::Path) -> Arc<App> {
+        App::new(Config {
+            state: State::new(folder),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            base: "/".to_owned(),
+            hosts: Vec::new(),
+            zone: jiff::tz::TimeZone::UTC,
+            users: None,
+            proxies: Vec::new(),
+            name_header: None,
+            no_sign_in: false,
+            tls: None,
+        })
+    }
+
+    fn key(about: usize) -> Key {
+        Key { question: "test", about: vec![Some(about.to_string())], masked: false, moves: false }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_is_made_once_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(folder.path());
+        tokio::task::spawn_blocking(move || {
+            let long = Duration::from_secs(60);
+            let get = |about, text: &'static str| {
+                let made = Shelf::get(&app, &key(about), long, Box::new(move || Ok(text.into())));
+                String::from_utf8(made.unwrap().unwrap().json.to_vec()).unwrap()
+            };
+            assert_eq!((get(1, "a"), get(1, "b"), get(2, "c")), ("a".into(), "a".into(), "c".into()));
+            // Another state of the store: what was quick to make is made anew.
+            std::fs::create_dir_all(folder.path().join("index/2026-06-17")).unwrap();
+            assert_eq!(get(1, "d"), "d");
+            let failed = Shelf::get(&app, &key(3), long, Box::new(|| Err(Problem::bad("no"))));
+            assert_eq!(failed.unwrap_err().why, "no");
+            assert_eq!(get(3, "e"), "e");
+            // Nobody waits for what takes too long; it is there later.
+            let (go, wait) = std::sync::mpsc::channel::<()>();
+            let slow = move || {
+                let _ = wait.recv();
+                Ok("f".into())
+            };
+            assert!(Shelf::get(&app, &key(4), Duration::ZERO, Box::new(slow)).unwrap().is_none());
+            go.send(()).unwrap();
+            assert_eq!(get(4, "g"), "f");
+            (0..2 * KEPT).for_each(|about| drop(get(about + 10, "x")));
+            assert!(app.shelf.lock().len() <= KEPT);
+        })
+        .await
+        .unwrap();
+    }
 }

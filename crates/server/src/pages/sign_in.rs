@@ -72,7 +72,8 @@ fn next(asked: &Asked) -> String {
     let next = asked.params.get("next").unwrap_or_default();
     // A colon may stand in what is asked, but not in the path's first part: there it would end a scheme.
     let first = next.split(['?', '/']).next().unwrap_or_default();
-    let is_own = !next.starts_with(['/', '\\']) && !first.contains(':') && !next.chars().any(char::is_control);
+    let is_own =
+        !next.starts_with(['/', '\\']) && !first.contains(':') && next.bytes().all(|byte| byte.is_ascii_graphic());
     if is_own { next.to_owned() } else { String::new() }
 }
 
