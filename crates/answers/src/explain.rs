@@ -38,7 +38,9 @@ impl Reply {
         };
         let code = code.and_then(StatusCode::parse);
         let sent = matches!(event, Event::Delivery(delivery) if delivery.status == b"sent");
-        let reason = (diagnosis.cause.is_none() && !sent).then(|| Reason::of(words, code));
+        let ours = matches!(event, Event::Policy(..));
+        let found = || if ours { Reason::of(words, code).at_our_door() } else { Reason::of(words, code) };
+        let reason = (diagnosis.cause.is_none() && !sent).then(found);
         Self { reason, code }
     }
 

@@ -608,7 +608,7 @@ pub fn reject_title(id: &str) -> &'static str {
         "postscreen" => "Turned away by postscreen",
         "milter" => "Refused by a milter",
         "not_logged_in" => "Not logged in on a port for mail users",
-        id => Reason::by_id(id).map_or("Refused", |reason| reason.title),
+        id => Reason::by_id(id).map_or("Refused", |reason| reason.at_our_door().title),
     }
 }
 

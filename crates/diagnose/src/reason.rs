@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::dsn::StatusCode;
-use crate::reasons::{OTHER, all};
+use crate::reasons::{OTHER, all, at_our_door};
 
 /// Why a message was not taken.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub enum Side {
     Ours,
     /// Nobody in particular: network and names on the way.
     Way,
+    /// Whoever sends to us.
+    Client,
 }
 
 impl Side {
@@ -54,6 +56,7 @@ impl Side {
             Self::Receiver => "the receiving server",
             Self::Ours => "this mail host",
             Self::Way => "the way in between",
+            Self::Client => "the client that sends",
         }
     }
 }
@@ -90,6 +93,12 @@ impl Reason {
     #[must_use]
     pub fn of(words: &[u8], code: Option<StatusCode>) -> &'static Self {
         Self::of_words(words).or_else(|| Self::of_code(code?)).unwrap_or(&OTHER)
+    }
+
+    /// The same reason where this server is the one that refuses: the table speaks of receivers elsewhere.
+    #[must_use]
+    pub fn at_our_door(&'static self) -> &'static Self {
+        at_our_door(self.id).unwrap_or(self)
     }
 
     fn of_words(words: &[u8]) -> Option<&'static Self> {

@@ -113,6 +113,11 @@ fn reasons_page() -> String {
         for step in reason.next {
             let _ = writeln!(page, "- {step}");
         }
+        let door = reason.at_our_door();
+        if !std::ptr::eq(door, reason) {
+            let _ = write!(page, "\nWhere this server itself refuses: **{}.** {}\n\n", door.title, door.meaning);
+            door.next.iter().for_each(|step| page.push_str(&format!("- {step}\n")));
+        }
         if !reason.codes.is_empty() {
             let codes: Vec<String> =
                 reason.codes.iter().map(|(subject, detail)| format!("`x.{subject}.{detail}`")).collect();

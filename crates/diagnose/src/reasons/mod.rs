@@ -1,5 +1,6 @@
 //! The reason table, one file per family. Of two that fit the earlier one is taken, so the more exact stand first.
 
+mod door;
 mod limit;
 mod ours;
 mod policy;
@@ -25,6 +26,11 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Reason> {
     .flatten()
 }
 
+/// The row for a refusal of our own, where it differs.
+pub(crate) fn at_our_door(id: &str) -> Option<&'static Reason> {
+    door::REASONS.iter().find(|reason| reason.id == id)
+}
+
 /// What no wording and no code tells.
 pub(crate) static OTHER: Reason = Reason {
     id: "other",
@@ -39,6 +45,18 @@ pub(crate) static OTHER: Reason = Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at_our_door_nothing_of_the_clients_is_ours() {
+        assert!(door::REASONS.iter().all(|row| all().any(|reason| reason.id == row.id)));
+        for reason in all().map(Reason::at_our_door) {
+            assert!(
+                !reason.title.starts_with("Our address") && !reason.title.starts_with("The receiver does"),
+                "{}",
+                reason.id
+            );
+        }
+    }
 
     #[test]
     fn the_table_is_whole() {
