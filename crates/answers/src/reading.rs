@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use diagnose::Class;
+use diagnose::detect::Settings;
 use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -57,6 +58,7 @@ pub struct Reading {
     until: Option<i64>,
     watch: Option<Arc<dyn Watch>>,
     halt: Halt,
+    settings: Settings,
 }
 
 /// Tells a reading to end early, from another thread.
@@ -154,6 +156,7 @@ impl Reading {
             until,
             watch: None,
             halt: Halt::default(),
+            settings: Settings::default(),
         })
     }
 
@@ -161,6 +164,18 @@ impl Reading {
     #[must_use]
     pub fn watched(self, watch: Option<Arc<dyn Watch>>) -> Self {
         Self { watch, ..self }
+    }
+
+    /// Findings are judged by what a site says about itself.
+    #[must_use]
+    pub fn judged_by(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// What the site says about itself.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Ends when it is told to.

@@ -47,6 +47,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "report",
     "serve",
     "doctor",
+    "findings",
     "rehearse",
     "bans",
     "blocklist",
@@ -54,6 +55,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "causes",
     "reasons",
     "checks",
+    "thresholds",
     "help",
 ];
 
@@ -97,6 +99,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// This mail host's configuration and backends, looked at and never touched: what keeps logins from working?
     Doctor(Doctor),
+    /// What a person should know now: attacks, outages, stolen accounts, old passwords; `findings show ID` proves one.
+    Findings(crate::commands::findings::Findings),
     /// Who would have been banned under a fail2ban jail's settings, and who of them is a real user.
     Rehearse(Rehearse),
     /// What fail2ban did, whether its jails see what we see, and the way back for a user.
@@ -111,6 +115,8 @@ pub(crate) enum Command {
     Reasons,
     /// The table of the doctor's checks.
     Checks,
+    /// The kinds of findings, and the figures that decide them.
+    Thresholds,
 }
 
 /// Where lines come from, and which of them.
@@ -135,12 +141,16 @@ pub(crate) struct Input {
     /// Year of each file's last line, where stamps have none.
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1980..=9998))]
     pub(crate) year: Option<i16>,
+    /// What this site says about itself (TOML): the section [findings] has its own networks, and the figures that decide.
+    #[arg(long, value_name = "FILE", env = "POSTFIX_INSIGHTS_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 impl Input {
     /// What to read. Without files it says which store answers, and how new that is: an old one would tell of a quiet night.
     pub(crate) fn reading(&self, output: &Output, keep_all: bool) -> anyhow::Result<Reading> {
-        let reading = Reading::new(&self.plain(), keep_all)?.watched(progress::bar(output));
+        let settings = crate::config::findings(self.config.as_deref())?;
+        let reading = Reading::new(&self.plain(), keep_all)?.watched(progress::bar(output)).judged_by(settings);
         if let Some(state) = reading.state().filter(|_| !output.quiet) {
             print::note(&state::answers(state, &Clock::new(reading.zone())));
         }

@@ -3,6 +3,7 @@
 mod asked;
 mod cli;
 mod commands;
+mod config;
 mod doctor;
 mod doctor_log;
 mod doctor_text;
@@ -68,6 +69,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Purge(args) => keeping::purge(args),
         Command::Report(args) => report::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Findings(args) => commands::findings::run(args),
         Command::Rehearse(args) => commands::rehearse::run(args),
         Command::Bans(args) => commands::bans::run(args),
         Command::Blocklist(args) => commands::blocklist::run(args),
@@ -75,5 +77,6 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Causes => tables::causes(),
         Command::Reasons => tables::reasons(),
         Command::Checks => tables::checks(),
+        Command::Thresholds => tables::thresholds(),
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod bans;
 pub(crate) mod blocklist;
 pub(crate) mod entries;
 pub(crate) mod explain;
+pub(crate) mod findings;
 pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod questions;
