@@ -5,6 +5,7 @@
 //! CPU seconds and their ratios are the figures to quote; wall time depends on what else the machine does.
 
 mod compare;
+mod findings;
 mod index;
 mod measure;
 mod tools;
@@ -55,6 +56,12 @@ pub(crate) struct Options {
     /// Measure the server instead: pages, many requests at once, live views, memory.
     #[arg(long, conflicts_with = "index")]
     web: bool,
+    /// Measure the detectors alone, on a year of failed logins.
+    #[arg(long)]
+    findings: bool,
+    /// Being that measurement.
+    #[arg(long, hide = true, requires = "findings")]
+    inside: bool,
     /// Measure this program instead of building the workspace's own.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -62,6 +69,11 @@ pub(crate) struct Options {
 
 /// Runs the measurements, prints a table, and compares the program's counts with the truth.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    match (options.findings, options.inside) {
+        (true, true) => return findings::inside(),
+        (true, false) => return findings::run(),
+        _ => {}
+    }
     let folder = options.keep.clone().unwrap_or_else(|| target().join("bench"));
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let result = bench(options, &folder);

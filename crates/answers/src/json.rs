@@ -318,7 +318,12 @@ pub fn proof(proof: &Proof, read: &Read, mask: Mask) -> Value {
     json!({"source": source, "line": proof.number, "text": shown})
 }
 
-fn finding(found: &Finding, read: &Read, limit: usize, mask: Mask) -> Value {
+fn sent_then(mail: &diagnose::detect::SentThen) -> Value {
+    json!({"queue_id": text(&mail.queue_id), "ts": rfc3339(mail.time), "recipients": mail.recipients, "sent": mail.sent, "bounced": mail.bounced})
+}
+
+/// A finding; at most so many clients and accounts of it.
+pub fn finding(found: &Finding, read: &Read, limit: usize, mask: Mask) -> Value {
     let counts: Map<String, Value> =
         found.counts.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect();
     let ips: Vec<String> = found.clients.iter().map(ToString::to_string).collect();
@@ -327,7 +332,9 @@ fn finding(found: &Finding, read: &Read, limit: usize, mask: Mask) -> Value {
         "from": if found.from == 0 { time(read.coverage.from) } else { rfc3339(found.from).into() }, "to": if found.to == 0 { time(read.coverage.to) } else { rfc3339(found.to).into() },
         "clients": found.clients.iter().take(limit).map(|ip| mask.ip(*ip)).collect::<Vec<_>>(),
         "accounts": found.accounts.iter().take(limit).map(|account| name(account, mask)).collect::<Vec<_>>(),
-        "counts": counts, "summary": mask.within(&found.summary, &ips), "ban": found.ban,
+        "counts": counts, "summary": mask.within(&found.summary, &ips), "ban": found.ban, "at_least": found.at_least,
+        "decided_by": found.decided_by.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into())).collect::<Map<String, Value>>(),
+        "messages": found.messages.iter().take(limit).map(sent_then).collect::<Vec<_>>(),
         "evidence": found.evidence.iter().map(|p| proof(p, read, mask)).collect::<Vec<_>>(),
         "next": found.next, "avoid": found.avoid,
     })

@@ -13,6 +13,7 @@ pub mod blocklist;
 pub mod entries;
 pub mod explain;
 pub mod files;
+pub mod findings;
 pub mod follow;
 pub mod formats;
 pub mod ingest;

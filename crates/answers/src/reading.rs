@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use diagnose::Class;
+use diagnose::detect::Settings;
 use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -60,6 +61,7 @@ pub struct Reading {
     halt: Halt,
     /// Of a store only the lines are read that this hangs on.
     narrow: Option<Narrow>,
+    settings: Settings,
 }
 
 /// Tells a reading to end early, from another thread.
@@ -158,6 +160,7 @@ impl Reading {
             watch: None,
             halt: Halt::default(),
             narrow: None,
+            settings: Settings::default(),
         })
     }
 
@@ -171,6 +174,18 @@ impl Reading {
     #[must_use]
     pub(crate) fn narrowed(self, narrow: Narrow) -> Self {
         Self { narrow: Some(narrow), ..self }
+    }
+
+    /// Findings are judged by what a site says about itself.
+    #[must_use]
+    pub fn judged_by(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// What the site says about itself.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Ends when it is told to.

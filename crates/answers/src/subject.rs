@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use anyhow::Context as _;
-use diagnose::{Class, ClientTally, Diagnosis, Tally};
+use diagnose::detect::Settings;
+use diagnose::{Class, ClientTally, Diagnosis, Finding, Tally};
 use input::{FeedError, Line};
 use ipnet::IpNet;
 use maillog::{Acceptance, Event};
@@ -113,6 +114,8 @@ pub struct Story {
     others_before: VecDeque<(i64, u64)>,
     /// Where lines stand that the story points to: id to (source, line, text).
     pub places: BTreeMap<u64, (usize, u64, String)>,
+    /// What a person should know of it.
+    pub findings: Vec<Finding>,
     recent: VecDeque<Recent>,
 }
 
@@ -132,10 +135,10 @@ fn keep<T>(list: &mut VecDeque<T>, item: T) {
 }
 
 impl Story {
-    fn new(subject: Subject) -> Self {
+    fn new(subject: Subject, settings: &Settings) -> Self {
         Self {
             subject,
-            counter: Counter::new(),
+            counter: Counter::judged_by(settings),
             attempts: VecDeque::new(),
             causes: BTreeMap::new(),
             classes: BTreeMap::new(),
@@ -146,6 +149,7 @@ impl Story {
             first_attempt: None,
             others_before: VecDeque::new(),
             places: BTreeMap::new(),
+            findings: Vec::new(),
             recent: VecDeque::new(),
         }
     }
@@ -201,6 +205,14 @@ impl Story {
             && let Some(Answer::Count(count)) = answers.first()
         {
             self.others_ok = *count;
+        }
+    }
+
+    /// Whether a finding is about the subject.
+    fn is_of(&self, finding: &Finding) -> bool {
+        match &self.subject {
+            Subject::Client(net) => finding.clients.iter().any(|ip| net.contains(ip)),
+            Subject::Account(name) => finding.accounts.iter().any(|account| account.eq_ignore_ascii_case(name)),
         }
     }
 
@@ -351,12 +363,14 @@ pub fn client(text: &str) -> anyhow::Result<Subject> {
 pub fn tell(subject: Subject, reading: Reading) -> Result<(Story, Read), FeedError> {
     let reading = reading.narrowed(Narrow::Subject(subject.clone()));
     let store = reading.state().cloned().map(|state| (state, reading.asked_time()));
-    let mut story = Story::new(subject);
+    let mut story = Story::new(subject, reading.settings());
     let read = reading.run(&mut story)?;
     story.counter.tally.settle();
     if let Some((state, time)) = store {
         story.count_others(&state, &time);
     }
+    let findings = std::mem::take(&mut story.counter.tally.findings);
+    story.findings = findings.into_iter().filter(|finding| story.is_of(finding)).collect();
     Ok((story, read))
 }
 
@@ -417,6 +431,13 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
                 .collect::<Vec<_>>()
         ),
     );
+    object.insert(
+        "findings".into(),
+        story.findings.iter().map(|found| json::finding(found, read, KEPT, mask)).collect::<Vec<_>>().into(),
+    );
+    if let Subject::Account(name) = &story.subject {
+        object.insert("places".into(), places(tally, name, mask).into());
+    }
     object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer.iter().map(|line| story.masked(line, mask)).collect::<Vec<_>>(), "next": step.next})).collect::<Vec<_>>().into());
     object.insert(
         "attempts".into(),
@@ -434,6 +455,16 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
     });
     object.insert("recovered".into(), recovered.map(|row| json::recovered(row, mask)).collect::<Vec<_>>().into());
     Value::Object(object)
+}
+
+/// Where an account logs in from: networks, how often, since when; the latest first.
+fn places(tally: &Tally, name: &[u8], mask: Mask) -> Vec<Value> {
+    let places = tally.detector.places(name);
+    let row = |place: diagnose::detect::Place| {
+        let net = if mask.0 { mask.ip(place.net.addr()) } else { place.net.to_string() };
+        json!({"net": net, "logins": place.logins, "first": rfc3339(place.first), "last": rfc3339(place.last), "new": place.new})
+    };
+    places.into_iter().map(row).collect()
 }
 
 fn attempt(tried: &Tried, story: &Story, read: &Read, mask: Mask) -> Value {

@@ -12,6 +12,9 @@ use crate::story_text::fate_word;
 use crate::subject::{Mailed, Story, Subject, service};
 use crate::times::{Clock, duration};
 
+/// Networks of an account shown at most.
+const PLACES: usize = 8;
+
 /// One step of the checklist.
 pub struct Step {
     /// From 1 to 6.
@@ -289,10 +292,47 @@ impl Page<'_> {
             return format!("{}\n  the log says nothing about it\n", self.title());
         }
         let mut out = self.title() + "\n";
+        out += &self.known();
         for step in checklist(self.story) {
             out += &self.step(&step);
         }
         out + &self.outcome() + &self.attempts()
+    }
+
+    /// What is found about it, and where an account usually logs in from.
+    fn known(&self) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        for finding in &self.story.findings {
+            let kind = finding.kind.name().replace('_', " ");
+            lines.push(format!("{kind}: {} ({})", self.safe(&finding.summary), self.safe(&finding.id)));
+        }
+        if let Subject::Account(name) = &self.story.subject {
+            let places = self.story.counter.tally.detector.places(name);
+            for place in places.iter().take(PLACES) {
+                let net = if self.mask.0 { self.mask.ip(place.net.addr()) } else { place.net.to_string() };
+                lines.push(format!(
+                    "{} from {net}, {} to {}{}",
+                    plural(u64::from(place.logins), "login", "logins"),
+                    self.clock.short(place.first),
+                    self.clock.short(place.last),
+                    if place.new { ": a new place" } else { "" }
+                ));
+            }
+            if places.len() > PLACES {
+                lines.push(format!(
+                    "and from {}",
+                    plural((places.len() - PLACES) as u64, "more network", "more networks")
+                ));
+            }
+        }
+        if lines.is_empty() {
+            return String::new();
+        }
+        let mut out = format!("{}\n", self.screen.ink(Ink::Heading, "FINDINGS AND PLACES"));
+        for line in lines.iter().flat_map(|line| wrap(line, self.screen.width - 2)) {
+            out += &format!("  {line}\n");
+        }
+        out + "\n"
     }
 
     /// A name or an answer: masked where it holds an address or name, and escaped.

@@ -1,7 +1,7 @@
 //! `triage`: lines go in, counts and findings come out.
 
-use diagnose::detect::Change;
-use diagnose::{Class, Finding, Tally};
+use diagnose::detect::{Change, Settings};
+use diagnose::{Class, Detector, Finding, Tally};
 use input::{FeedError, Line};
 use maillog::Event;
 use trace::{Attempt, Login, Refusal, Sink, Story, Where};
@@ -19,6 +19,14 @@ impl Counter {
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self { tally: Tally::new() }
+    }
+
+    /// The same, judged by what a site says about itself.
+    #[must_use]
+    pub fn judged_by(settings: &Settings) -> Self {
+        let mut counter = Self::new();
+        counter.tally.detector.set_settings(settings.clone());
+        counter
     }
 
     /// What may explain, or spoil, the counts around it: a start, a reload, lines that were dropped.
@@ -118,8 +126,8 @@ pub(crate) struct Observed<O> {
 }
 
 impl<O> Observed<O> {
-    pub(crate) fn new(observer: O) -> Self {
-        Self { counter: Counter::new(), observer }
+    pub(crate) fn new(reading: &Reading, observer: O) -> Self {
+        Self { counter: Counter::judged_by(reading.settings()), observer }
     }
 }
 
@@ -206,7 +214,15 @@ pub struct Triaged {
 
 /// Reads and counts.
 pub fn triage(reading: Reading) -> Result<Triaged, FeedError> {
-    let mut counter = Counter::new();
+    triage_after(reading, None)
+}
+
+/// The same, after what was remembered of earlier logs: findings are of both, counts of these lines alone.
+pub fn triage_after(reading: Reading, remembered: Option<Detector>) -> Result<Triaged, FeedError> {
+    let mut counter = Counter::judged_by(reading.settings());
+    if let Some(detector) = remembered {
+        counter.tally.detector = detector;
+    }
     let read = reading.run(&mut counter)?;
     counter.tally.settle();
     let findings = std::mem::take(&mut counter.tally.findings);

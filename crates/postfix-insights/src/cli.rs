@@ -7,6 +7,7 @@ use answers::screen::Screen;
 use answers::state;
 use answers::times::Clock;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use diagnose::detect::{Settings, Thresholds};
 
 use crate::commands::bans::{self, Bans};
 use crate::commands::blocklist::Blocklist;
@@ -51,6 +52,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "serve",
     "user",
     "doctor",
+    "findings",
     "rehearse",
     "bans",
     "blocklist",
@@ -58,6 +60,7 @@ pub(crate) const COMMANDS: &[&str] = &[
     "causes",
     "reasons",
     "checks",
+    "thresholds",
     "help",
 ];
 
@@ -103,6 +106,8 @@ pub(crate) enum Command {
     User(User),
     /// This mail host's configuration and backends, looked at and never touched: what keeps logins from working?
     Doctor(Doctor),
+    /// What a person should know now: attacks, outages, stolen accounts, old passwords; `findings show ID` proves one.
+    Findings(crate::commands::findings::Findings),
     /// Who would have been banned under a fail2ban jail's settings, and who of them is a real user.
     Rehearse(Rehearse),
     /// What fail2ban did, whether its jails see what we see, and the way back for a user.
@@ -119,6 +124,8 @@ pub(crate) enum Command {
     Reasons,
     /// The table of the doctor's checks.
     Checks,
+    /// The kinds of findings, and the figures that decide them.
+    Thresholds,
 }
 
 /// Where lines come from, and which of them.
@@ -143,12 +150,15 @@ pub(crate) struct Input {
     /// Year of each file's last line, where stamps have none.
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1980..=9998))]
     pub(crate) year: Option<i16>,
+    #[command(flatten)]
+    pub(crate) judged: Judged,
 }
 
 impl Input {
     /// What to read. Without files it says which store answers, and how new that is: an old one would tell of a quiet night.
     pub(crate) fn reading(&self, output: &Output, keep_all: bool) -> anyhow::Result<Reading> {
-        let reading = Reading::new(&self.plain(), keep_all)?.watched(progress::bar(output));
+        let reading =
+            Reading::new(&self.plain(), keep_all)?.watched(progress::bar(output)).judged_by(self.judged.settings());
         if let Some(state) = reading.state().filter(|_| !output.quiet) {
             print::note(&state::answers(state, &Clock::new(reading.zone())));
         }
@@ -169,6 +179,54 @@ impl Input {
             timezone: self.timezone.clone(),
             year: self.year,
         }
+    }
+}
+
+/// What a site says about itself, by which findings are judged: best said once, in the configuration file.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Judgement")]
+pub(crate) struct Judged {
+    /// Networks of one's own (offices, webmail, gateways): a ban of them is never advised.
+    #[arg(long = "own-network", value_name = "NET", action = clap::ArgAction::Append, hide_short_help = true, value_parser = net)]
+    pub(crate) own_networks: Vec<ipnet::IpNet>,
+    /// Where monitoring comes from: its failures are told of by no finding.
+    #[arg(long, value_name = "NET", action = clap::ArgAction::Append, hide_short_help = true, value_parser = net)]
+    pub(crate) monitoring: Vec<ipnet::IpNet>,
+    /// Sources that no finding is to tell of.
+    #[arg(long, value_name = "NET", action = clap::ArgAction::Append, hide_short_help = true, value_parser = net)]
+    pub(crate) ignored: Vec<ipnet::IpNet>,
+    /// The domain that login names without one belong to.
+    #[arg(long, value_name = "DOMAIN", hide_short_help = true)]
+    pub(crate) default_domain: Option<String>,
+    /// A figure that decides, e.g. `guess_tries=25`; `thresholds` lists them.
+    #[arg(long = "threshold", value_name = "NAME=FIGURE", action = clap::ArgAction::Append, hide_short_help = true, value_parser = threshold)]
+    pub(crate) thresholds: Vec<(&'static str, u32)>,
+}
+
+impl Judged {
+    /// What findings are judged by.
+    pub(crate) fn settings(&self) -> Settings {
+        let mut thresholds = Thresholds::default();
+        for (name, figure) in &self.thresholds {
+            thresholds.set(name, *figure);
+        }
+        Settings {
+            own_networks: self.own_networks.clone(),
+            monitoring: self.monitoring.clone(),
+            ignored: self.ignored.clone(),
+            default_domain: self.default_domain.clone(),
+            thresholds,
+        }
+    }
+}
+
+fn threshold(text: &str) -> Result<(&'static str, u32), String> {
+    let (name, figure) = text.split_once('=').ok_or("write NAME=FIGURE, e.g. guess_tries=25")?;
+    let known = Thresholds::TABLE.iter().find(|row| row.name == name.trim());
+    let row = known.ok_or_else(|| format!("there is no figure `{name}`; `postfix-insights thresholds` lists them"))?;
+    match figure.trim().parse() {
+        Ok(figure @ 1..) => Ok((row.name, figure)),
+        _ => Err(format!("{name}: a figure is a whole number from 1 on")),
     }
 }
 
@@ -307,6 +365,8 @@ pub(crate) struct Serve {
     /// Nobody signs in here, though a proxy lets others in: it sees to that itself.
     #[arg(long, env = "POSTFIX_INSIGHTS_NO_SIGN_IN")]
     pub(crate) no_sign_in: bool,
+    #[command(flatten)]
+    pub(crate) judged: Judged,
     /// Without FILES: logs to follow into the store (default: the usual ones).
     #[arg(long, value_name = "FILE", value_delimiter = ',', conflicts_with = "files", env = "POSTFIX_INSIGHTS_FOLLOW")]
     pub(crate) follow: Vec<PathBuf>,

@@ -40,7 +40,12 @@ const SECTIONS: [Section; 5] = [
     },
     Section { name: "sources", title: "What `follow` and `serve` follow.", commands: &["follow", "serve"], only: &[] },
     Section { name: "serve", title: "The pages and the API.", commands: &["serve"], only: &[] },
-    Section { name: "findings", title: "The findings.", commands: &["findings"], only: &[] },
+    Section {
+        name: "findings",
+        title: "What a site says about itself: its findings are judged by it.",
+        commands: EVERY,
+        only: &["own_networks", "monitoring", "ignored", "default_domain", "thresholds"],
+    },
 ];
 
 /// Stands for all commands.

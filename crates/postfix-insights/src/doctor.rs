@@ -74,6 +74,7 @@ fn read_log(args: &Doctor) -> anyhow::Result<Option<(Counter, Read)>> {
         until: args.input.until.clone(),
         timezone: args.input.timezone.clone(),
         year: args.input.year,
+        judged: crate::cli::Judged::default(),
     };
     let mut counter = Counter::new();
     match input.reading(&args.output, false)?.run(&mut counter) {

@@ -22,7 +22,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command};
-use crate::commands::{config, entries, explain, follow, ingest, questions, report, serve, subject, trace, triage, user};
+use crate::commands::{
+    config, entries, explain, follow, ingest, questions, report, serve, subject, trace, triage, user,
+};
 use crate::configuration::Loaded;
 use crate::exit::Exit;
 
@@ -81,6 +83,7 @@ fn run(cli: &Cli, loaded: &Loaded) -> anyhow::Result<Exit> {
         Command::Purge(args) => keeping::purge(args),
         Command::Report(args) => report::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Findings(args) => commands::findings::run(args),
         Command::Rehearse(args) => commands::rehearse::run(args),
         Command::Bans(args) => commands::bans::run(args),
         Command::Blocklist(args) => commands::blocklist::run(args),
@@ -89,5 +92,6 @@ fn run(cli: &Cli, loaded: &Loaded) -> anyhow::Result<Exit> {
         Command::Causes => tables::causes(),
         Command::Reasons => tables::reasons(),
         Command::Checks => tables::checks(),
+        Command::Thresholds => tables::thresholds(),
     }
 }

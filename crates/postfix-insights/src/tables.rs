@@ -1,4 +1,4 @@
-//! `fields`, `causes`, `reasons` and `checks`: the program's tables as pages of the manual.
+//! `fields`, `causes`, `reasons`, `checks` and `thresholds`: the program's tables as pages of the manual.
 
 use std::fmt::Write as _;
 
@@ -29,6 +29,25 @@ pub(crate) fn reasons() -> anyhow::Result<Exit> {
 pub(crate) fn checks() -> anyhow::Result<Exit> {
     print::text(&checks_page())?;
     Ok(Exit::Ok)
+}
+
+/// Prints the kinds of findings and the figures that decide them, in Markdown.
+pub(crate) fn thresholds() -> anyhow::Result<Exit> {
+    print::text(&thresholds_page())?;
+    Ok(Exit::Ok)
+}
+
+fn thresholds_page() -> String {
+    let mut page = String::from("# Findings\n\nA page for each kind, the gravest first:\n\n");
+    for kind in diagnose::Kind::ALL {
+        // Writing to a string cannot fail.
+        let _ = writeln!(page, "- [`{0}`]({0}.md)", kind.name());
+    }
+    page += "\n## The figures that decide\n\nOf `thresholds` in the section `[findings]` of the configuration file, or of `--threshold NAME=FIGURE`. Each finding says by which of them it was decided.\n\n| name | default | decides |\n|---|---|---|\n";
+    for row in diagnose::detect::Thresholds::TABLE {
+        let _ = writeln!(page, "| `{}` | {} {} | {} |", row.name, row.default, row.unit, row.meaning);
+    }
+    page
 }
 
 fn checks_page() -> String {
@@ -153,5 +172,13 @@ mod tests {
         assert_eq!(page("causes"), super::causes_page());
         assert_eq!(page("reasons"), super::reasons_page());
         assert_eq!(page("checks"), super::checks_page());
+        // `postfix-insights thresholds > docs/reference/findings/README.md`
+        assert_eq!(page("findings/README"), super::thresholds_page());
+        for kind in diagnose::Kind::ALL {
+            let text = page(&format!("findings/{}", kind.name()));
+            for part in ["What it means", "How it is decided", "How it can be wrong", "What to do"] {
+                assert!(text.contains(&format!("## {part}\n\n")), "{}: {part}", kind.name());
+            }
+        }
     }
 }

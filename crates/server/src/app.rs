@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use answers::follow::{self, Following};
 use answers::reading::Watch;
 use axum::http::HeaderName;
+use diagnose::detect::Settings;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use store::state::State;
@@ -40,6 +41,8 @@ pub struct Config {
     pub name_header: Option<HeaderName>,
     /// Nobody signs in, though a proxy lets others in: it sees to that itself.
     pub no_sign_in: bool,
+    /// What the site says about itself, by which findings are judged.
+    pub judged: Settings,
     /// Certificate chain and key, PEM: the server speaks TLS itself.
     pub tls: Option<(PathBuf, PathBuf)>,
 }

@@ -38,6 +38,7 @@ fn config(state: State) -> Config {
         proxies: Vec::new(),
         name_header: None,
         no_sign_in: false,
+        judged: diagnose::detect::Settings::default(),
         tls: None,
     }
 }

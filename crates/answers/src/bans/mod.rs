@@ -80,7 +80,7 @@ pub fn bans(
     (history, log): (History, Coverage),
     decisions: Vec<Decision>,
 ) -> Result<Bans, FeedError> {
-    let mut witness = Observed::new(Witness::of(&history));
+    let mut witness = Observed::new(&reading, Witness::of(&history));
     let read = reading.run(&mut witness)?;
     let Observed { mut counter, observer } = witness;
     counter.tally.settle();

@@ -88,7 +88,7 @@ impl Observer for Rehearsal {
 
 /// Tries the settings on a log.
 pub fn rehearse(reading: Reading, jail: Jail) -> Result<Rehearsed, FeedError> {
-    let mut trial = Observed::new(Rehearsal::new(jail.clone()));
+    let mut trial = Observed::new(&reading, Rehearsal::new(jail.clone()));
     let read = reading.run(&mut trial)?;
     let Observed { mut counter, observer: rehearsal } = trial;
     counter.tally.settle();

@@ -74,6 +74,11 @@ pub struct Proof {
     pub text: String,
 }
 
+impl Proof {
+    /// The source of lines that were read in an earlier run: which file it was is not known any more.
+    pub const EARLIER: usize = usize::MAX;
+}
+
 /// A message of an account that may have been taken over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentThen {

@@ -4,9 +4,12 @@
 //! names that never log in anywhere, or it tries faster than any device.
 
 use super::finding::{Finding, Kind, plural};
-use super::rows::ClientRow;
+use super::rows::{ClientRow, Home, Name};
 use super::source::Source;
 use super::{Detector, Told};
+
+/// A place that an account uses for longer is its own, in microseconds.
+const VISIT: i64 = 2 * 86_400 * 1_000_000;
 
 /// What a source looks like, for the decision.
 struct Look {
@@ -58,7 +61,18 @@ fn is_users_own(detector: &Detector, source: Source, row: &ClientRow) -> bool {
     let foreign = row.names.iter().filter(|name| detector.pairs.get(&(source, **name)).is_none_or(|pair| pair.ok == 0));
     let foreign = foreign.count() as u32 + row.names_beyond;
     let many = foreign >= detector.thresholds().spray_names && foreign as usize > 2 * row.ok_names.len();
-    !many
+    !many && !row.names.iter().any(|name| got_in_at_last(detector, source, *name))
+}
+
+/// An account that logs in elsewhere, and got in here only after it had failed again and again.
+fn got_in_at_last(detector: &Detector, source: Source, name: Name) -> bool {
+    let (Some(pair), Some(account)) = (detector.pairs.get(&(source, name)), detector.accounts.get(&name)) else {
+        return false;
+    };
+    let elsewhere = |home: &&Home| home.net.wide() != source.wide();
+    let visitor = account.homes.iter().filter(elsewhere).map(|home| home.ok).sum::<u32>() >= 3
+        && !account.homes.iter().any(|home| home.net.wide() == source.wide() && home.last - home.first >= VISIT);
+    visitor && pair.failed >= detector.thresholds().guess_tries && pair.first_failure < pair.first_ok
 }
 
 fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
@@ -138,7 +152,7 @@ fn summary(source: Source, row: &ClientRow, look: &Look) -> String {
         0 => "names not logged".to_owned(),
         names => plural(u64::from(names), "name", "names"),
     };
-    let end = if row.ok > 0 { "got in with few of them" } else { "never got in" };
+    let end = if row.ok > 0 { "got in with few of them, or at last" } else { "never got in" };
     format!("{} failed {} ({names}) and {end}", source.ip(), plural(u64::from(look.tries), "time", "times"))
 }
 

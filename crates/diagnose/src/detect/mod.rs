@@ -19,6 +19,9 @@ mod seams;
 mod settings;
 mod source;
 mod takeover;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests;
 mod thresholds;
 mod trouble;
 
@@ -26,6 +29,7 @@ use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
 use foldhash::fast::SeedableRandomState;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use trace::Map;
 
@@ -155,7 +159,12 @@ impl Detector {
     /// The bytes are of another version, or damaged.
     pub fn restore(bytes: &[u8], settings: Settings) -> Result<Self, RestoreError> {
         match bytes.split_first() {
-            Some((&LAYOUT, rest)) => Ok(Self { settings, ..postcard::from_bytes(rest)? }),
+            Some((&LAYOUT, rest)) => {
+                let mut detector = Self { settings, ..postcard::from_bytes(rest)? };
+                // The files of today have other numbers than those of then.
+                detector.proofs.iter_mut().for_each(|proof| proof.source = Proof::EARLIER);
+                Ok(detector)
+            }
             other => Err(RestoreError::Layout(other.map_or(0, |(layout, _)| *layout))),
         }
     }
@@ -193,6 +202,17 @@ impl Detector {
     #[must_use]
     pub fn period(&self, client: IpAddr) -> Option<f64> {
         self.clients.get(&Source::of(client))?.cadence.period()
+    }
+
+    /// Where an account logs in from: its networks (/24, /48), those last used first.
+    #[must_use]
+    pub fn places(&self, account: &[u8]) -> Vec<Place> {
+        let Some(row) = self.accounts.values().find(|row| row.name.eq_ignore_ascii_case(account)) else {
+            return Vec::new();
+        };
+        let mut places: Vec<Place> = row.homes.iter().map(|home| home.place(row)).collect();
+        places.sort_by_key(|place| (std::cmp::Reverse(place.last), place.net));
+        places
     }
 
     /// A login that did not succeed. `proof` gives a line by its number, if it is still at hand.
@@ -698,6 +718,34 @@ impl Suspect {
     fn covers(&self, source: Source, time: i64) -> bool {
         const WEEK: i64 = 7 * 86_400_000_000;
         self.client.near() == source.near() && (self.time..self.time + WEEK).contains(&time)
+    }
+}
+
+/// A network an account logs in from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The network.
+    pub net: IpNet,
+    /// Logins from there.
+    pub logins: u32,
+    /// The first and the last, microseconds.
+    pub first: i64,
+    /// See `first`.
+    pub last: i64,
+    /// The account had been known for days when it came up.
+    pub new: bool,
+}
+
+impl Home {
+    fn place(&self, row: &AccountRow) -> Place {
+        let bits = if self.net.ip().is_ipv4() { 24 } else { 48 };
+        Place {
+            net: IpNet::new_assert(self.net.ip(), bits),
+            logins: self.ok,
+            first: self.first,
+            last: self.last,
+            new: self.first - row.first_ok >= takeover::KNOWN_FOR,
+        }
     }
 }
 

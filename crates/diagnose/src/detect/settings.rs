@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::source::Source;
 use super::thresholds::Thresholds;
 
-/// The `[findings]` section of a configuration.
+/// The section `[findings]` of the configuration file, or the options of the same names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {

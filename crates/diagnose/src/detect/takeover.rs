@@ -11,6 +11,7 @@ use super::finding::{Finding, Kind, hash_of, plural};
 use super::rows::{AccountRow, Home, Name, Suspect, WorstDay};
 use super::{Detector, Told};
 
+const DAY: i64 = 86_400_000_000;
 /// So many failures in a minute, or in ten, are a rush, where a login follows them.
 pub(crate) const RUSH_PER_MINUTE: u32 = 8;
 /// See [`RUSH_PER_MINUTE`].
@@ -143,8 +144,10 @@ fn finding(
     wandering: Option<WorstDay>,
 ) -> Finding {
     let from = guilty.iter().map(|(s, _)| s.time).chain(wandering.map(|worst| worst.from)).min().unwrap_or(row.last_ok);
-    let mut finding =
-        Finding::new(Kind::AccountTakeover, format!("takeover-{}", hash_of(&row.name)), (from, row.last_ok.max(from)));
+    let last = |client| detector.pairs.get(&(client, name)).map(|pair| pair.last_ok);
+    let to = guilty.iter().filter_map(|(s, _)| last(s.client)).chain(wandering.map(|worst| worst.from + DAY)).max();
+    let to = to.unwrap_or(from).min(row.last_ok).max(from);
+    let mut finding = Finding::new(Kind::AccountTakeover, format!("takeover-{}", hash_of(&row.name)), (from, to));
     let most = guilty.iter().map(|(_, signs)| *signs).max().unwrap_or(ENOUGH);
     finding.confidence = match most {
         0..=3 => 0.7,
@@ -194,7 +197,7 @@ fn clients(detector: &Detector, name: Name, guilty: &[(&Suspect, u32)], wanderin
         })
         .collect();
     if let Some(worst) = wandering {
-        let that_day = worst.from..worst.from + 86_400_000_000;
+        let that_day = worst.from..worst.from + DAY;
         let pairs = detector.pairs.iter().filter(|((_, of), pair)| *of == name && that_day.contains(&pair.first_ok));
         clients.extend(pairs.map(|((source, _), _)| source.ip()));
     }

@@ -1,6 +1,6 @@
 //! The figures by which findings are decided: one table, with a default and a meaning each.
 //!
-//! A `[findings]` section of a TOML file goes in, [`Thresholds`] come out; the manual's table is printed from the same rows.
+//! A site's own figures go in by name, [`Thresholds`] come out; the manual's table is printed from the same rows.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,11 @@ macro_rules! thresholds {
             #[must_use]
             pub fn get(&self, name: &str) -> u32 {
                 match name { $(stringify!($name) => self.$name,)* _ => 0 }
+            }
+
+            /// Sets a figure by its name; a name that is none changes nothing.
+            pub fn set(&mut self, name: &str, figure: u32) {
+                match name { $(stringify!($name) => self.$name = figure,)* _ => {} }
             }
         }
     };

@@ -5,6 +5,7 @@ pub(crate) mod blocklist;
 pub(crate) mod config;
 pub(crate) mod entries;
 pub(crate) mod explain;
+pub(crate) mod findings;
 pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod questions;

@@ -87,6 +87,7 @@ fn config(args: &Serve, listen: SocketAddr, folder: &Path) -> anyhow::Result<Con
         proxies: args.trusted_proxy.clone(),
         name_header: args.auth_header.clone(),
         no_sign_in: args.no_sign_in,
+        judged: args.judged.settings(),
         tls: args.tls_cert.clone().zip(args.tls_key.clone()),
     })
 }

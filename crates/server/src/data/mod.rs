@@ -119,7 +119,8 @@ impl Asked {
             ..reading::Input::default()
         };
         // Only the times can be wrong here; they are told as parameters, not as options.
-        Reading::new(&input, false).map_err(|error| Problem::bad(format!("{error:#}").trim_start_matches("--")))
+        let reading = Reading::new(&input, false).map(|reading| reading.judged_by(self.app.config.judged.clone()));
+        reading.map_err(|error| Problem::bad(format!("{error:#}").trim_start_matches("--")))
     }
 }
 

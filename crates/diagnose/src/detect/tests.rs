@@ -1,0 +1,357 @@
+//! Rows of facts and the findings they make; the same findings wherever the state is put aside; bounds that hold.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+const START: i64 = 1_772_409_600 * SECOND;
+
+/// One fact, small enough for proptest to make.
+#[derive(Clone, Debug)]
+enum Fact {
+    Failed { second: i64, host: u8, name: Option<u8>, cause: &'static str, class: Class },
+    LoggedIn { second: i64, host: u8, name: u8 },
+    Sent { second: i64, host: u8, name: u8, recipients: u32, bounced: u32 },
+    Lost { second: i64 },
+}
+
+fn address(host: u8) -> IpAddr {
+    // Some in one network, some far apart.
+    IpAddr::V4(Ipv4Addr::new(if host.is_multiple_of(3) { 203 } else { 60 + host % 90 }, 0, 113, host))
+}
+
+fn name(number: u8) -> String {
+    format!("user{number}@example.org")
+}
+
+fn proof(line: u64) -> Option<Proof> {
+    Some(Proof { source: 0, number: line, text: format!("line {line}") })
+}
+
+fn feed(detector: &mut Detector, line: u64, fact: &Fact) {
+    match *fact {
+        Fact::Failed { second, host, name: number, cause, class } => {
+            let account = number.map(name);
+            let failed = Failed {
+                time: START + second * SECOND,
+                line,
+                host: b"mail",
+                service: b"submission",
+                client: Some(address(host)),
+                account: account.as_deref().map(str::as_bytes),
+                class: Some(class),
+                killed: false,
+                cause,
+                mechanism: b"LOGIN",
+                count: 1,
+            };
+            detector.failed(&failed, proof);
+        }
+        Fact::LoggedIn { second, host, name: number } => {
+            let account = name(number);
+            let login = LoggedIn {
+                time: START + second * SECOND,
+                line,
+                host: b"mail",
+                service: b"submission",
+                client: Some(address(host)),
+                account: Some(account.as_bytes()),
+                count: 1,
+            };
+            detector.logged_in(&login, proof);
+        }
+        Fact::Sent { second, host, name: number, recipients, bounced } => {
+            let (account, time) = (name(number), START + second * SECOND);
+            detector.accepted(time, Some(address(host)), account.as_bytes());
+            let (client, account) = (Some(address(host)), account.as_bytes());
+            detector.mailed(&Mailed {
+                time,
+                client,
+                account,
+                queue_id: b"4A",
+                recipients,
+                bounced,
+                sent: recipients - bounced,
+            });
+        }
+        Fact::Lost { second } => detector.lines_lost(START + second * SECOND, 5),
+    }
+}
+
+fn refused(second: i64, host: u8, name: Option<u8>) -> Fact {
+    Fact::Failed { second, host, name, cause: "cred.undifferentiated", class: Class::AuthFailed }
+}
+
+fn run(facts: &[Fact]) -> Vec<Finding> {
+    let mut detector = Detector::default();
+    facts.iter().zip(0..).for_each(|(fact, line)| feed(&mut detector, line, fact));
+    detector.findings()
+}
+
+fn kinds(facts: &[Fact]) -> Vec<(Kind, bool)> {
+    run(facts).iter().map(|finding| (finding.kind, finding.ban)).collect()
+}
+
+/// Somebody logs in now and then, so that the log tells people from strangers.
+fn town() -> Vec<Fact> {
+    (0..5).map(|n| Fact::LoggedIn { second: n * 60, host: 100 + n as u8 * 7, name: 200 + n as u8 }).collect()
+}
+
+fn with_town(facts: impl IntoIterator<Item = Fact>) -> Vec<Fact> {
+    town().into_iter().chain(facts).collect()
+}
+
+#[test]
+fn one_source() {
+    let check = |facts: Vec<Fact>, expected: &[(Kind, bool)]| assert_eq!(kinds(&facts), expected, "{facts:?}");
+    // In a rush, with one name that nobody has.
+    check(with_town((0..30).map(|n| refused(1_000 + n, 1, Some(1)))), &[(Kind::Guessing, true)]);
+    // The same at leisure and irregularly may be a device.
+    check(
+        with_town((0..30).map(|n| refused(1_000 + n * 400 + n * n % 7 * 90, 1, Some(1)))),
+        &[(Kind::Guessing, false)],
+    );
+    check(with_town((0..12).map(|n| refused(1_000 + n * 500, 1, Some(n as u8)))), &[(Kind::Spraying, true)]);
+    check(with_town((0..60).map(|n| refused(1_000 + n * 500, 1, Some((n % 6) as u8)))), &[(Kind::Guessing, true)]);
+    check(with_town((0..9).map(|n| refused(1_000 + n, 1, Some(1)))), &[]);
+    check(with_town((0..4).map(|n| refused(1_000 + n, 1, Some(n as u8)))), &[]);
+    // Without any login in the log, names at leisure are no reason for a ban.
+    check((0..12).map(|n| refused(1_000 + n * 500, 1, Some(n as u8))).collect(), &[(Kind::Spraying, false)]);
+}
+
+#[test]
+fn real_people() {
+    let login = |second, host, name| Fact::LoggedIn { second, host, name };
+    // A device that comes back every five minutes, at home.
+    let mut facts = vec![login(0, 9, 1)];
+    facts.extend((0..40).map(|n| refused(1_000 + n * 300, 9, Some(1))));
+    assert_eq!(kinds(&facts), [(Kind::StaleClient, false)]);
+    // In the middle of a house with other people.
+    let mut office: Vec<Fact> = (0..6).map(|n| login(n * 10, 9, n as u8)).collect();
+    office.extend((0..25).map(|n| refused(1_000 + n * 60 + n % 5 * 17, 9, Some(50))));
+    assert_eq!(kinds(&office), [(Kind::SharedOffice, false)]);
+    // Forgot it, and remembers.
+    let mut forgot = vec![login(0, 9, 1)];
+    forgot.extend((0..9).map(|n| refused(1_000 + n * 30, 9, Some(1))));
+    forgot.push(login(1_500, 9, 1));
+    assert_eq!(kinds(&forgot), []);
+}
+
+#[test]
+fn many_sources() {
+    // One account from far apart, one try a day each.
+    let slow: Vec<Fact> = (0..60).map(|n| refused(n * 40_000, 1 + n as u8, Some(1))).collect();
+    let found = run(&with_town(slow));
+    assert_eq!(
+        found.iter().map(|f| (f.kind, f.ban, f.clients.len())).collect::<Vec<_>>(),
+        [(Kind::DistributedAttack, false, 60)]
+    );
+    // Many accounts, none of which exists.
+    let wide: Vec<Fact> = (0..60).map(|n| refused(n * 4_000, 1 + n as u8, Some(n as u8))).collect();
+    let found = run(&with_town(wide));
+    assert_eq!(found.iter().map(|f| (f.kind, f.clients.len())).collect::<Vec<_>>(), [(Kind::DistributedAttack, 60)]);
+    // A few strangers are none.
+    let few: Vec<Fact> = (0..8).map(|n| refused(n * 4_000, 1 + 9 * n as u8, Some(n as u8))).collect();
+    assert_eq!(kinds(&with_town(few)), []);
+}
+
+#[test]
+fn outages() {
+    // Ten people who usually get in are refused, and nobody gets in.
+    let mut facts: Vec<Fact> =
+        (0..10).map(|n| Fact::LoggedIn { second: n, host: 1 + 3 * n as u8 + (n as u8 % 2), name: n as u8 }).collect();
+    facts.extend(
+        (0..40).map(|n| refused(90_000 + n * 20, 1 + 3 * (n % 10) as u8 + (n as u8 % 2), Some((n % 10) as u8))),
+    );
+    let found = run(&facts);
+    assert_eq!(found.iter().map(|f| (f.kind, f.ban)).collect::<Vec<_>>(), [(Kind::BackendOutage, false)]);
+    // The same beside others who do get in.
+    let mut partly = facts.clone();
+    partly.extend((0..40).map(|n| Fact::LoggedIn { second: 90_001 + n * 20, host: 99, name: 99 }));
+    partly.sort_by_key(|fact| match fact {
+        Fact::Failed { second, .. }
+        | Fact::LoggedIn { second, .. }
+        | Fact::Sent { second, .. }
+        | Fact::Lost { second } => *second,
+    });
+    assert!(!kinds(&partly).contains(&(Kind::BackendOutage, false)));
+}
+
+#[test]
+fn takeovers() {
+    let mut facts: Vec<Fact> = (0..5).map(|n| Fact::LoggedIn { second: n * 80_000, host: 9, name: 1 }).collect();
+    facts.extend((0..20).map(|n| refused(400_000 + n * 2, 70, Some(1))));
+    facts.push(Fact::LoggedIn { second: 400_100, host: 70, name: 1 });
+    facts.extend((0..30).map(|n| Fact::Sent { second: 400_200 + n * 9, host: 70, name: 1, recipients: 9, bounced: 4 }));
+    let found = run(&facts);
+    let taken = found.iter().find(|finding| finding.kind == Kind::AccountTakeover).unwrap();
+    assert_eq!((taken.messages.len(), taken.ban, taken.accounts.len()), (30, false, 1));
+    assert!(!taken.evidence.is_empty() && taken.confidence >= 0.8);
+    // The same at home is its owner.
+    let home: Vec<Fact> = facts
+        .iter()
+        .cloned()
+        .map(|fact| match fact {
+            Fact::Failed { second, name, cause, class, .. } => Fact::Failed { second, host: 9, name, cause, class },
+            Fact::LoggedIn { second, name, .. } => Fact::LoggedIn { second, host: 9, name },
+            Fact::Sent { second, name, recipients, bounced, .. } => {
+                Fact::Sent { second, host: 9, name, recipients, bounced }
+            }
+            other => other,
+        })
+        .collect();
+    assert!(!kinds(&home).iter().any(|(kind, _)| *kind == Kind::AccountTakeover));
+}
+
+#[test]
+fn losses_make_counts_at_least() {
+    let mut facts = with_town((0..30).map(|n| refused(1_000 + n, 1, Some(1))));
+    facts.push(Fact::Lost { second: 1_010 });
+    let found = run(&facts);
+    assert!(found.iter().all(|finding| finding.at_least), "{found:?}");
+    assert!(found.iter().any(|finding| finding.kind == Kind::LogLoss));
+}
+
+#[test]
+fn own_networks_and_monitoring() {
+    let facts = with_town((0..30).map(|n| refused(1_000 + n, 1, Some(1))));
+    let own = Settings { own_networks: vec!["61.0.0.0/8".parse().unwrap()], ..Settings::default() };
+    let watched = Settings { monitoring: vec!["61.0.113.1/32".parse().unwrap()], ..Settings::default() };
+    for (settings, expected) in [(own, vec![false]), (watched, vec![])] {
+        let mut detector = Detector::new(settings, Bounds::default());
+        facts.iter().zip(0..).for_each(|(fact, line)| feed(&mut detector, line, fact));
+        assert_eq!(detector.findings().iter().map(|finding| finding.ban).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_flood_stays_within_bounds_and_the_loud_are_kept() {
+    let bounds = Bounds { sources: 500, names: 500, pairs: 1_000 };
+    let mut detector = Detector::new(Settings::default(), bounds);
+    let mut fail = |time: i64, ip: u32, account: &str| {
+        let failed = Failed {
+            time,
+            line: 0,
+            host: b"mail",
+            service: b"smtp",
+            client: Some(IpAddr::V4(Ipv4Addr::from_bits(ip))),
+            account: Some(account.as_bytes()),
+            class: Some(Class::AuthFailed),
+            killed: false,
+            cause: "cred.undifferentiated",
+            mechanism: b"PLAIN",
+            count: 1,
+        };
+        detector.failed(&failed, |_| None);
+    };
+    for n in 0..40 {
+        fail(START + n * SECOND, 0x4000_0001, "admin");
+    }
+    for n in 0..20_000u32 {
+        fail(START + i64::from(n) * 600 * SECOND, 0x5000_0000 + n * 7, &format!("name{n}"));
+    }
+    assert!(detector.clients.len() <= 500 && detector.accounts.len() <= 500 && detector.pairs.len() <= 1_000);
+    assert!(detector.forgotten() > 10_000);
+    assert!(detector.findings().iter().any(|finding| finding.id == "attack-64.0.0.1" && finding.ban));
+}
+
+#[test]
+fn damage_is_told() {
+    let bytes = Detector::default().snapshot().unwrap();
+    assert!(Detector::restore(&bytes, Settings::default()).is_ok());
+    for wrong in [&bytes[..bytes.len() / 2], b"".as_slice(), b"\x63rest".as_slice()] {
+        assert!(Detector::restore(wrong, Settings::default()).is_err());
+    }
+}
+
+fn facts() -> impl Strategy<Value = Vec<Fact>> {
+    let cause = prop_oneof![
+        4 => Just(("cred.undifferentiated", Class::AuthFailed)),
+        1 => Just(("backend.penalty", Class::BackendFault)),
+        1 => Just(("backend.socket_missing", Class::BackendFault)),
+        1 => Just(("client.mechanism_unsupported", Class::AuthFailed)),
+        1 => Just(("tls.auth_before_starttls", Class::AuthRefused)),
+    ];
+    let step = 0i64..4_000;
+    let one = prop_oneof![
+        5 => (step.clone(), 0u8..12, proptest::option::of(0u8..12), cause)
+            .prop_map(|(second, host, name, (cause, class))| Fact::Failed { second, host, name, cause, class }),
+        3 => (step.clone(), 0u8..12, 0u8..8).prop_map(|(second, host, name)| Fact::LoggedIn { second, host, name }),
+        2 => (step.clone(), 0u8..12, 0u8..8, 0u32..50)
+            .prop_map(|(second, host, name, n)| Fact::Sent { second, host, name, recipients: n, bounced: n / 3 }),
+        1 => step.prop_map(|second| Fact::Lost { second }),
+    ];
+    proptest::collection::vec(one, 0..250).prop_map(|mut facts| {
+        let mut now = 0;
+        for fact in &mut facts {
+            let (Fact::Failed { second, .. }
+            | Fact::LoggedIn { second, .. }
+            | Fact::Sent { second, .. }
+            | Fact::Lost { second }) = fact;
+            now += *second;
+            *second = now;
+        }
+        facts
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Put aside anywhere and taken up again, the findings are those of an unbroken run.
+    #[test]
+    fn wherever_it_is_cut(facts in facts(), cut in 0usize..250) {
+        let cut = cut.min(facts.len());
+        let mut first = Detector::default();
+        for (fact, line) in facts.iter().zip(0..).take(cut) {
+            feed(&mut first, line, fact);
+        }
+        let mut second = Detector::restore(&first.snapshot().unwrap(), Settings::default()).unwrap();
+        for (fact, line) in facts.iter().zip(0..).skip(cut) {
+            feed(&mut second, line, fact);
+        }
+        let told = |findings: Vec<Finding>| -> Vec<String> {
+            findings
+                .into_iter()
+                .map(|mut finding| {
+                    // Which file an earlier line stood in is not known any more.
+                    finding.evidence.iter_mut().for_each(|proof| proof.source = 0);
+                    format!("{finding:?}")
+                })
+                .collect()
+        };
+        prop_assert_eq!(told(second.findings()), told(run(&facts)));
+    }
+
+    /// No ban of an address that anybody ever logged in from, whatever else happened.
+    #[test]
+    fn nobody_who_got_in_is_banned(facts in facts()) {
+        let got_in: Vec<IpAddr> =
+            facts.iter().filter_map(|fact| match fact { Fact::LoggedIn { host, .. } => Some(address(*host)), _ => None }).collect();
+        for finding in run(&facts).into_iter().filter(|finding| finding.ban) {
+            prop_assert!(finding.clients.iter().all(|ip| !got_in.contains(ip)), "{finding:?}");
+        }
+    }
+}
+
+#[test]
+fn days_are_days() {
+    // One try a day for a year is remembered.
+    let mut detector = Detector::default();
+    for day in 0..365 {
+        let mut fact = refused(0, 1 + (day % 200) as u8, Some(1));
+        if let Fact::Failed { second, .. } = &mut fact {
+            *second = day * DAY / SECOND;
+        }
+        feed(&mut detector, 0, &fact);
+    }
+    let found = detector.findings();
+    assert_eq!(
+        found.first().map(|finding| (finding.kind, finding.clients.len())),
+        Some((Kind::DistributedAttack, 200))
+    );
+}
