@@ -30,11 +30,18 @@ struct Score {
     passed: u64,
     failed: u64,
     skipped: u64,
+    /// The real programs are installed: no test may leave itself out.
+    programs: bool,
 }
 
 /// Runs everything, and closes with one line: `N passed, N failed, N skipped`.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut score = Score::default();
+    // Tests that start real programs leave themselves out where these are not installed.
+    if !options.no_lab && lab::available().is_ok() {
+        lab::install().context("the packages of the lab")?;
+        score.programs = true;
+    }
     score.cargo_test(&["--workspace"], None)?;
     if options.no_lab {
         score.skip("the lab (--no-lab)");
@@ -103,6 +110,9 @@ impl Score {
         command.arg("test").arg("--quiet").arg("--no-fail-fast").args(args).stdout(Stdio::piped());
         if let Some(folder) = recordings {
             command.env("LAB_RECORDINGS", std::path::absolute(folder)?);
+        }
+        if self.programs {
+            command.env("LAB_PROGRAMS", "installed");
         }
         let mut child = command.spawn().context("cannot run cargo")?;
         let before = self.failed;

@@ -90,7 +90,7 @@ pub fn coverage(read: &Read) -> Value {
 }
 
 /// Writes the whole of `triage --json`, row by row: with `--top 0` it is longer than fits in memory twice. `top` bounds
-/// the lists; 0 is all.
+/// the lists; 0 is all. `beside`: a further member, such as what the doctor says.
 pub fn write_triage(
     out: &mut impl Write,
     tally: &Tally,
@@ -98,6 +98,7 @@ pub fn write_triage(
     findings: &[Finding],
     top: usize,
     mask: Mask,
+    beside: Option<(&str, &Value)>,
 ) -> io::Result<()> {
     let limit = if top == 0 { usize::MAX } else { top };
     let classes: Map<String, Value> =
@@ -131,6 +132,9 @@ pub fn write_triage(
     object.list("not_logged_in", tally.not_logged_in.iter().take(limit).map(|(ip, row)| refused(*ip, row, mask)))?;
     object.list("findings", findings.iter().take(limit).map(|found| finding(found, read, limit, mask)))?;
     object.value("beyond_bounds", &tally.beyond.into())?;
+    if let Some((key, value)) = beside {
+        object.value(key, value)?;
+    }
     object.end()
 }
 

@@ -8,6 +8,8 @@
     allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")
 )]
 
+pub mod bans;
+pub mod blocklist;
 pub mod entries;
 pub mod explain;
 pub mod files;
@@ -16,11 +18,13 @@ pub mod formats;
 pub mod ingest;
 pub mod json;
 pub mod mask;
+mod narrowed;
 pub mod parquet;
 pub mod questions;
 pub mod questions_text;
 mod ranking;
 pub mod reading;
+pub mod rehearse;
 pub mod report;
 pub mod report_html;
 pub mod report_json;

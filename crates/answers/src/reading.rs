@@ -16,6 +16,7 @@ use query::Query;
 use store::state::State;
 use trace::{Follow, Limits, SessionId, Sink, Tracer};
 
+use crate::narrowed::Narrow;
 use crate::state;
 use crate::stored::Stored;
 use crate::times;
@@ -57,6 +58,8 @@ pub struct Reading {
     until: Option<i64>,
     watch: Option<Arc<dyn Watch>>,
     halt: Halt,
+    /// Of a store only the lines are read that this hangs on.
+    narrow: Option<Narrow>,
 }
 
 /// Tells a reading to end early, from another thread.
@@ -154,6 +157,7 @@ impl Reading {
             until,
             watch: None,
             halt: Halt::default(),
+            narrow: None,
         })
     }
 
@@ -161,6 +165,12 @@ impl Reading {
     #[must_use]
     pub fn watched(self, watch: Option<Arc<dyn Watch>>) -> Self {
         Self { watch, ..self }
+    }
+
+    /// Of a store only the lines are read that an answer to this hangs on. Files are read as a whole.
+    #[must_use]
+    pub(crate) fn narrowed(self, narrow: Narrow) -> Self {
+        Self { narrow: Some(narrow), ..self }
     }
 
     /// Ends when it is told to.
@@ -205,6 +215,11 @@ impl Reading {
         self.options.now
     }
 
+    /// How sources are read: zone, year, threads.
+    pub fn options(&self) -> &input::Options {
+        &self.options
+    }
+
     /// The zone of stamps without one, and of the times shown.
     pub fn zone(&self) -> TimeZone {
         self.options.timezone.clone()
@@ -242,6 +257,7 @@ impl Reading {
         let mut lost: Vec<Gap> = Vec::new();
         // Lines that were taken for understood before they were read.
         let mut misjudged = 0;
+        let mut misjudged_is_known = false;
         let mut deliveries = [0; Class::ALL.len()];
         let mut tracer = Tracer::following(R::FOLLOW, Limits::default());
         let (since, until) = (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX));
@@ -295,7 +311,14 @@ impl Reading {
         };
         let worth = |record: &Record<'_>| if only(record) { worth(record) } else { Worth::Skip };
         let mut coverage = match &stored {
-            Some(stored) => stored.feed(&self.options, worth, sink),
+            Some(stored) => match &self.narrow {
+                Some(narrow) => {
+                    // Counted without being read.
+                    misjudged_is_known = true;
+                    stored.feed_narrowed(narrow, &self.options, worth, sink)
+                }
+                None => stored.feed(&self.options, worth, sink),
+            },
             None => {
                 let head = |source, head: &[u8]| heads.borrow_mut().push((source, head.to_vec()));
                 input::feed_with_heads(sources, &self.options, head, worth, sink, progress)?
@@ -308,6 +331,7 @@ impl Reading {
         if let Some(watch) = &self.watch {
             watch.done();
         }
+        let misjudged = if misjudged_is_known { 0 } else { misjudged };
         coverage.understood -= misjudged;
         coverage.unknown += misjudged;
         coverage.gaps.extend(lost);

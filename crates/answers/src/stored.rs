@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use input::{Coverage, Dated, GoOn, Inferred, Line, Options, Worth};
+use input::{Coverage, Dated, GoOn, Inferred, Line, Options, Summed, Worth};
 use maillog::Record;
 use query::Query;
-use store::index::Index;
+use store::StoreError;
+use store::index::{Counted, Index, Pick, Replayed};
 use store::state::State;
 
+use crate::narrowed::{self, Narrow};
 use crate::state;
 
 /// The lines of a time.
@@ -49,23 +51,66 @@ impl Stored {
         sink: impl FnMut(Line<'_>) -> R,
     ) -> Coverage {
         input::feed_dated(&self.names, options, worth, sink, |take| {
-            let replayed = self.index.replay(&self.time, |line| {
-                let Some(source) = self.places.get(&line.source).copied() else { return true };
-                let said = |part| line.time_inferred.as_deref().is_some_and(|said| said.contains(part));
-                take(Dated {
-                    source,
-                    line: line.line,
-                    time: line.ts,
-                    inferred: Inferred { year: said("year"), zone: said("zone") },
-                    record: line.kept.record(line.ts.unwrap_or_default()),
-                    raw: line.kept.raw.as_deref().unwrap_or_default(),
-                    truncated: line.truncated,
-                })
-            });
-            if let Err(error) = replayed {
-                self.failure.replace(Some(format!("{:#}", anyhow::Error::from(error))));
-            }
+            self.note(self.index.replay(&self.time, |line| self.hand_on(&line, take)));
         })
+    }
+
+    /// Hands on the lines that an answer hangs on. The coverage is that of all lines.
+    pub(crate) fn feed_narrowed<R: GoOn>(
+        &self,
+        narrow: &Narrow,
+        options: &Options,
+        worth: impl Fn(&Record<'_>) -> Worth,
+        sink: impl FnMut(Line<'_>) -> R,
+    ) -> Coverage {
+        let mut pick = match self.index.pick(&self.time) {
+            Ok(pick) => pick,
+            Err(error) => {
+                self.note(Err(error));
+                return Coverage::default();
+            }
+        };
+        narrow.pick(&mut pick, &self.time);
+        let unread = narrowed::pick_unknown(&mut pick);
+        let read = input::feed_dated(&self.names, options, worth, sink, |take| {
+            pick.replay(|line| self.hand_on(&line, take));
+        });
+        let counted: HashMap<u64, Counted> = pick.count_sources().into_iter().collect();
+        let summed: Vec<Summed> = self.summed(&pick, counted);
+        let coverage = input::coverage_of(&summed, options, unread.unknown, unread.bad_time);
+        Coverage { stopped: read.stopped, ..coverage }
+    }
+
+    /// What was counted, in the order of the names.
+    fn summed(&self, pick: &Pick<'_>, mut counted: HashMap<u64, Counted>) -> Vec<Summed> {
+        let mut summed: Vec<Summed> =
+            self.names.iter().map(|name| Summed { name: name.clone(), ..Summed::default() }).collect();
+        for (number, at) in &self.places {
+            let (Some(source), Some(counted)) = (summed.get_mut(*at), counted.remove(number)) else { continue };
+            source.guessed_year_at = counted.last.1.filter(|_| pick.last_has_no_year(*number, &counted));
+            (source.lines, source.minutes) = (counted.lines, counted.minutes);
+        }
+        summed
+    }
+
+    fn hand_on(&self, line: &Replayed, take: &mut dyn FnMut(Dated<'_>) -> bool) -> bool {
+        let Some(source) = self.places.get(&line.source).copied() else { return true };
+        let said = |part| line.time_inferred.as_deref().is_some_and(|said| said.contains(part));
+        take(Dated {
+            source,
+            line: line.line,
+            time: line.ts,
+            inferred: Inferred { year: said("year"), zone: said("zone") },
+            record: line.kept.record(line.ts.unwrap_or_default()),
+            raw: line.kept.raw.as_deref().unwrap_or_default(),
+            truncated: line.truncated,
+        })
+    }
+
+    fn note(&self, result: Result<(), StoreError>) {
+        if let Err(error) = result {
+            self.failure.replace(Some(format!("{:#}", anyhow::Error::from(error))));
+        }
     }
 
     /// What could not be read, in words.

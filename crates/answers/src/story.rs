@@ -11,6 +11,7 @@ use input::{FeedError, Line};
 use maillog::{Event, QueueId, Record};
 use trace::{Attempt, Follow, Login, Message, Refusal, Sink, Story, Where};
 
+use crate::narrowed::Narrow;
 use crate::reading::{Passing, Read, Reader, Reading};
 
 /// Stories told at most; the rest is counted.
@@ -38,6 +39,18 @@ impl Wanted {
             Box::from(inside.unwrap_or(text).as_bytes())
         };
         Self { id: id.map(bare), from: from.map(bare), to: to.map(bare), during }
+    }
+
+    pub(crate) fn id(&self) -> Option<&[u8]> {
+        self.id.as_deref()
+    }
+
+    pub(crate) fn from(&self) -> Option<&[u8]> {
+        self.from.as_deref()
+    }
+
+    pub(crate) fn to(&self) -> Option<&[u8]> {
+        self.to.as_deref()
     }
 
     fn is(&self, story: &Story) -> bool {
@@ -189,6 +202,7 @@ pub struct Found {
 /// Reads the stories that are meant: twice where that is possible, so that only their own lines are kept.
 pub fn find(wanted: Wanted, reading: Reading) -> Result<Found, FeedError> {
     let mut teller = Teller::new(wanted.clone());
+    let reading = reading.narrowed(Narrow::Mail(wanted.clone()));
     let read = if reading.can_be_repeated() {
         let again = reading.clone();
         let mut finder = Finder { wanted, stories: 0, queue_ids: HashSet::new(), needs_sessions: false };

@@ -10,15 +10,19 @@ use anyhow::Context as _;
 use diagnose::{Class, ClientTally, Diagnosis, Tally};
 use input::{FeedError, Line};
 use ipnet::IpNet;
-use maillog::Event;
+use maillog::{Acceptance, Event};
+use query::{Expr, Query};
 use serde_json::{Map, Value, json};
+use store::state::State;
+use store::{Answer, Question, Store as _};
 use trace::{Attempt, AttemptKind, Fate, Login, NameOrigin, Refusal, Sink, Where};
 
 use crate::mask::Mask;
+use crate::narrowed::{Narrow, parts};
 use crate::reading::{Passing, Read, Reader, Reading};
 use crate::times::rfc3339;
 use crate::triage::Counter;
-use crate::{json, subject_text};
+use crate::{json, state, subject_text};
 
 /// Events of each kind kept at most.
 pub const KEPT: usize = 1_000;
@@ -34,10 +38,25 @@ pub enum Subject {
 
 impl Subject {
     fn is(&self, at: &Where, username: Option<&[u8]>) -> bool {
+        self.is_who(at.client_ip, username)
+    }
+
+    fn is_who(&self, ip: Option<IpAddr>, username: Option<&[u8]>) -> bool {
         match self {
-            Self::Client(net) => at.client_ip.is_some_and(|ip| net.contains(&ip)),
+            Self::Client(net) => ip.is_some_and(|ip| net.contains(&ip)),
             Self::Account(name) => username.is_some_and(|username| username.eq_ignore_ascii_case(name)),
         }
+    }
+
+    /// Mail that others handed in, who had logged in, after an instant.
+    fn others_since(&self, first: i64) -> Query {
+        let own = match self {
+            Self::Client(asked) => parts::net("client_ip", *asked),
+            Self::Account(name) => parts::word("username", &String::from_utf8_lossy(name)),
+        };
+        let logged_in = vec![parts::event("client"), parts::word("class", "auth_ok")];
+        let later = parts::during(first.saturating_add(1), i64::MAX);
+        Query::of(parts::all(logged_in.into_iter().chain([later, Expr::Not(Box::new(own))]).collect()))
     }
 }
 
@@ -86,8 +105,12 @@ pub struct Story {
     pub refusals: VecDeque<(Refusal, Diagnosis)>,
     /// The latest messages.
     pub messages: VecDeque<Mailed>,
-    /// Logins of everybody else after the first and before the last failure here: is the backend well?
+    /// Mail handed in by others who had logged in, after the first attempt here: is the backend well?
     pub others_ok: u64,
+    /// When the first attempt here was.
+    first_attempt: Option<i64>,
+    /// The same of others before that was known.
+    others_before: VecDeque<(i64, u64)>,
     /// Where lines stand that the story points to: id to (source, line, text).
     pub places: BTreeMap<u64, (usize, u64, String)>,
     recent: VecDeque<Recent>,
@@ -96,6 +119,8 @@ pub struct Story {
 /// A line that has just passed: id, source, number, and its bytes, secrets redacted.
 type Recent = (u64, usize, u64, Box<[u8]>);
 
+/// Mails of others remembered until the first attempt is told of.
+const OTHERS_BEFORE: usize = 100_000;
 /// Lines remembered for a moment.
 const RECENT: usize = 4_096;
 
@@ -118,6 +143,8 @@ impl Story {
             refusals: VecDeque::new(),
             messages: VecDeque::new(),
             others_ok: 0,
+            first_attempt: None,
+            others_before: VecDeque::new(),
             places: BTreeMap::new(),
             recent: VecDeque::new(),
         }
@@ -137,6 +164,43 @@ impl Story {
         }
         if let Some(cause) = diagnosis.cause {
             *self.causes.entry(cause.id).or_default() += count;
+        }
+    }
+
+    /// The first attempt is told some time after it was: what others did meanwhile counts.
+    fn begin(&mut self, time: i64) {
+        if self.first_attempt.is_none() {
+            self.first_attempt = Some(time);
+            let after = std::mem::take(&mut self.others_before).into_iter().filter(|(at, _)| *at > time);
+            self.others_ok = after.map(|(_, count)| count).sum();
+        }
+    }
+
+    /// A line that says that somebody who had logged in handed in a mail.
+    fn handed_in(&mut self, accepted: &Acceptance<'_>, time: i64, count: u64) {
+        let Some(name) = accepted.sasl_username else { return };
+        if self.subject.is_who(accepted.client.ip(), Some(name)) {
+            return;
+        }
+        match self.first_attempt {
+            Some(first) => self.others_ok += if time > first { count } else { 0 },
+            None => {
+                if self.others_before.len() >= OTHERS_BEFORE {
+                    self.others_before.pop_front();
+                }
+                self.others_before.push_back((time, count));
+            }
+        }
+    }
+
+    /// The same out of a store, of which only the subject's lines were read.
+    fn count_others(&mut self, state: &State, time: &Query) {
+        let Some(first) = self.first_attempt else { return };
+        let others = self.subject.others_since(first).and(time.clone());
+        if let Ok(answers) = state::index(state).ask(&others, &[Question::Count])
+            && let Some(Answer::Count(count)) = answers.first()
+        {
+            self.others_ok = *count;
         }
     }
 
@@ -208,6 +272,7 @@ impl Sink for Story {
             for evidence in &attempt.evidence {
                 self.place(evidence.line);
             }
+            self.begin(attempt.at.time);
             keep(&mut self.attempts, Tried { attempt: attempt.clone(), diagnosis });
         }
     }
@@ -218,8 +283,6 @@ impl Sink for Story {
             *self.classes.entry(Class::AuthOk).or_default() += u64::from(login.count);
             self.place(login.at.line);
             keep(&mut self.logins, login.clone());
-        } else if !self.attempts.is_empty() {
-            self.others_ok += u64::from(login.count);
         }
     }
 
@@ -259,6 +322,9 @@ impl Sink for Story {
 impl Reader for Story {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
         self.counter.before(line, event);
+        if let (Some(Event::Accepted(accepted)), Some(time)) = (event, line.time) {
+            self.handed_in(accepted, time, line.record.map_or(1, |record| u64::from(record.repeat)));
+        }
         if let Some(record) = line.record {
             if self.recent.len() >= RECENT {
                 self.recent.pop_front();
@@ -283,9 +349,14 @@ pub fn client(text: &str) -> anyhow::Result<Subject> {
 
 /// Reads everything about a subject.
 pub fn tell(subject: Subject, reading: Reading) -> Result<(Story, Read), FeedError> {
+    let reading = reading.narrowed(Narrow::Subject(subject.clone()));
+    let store = reading.state().cloned().map(|state| (state, reading.asked_time()));
     let mut story = Story::new(subject);
     let read = reading.run(&mut story)?;
     story.counter.tally.settle();
+    if let Some((state, time)) = store {
+        story.count_others(&state, &time);
+    }
     Ok((story, read))
 }
 

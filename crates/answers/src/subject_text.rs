@@ -114,8 +114,8 @@ fn backend(story: &Story) -> Step {
     let answer = if faults.is_empty() {
         match (story.attempts.is_empty(), story.others_ok) {
             (true, _) => vec!["nothing says it was not".to_owned()],
-            (false, 0) => vec!["no fault of it here; but nobody else logged in after the first failure, so the log does not prove it well".to_owned()],
-            (false, ok) => vec![format!("yes: others logged in {} since the first failure here", plural(ok, "time", "times"))],
+            (false, 0) => vec!["no fault of it here; but nobody else who logged in sent mail after the first failure, so the log does not prove it well".to_owned()],
+            (false, ok) => vec![format!("yes: others who logged in sent {} since the first failure here", plural(ok, "mail", "mails"))],
         }
     } else {
         faults

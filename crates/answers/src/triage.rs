@@ -73,6 +73,64 @@ impl Reader for Counter {
     }
 }
 
+/// Is told of logins beside the counting.
+pub trait Observer {
+    /// One that did not succeed.
+    fn failed(&mut self, attempt: &Attempt);
+    /// One that did.
+    fn logged_in(&mut self, login: &Login);
+}
+
+/// Counts, and tells an observer.
+pub(crate) struct Observed<O> {
+    pub(crate) counter: Counter,
+    pub(crate) observer: O,
+}
+
+impl<O> Observed<O> {
+    pub(crate) fn new(observer: O) -> Self {
+        Self { counter: Counter::new(), observer }
+    }
+}
+
+impl<O: Observer> Sink for Observed<O> {
+    fn attempt(&mut self, attempt: &Attempt) {
+        self.counter.attempt(attempt);
+        self.observer.failed(attempt);
+    }
+
+    fn login(&mut self, login: &Login) {
+        self.counter.login(login);
+        self.observer.logged_in(login);
+    }
+
+    fn refusal(&mut self, refusal: &Refusal) {
+        self.counter.refusal(refusal);
+    }
+
+    fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>) {
+        self.counter.message_accepted(at, username, queue_id);
+    }
+
+    fn story(&mut self, story: &Story) {
+        self.counter.story(story);
+    }
+}
+
+impl<O: Observer> Reader for Observed<O> {
+    fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
+        self.counter.before(line, event);
+    }
+
+    fn after(&mut self, _passing: &Passing<'_>) {}
+
+    const TAKES_NOTES: bool = true;
+
+    fn noted(&mut self, class: Class, count: u64) {
+        self.counter.noted(class, count);
+    }
+}
+
 /// Lines an outcome may point to.
 fn may_be_evidence(event: &Event<'_>) -> bool {
     match event {

@@ -8,6 +8,7 @@ mod causes;
 mod class;
 mod diagnosis;
 mod dsn;
+pub mod fail2ban;
 mod finding;
 mod flow;
 mod reason;

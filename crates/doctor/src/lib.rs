@@ -25,5 +25,6 @@ mod wire;
 
 pub use check::{Check, Kind, Status, Step};
 pub use examine::{Login, Report, Request, examine};
+pub use fail2ban::{JailSettings, is_for_mail, jail_settings};
 pub use host::Host;
 pub use kinds::all as kinds;

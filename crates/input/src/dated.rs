@@ -2,7 +2,8 @@
 //!
 //! They come in the order of time, each once. Counting and the search for silences are the feed's own.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use maillog::Record;
 
@@ -30,6 +31,62 @@ pub struct Dated<'a> {
     pub raw: &'a [u8],
     /// The line was longer than what is kept.
     pub truncated: bool,
+}
+
+/// What was counted of a source without reading its lines.
+#[derive(Clone, Debug, Default)]
+pub struct Summed {
+    /// What it is called.
+    pub name: String,
+    /// Its lines.
+    pub lines: u64,
+    /// For each minute in which it wrote, the earliest and the latest time, microseconds since 1970 UTC. From old to new.
+    pub minutes: Vec<(i64, i64)>,
+    /// The time of its last line, if the log did not say its year.
+    pub guessed_year_at: Option<i64>,
+}
+
+/// The coverage that [`feed_dated`] gives for the lines of these sources, but for what hangs on the lines' text: those not understood,
+/// and those of them without a readable time.
+#[must_use]
+pub fn coverage_of(sources: &[Summed], options: &Options, unknown: u64, bad_time: u64) -> Coverage {
+    let mut coverage = Coverage { unknown, bad_time, ..Coverage::default() };
+    let mut logs: BTreeMap<PathBuf, Vec<&Summed>> = BTreeMap::new();
+    for source in sources {
+        logs.entry(rotated(Path::new(&source.name)).log).or_default().push(source);
+        let (from, to) = (source.minutes.first().map(|minute| minute.0), source.minutes.last().map(|minute| minute.1));
+        coverage.lines += source.lines;
+        coverage.from = coverage.from.into_iter().chain(from).min();
+        coverage.to = coverage.to.into_iter().chain(to).max();
+        coverage.sources.push(SourceCoverage {
+            name: source.name.clone(),
+            lines: source.lines,
+            from,
+            to,
+            inferred_year: inferred_year(source.guessed_year_at, options),
+            ..SourceCoverage::default()
+        });
+    }
+    coverage.understood = coverage.lines.saturating_sub(unknown);
+    for (log, sources) in &logs {
+        let mut silences = Silences::named(log.display().to_string());
+        silences.lines = sources.iter().map(|source| source.lines).sum();
+        let mut minutes: Vec<(i64, i64)> = sources.iter().flat_map(|source| source.minutes.iter().copied()).collect();
+        minutes.sort_unstable();
+        for (first, last) in minutes {
+            silences.see(first);
+            silences.see(last);
+        }
+        coverage.gaps.extend(silences.gaps());
+    }
+    coverage.gaps.sort_by_key(|gap| gap.from);
+    coverage
+}
+
+/// The year of a source's last line, if the log did not say it.
+fn inferred_year(at: Option<i64>, options: &Options) -> Option<i16> {
+    let year = at.map(|time| clock::year_of(clock::local_us(&options.timezone, time)));
+    year.and_then(|year| i16::try_from(year).ok())
 }
 
 /// What is counted of a source.
@@ -100,9 +157,7 @@ pub fn feed_dated<R: GoOn>(
             lines: count.lines(),
             from: count.from,
             to: count.to,
-            inferred_year: guessed_year_at
-                .map(|time| clock::year_of(clock::local_us(&options.timezone, time)))
-                .and_then(|year| i16::try_from(year).ok()),
+            inferred_year: inferred_year(guessed_year_at, options),
             ..SourceCoverage::default()
         });
     }

@@ -50,7 +50,7 @@ mod wrapped;
 mod years;
 
 pub use coverage::{Coverage, Damage, Gap, SourceCoverage};
-pub use dated::{Dated, feed_dated};
+pub use dated::{Dated, Summed, coverage_of, feed_dated};
 pub use discover::discover;
 pub use feed::{FeedError, Options, Progress, feed, feed_with_heads, feed_with_progress};
 pub use fingerprint::{Fingerprint, Identity};

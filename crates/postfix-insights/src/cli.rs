@@ -8,6 +8,9 @@ use answers::state;
 use answers::times::Clock;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::bans::{self, Bans};
+use crate::commands::blocklist::Blocklist;
+use crate::commands::rehearse::Rehearse;
 use crate::{print, progress};
 
 /// Who could not log in to your Postfix server, why, and what happened next.
@@ -21,7 +24,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account, trace), or a fault was found (doctor); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
+const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account, trace), or a fault was found (doctor, bans); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
 
 /// Names of the commands, for telling a command from a file.
 pub(crate) const COMMANDS: &[&str] = &[
@@ -45,6 +48,9 @@ pub(crate) const COMMANDS: &[&str] = &[
     "serve",
     "user",
     "doctor",
+    "rehearse",
+    "bans",
+    "blocklist",
     "fields",
     "causes",
     "reasons",
@@ -94,6 +100,12 @@ pub(crate) enum Command {
     User(User),
     /// This mail host's configuration and backends, looked at and never touched: what keeps logins from working?
     Doctor(Doctor),
+    /// Who would have been banned under a fail2ban jail's settings, and who of them is a real user.
+    Rehearse(Rehearse),
+    /// What fail2ban did, whether its jails see what we see, and the way back for a user.
+    Bans(Bans),
+    /// The addresses whose ban is advised, as networks for a firewall.
+    Blocklist(Blocklist),
     /// The field table: what an entry can hold.
     Fields,
     /// The cause table: why logins fail, and what to check.
@@ -219,6 +231,9 @@ pub(crate) struct Triage {
     /// Rows per list; 0 is all (default: 10, with --json 100).
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
+    /// Ask this host as `doctor` does, and hold the causes found against its answers.
+    #[arg(long)]
+    pub(crate) doctor: bool,
 }
 
 #[derive(Debug, Args)]
@@ -543,6 +558,8 @@ pub(crate) struct Client {
     /// Ask this host as `doctor` does, and hold the causes found against its answers.
     #[arg(long)]
     pub(crate) doctor: bool,
+    #[command(flatten)]
+    pub(crate) bans: bans::Sources,
 }
 
 #[derive(Debug, Args)]

@@ -69,3 +69,20 @@ fn a_password_comes_from_a_descriptor_that_is_there() {
     assert!(errors(&output).contains("--password-fd 977"), "{}", errors(&output));
     assert_eq!(code(&run(["doctor", "--client", "not-an-address"])), 2);
 }
+
+/// The triage cites the doctor: each cause that the log shows beside what the host says of it now.
+#[test]
+fn the_triage_asks_the_host_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("mail.log");
+    let line = "Jun 17 10:25:14 mail postfix/smtpd[7]: warning: SASL: Connect to private/auth failed: No such file or directory\nJun 17 10:25:14 mail postfix/smtpd[7]: fatal: no SASL authentication mechanisms\n";
+    std::fs::write(&log, line).unwrap();
+    let arguments = |more: &'static str| {
+        ["triage".as_ref(), "--doctor".as_ref(), log.as_os_str(), more.as_ref()].map(std::ffi::OsStr::to_owned)
+    };
+    let answer: Value = serde_json::from_slice(&run(arguments("--json")).stdout).unwrap();
+    let causes = answer["doctor"].as_array().unwrap();
+    assert_eq!(causes[0]["cause"], "backend.socket_missing", "{causes:?}");
+    assert!(["explained", "ruled_out", "open"].contains(&causes[0]["says"].as_str().unwrap()));
+    assert!(text(&run(arguments("--quiet"))).contains("THE HOST NOW"));
+}

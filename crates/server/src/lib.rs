@@ -22,6 +22,8 @@ mod problem;
 mod requests;
 mod route;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use access::{AccessError, Role, Token, User, Users};

@@ -1,12 +1,14 @@
 //! What comes in now, for those who watch: one look into the store after each commit, shared by all watchers.
 //!
-//! A watcher has its own marks (how far it has seen), which it also gets as the id of each event: whoever comes back with them goes on
-//! where it was, over cut connections and restarts of the server, and misses nothing.
+//! A watcher has its own marks (up to where all it saw is settled), which it also gets as the id of each event: whoever comes back with them goes
+//! on there, over cut connections and restarts of the server, and misses nothing. An entry comes again when more is known of it: why a login
+//! failed, a line shows that may be seconds later.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use answers::stream::WAIT;
 use store::index::{Arrivals, Marks};
 use tokio::sync::{Semaphore, watch};
 
@@ -16,7 +18,7 @@ use crate::data::version;
 /// How often it is looked whether something was committed, while somebody watches.
 const LOOK: Duration = Duration::from_millis(300);
 /// Entries looked at in one go.
-const MOST: usize = 2_000;
+pub(crate) const MOST: usize = 4_000;
 /// Looks that are remembered: watchers who are at the same marks share one.
 const REMEMBERED: usize = 8;
 /// Watchers at once.
@@ -61,7 +63,7 @@ impl Live {
         if let Some((.., known)) = looks.iter().find(|(marks, at, _)| marks == since && *at == version) {
             return Ok(Arc::clone(known));
         }
-        let found = Arc::new(answers::state::index(&app.config.state).arrivals(since, MOST)?);
+        let found = Arc::new(answers::state::index(&app.config.state).arrivals(since, MOST, WAIT)?);
         if looks.len() >= REMEMBERED {
             looks.pop_front();
         }

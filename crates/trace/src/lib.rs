@@ -20,7 +20,7 @@ pub use attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login
 pub use line::Line;
 pub use message::{End, Fate, Follow, FromClient, Link, LinkKind, Message, Origin, Recipient, Story, Try};
 pub use session::SessionId;
-pub use tracer::{Limits, Sink, Tracer};
+pub use tracer::{Limits, Sink, Tracer, first_session_at};
 
 /// A hash map for keys that strangers choose: seeded at random, quick for short keys.
 pub type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;

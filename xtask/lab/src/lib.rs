@@ -92,6 +92,11 @@ fn list() -> Result<()> {
     Ok(())
 }
 
+/// Fetches the packages whose programs tests start, if they are missing and may be fetched.
+pub fn install() -> Result<()> {
+    packages::install()
+}
+
 /// Says what stands in the way of [`play`]: no root, no namespaces, no packages and no way to install them.
 ///
 /// # Errors

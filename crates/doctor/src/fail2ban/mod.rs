@@ -10,7 +10,8 @@ mod lines;
 use std::path::{Path, PathBuf};
 
 use answers::{Jail, jail_of_status, jails_of_dump, names_of_status};
-use jails::{is_for_mail, read_filters};
+use jails::read_filters;
+pub use jails::{JailSettings, is_for_mail, jail_settings};
 
 use crate::check::{Check, Status};
 use crate::examine::Look;

@@ -1,10 +1,13 @@
 //! The commands that ask: options in, an answer on standard output, the exit code out.
 
+pub(crate) mod bans;
+pub(crate) mod blocklist;
 pub(crate) mod entries;
 pub(crate) mod explain;
 pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod questions;
+pub(crate) mod rehearse;
 pub(crate) mod report;
 pub(crate) mod serve;
 pub(crate) mod subject;

@@ -8,7 +8,7 @@ use answers::{json, triage, triage_text};
 
 use crate::cli::Triage;
 use crate::exit::Exit;
-use crate::{asked, print};
+use crate::{asked, doctor_log, doctor_text, print};
 
 /// Runs the command.
 pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
@@ -20,10 +20,14 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
         Err(error) => return Ok(Exit::nothing_readable(&error)),
     };
     let mask = Mask(args.output.mask);
+    let report = args.doctor.then(|| doctor::examine(&doctor::Host::default(), &doctor::Request::default()));
+    let now = report.as_ref().map(|report| doctor_log::causes(&triaged.tally, &report.checks));
     if args.json {
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
         let top = args.top.unwrap_or(100);
-        json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask)?;
+        let said = now.as_ref().map(|now| crate::doctor::causes_json(now));
+        let beside = said.as_ref().map(|said| ("doctor", said));
+        json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, beside)?;
         out.flush()?;
     } else {
         let page = triage_text::Page {
@@ -36,7 +40,12 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
             clock: &clock,
             verbose: args.output.verbose > 0,
         };
-        print::text(&page.draw())?;
+        let mut out = page.draw();
+        if let Some(now) = &now {
+            out += "\nTHE HOST NOW  (postfix-insights doctor tells all)\n";
+            out += &doctor_text::draw_causes(now, page.screen, &clock, &|text: &str| text.to_owned());
+        }
+        print::text(&out)?;
     }
     Ok(Exit::of_reading(&triaged.read, args.output.quiet))
 }

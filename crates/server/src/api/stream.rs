@@ -1,9 +1,12 @@
 //! `/api/v1/stream`: new entries that a query means, as server-sent events.
 //!
-//! Each event is what one commit brought: `data` is a JSON array of entries, `id` says how far that is. With the last id as `Last-Event-ID` or `after`
-//! it goes on there. A comment every few seconds keeps proxies from taking the line for dead.
+//! Each event is what one commit brought: `data` is a JSON array of entries, `id` says how far that is. An entry is known by its `source` and
+//! `line`; it comes again when more is known of it, and takes the place of what came before. With the last id as `Last-Event-ID` or `after` it goes
+//! on there: some may come again, none is missed. A comment every few seconds keeps proxies from taking the line for dead.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +18,12 @@ use axum::response::Response;
 use futures_util::stream::{Stream, unfold};
 use query::Query;
 use serde_json::Value;
-use store::index::Marks;
+use store::index::{Arrivals, Marks};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::app::App;
 use crate::asked::Asked;
+use crate::live::MOST;
 use crate::problem::Problem;
 
 /// A comment after so much silence.
@@ -35,10 +39,13 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     let permit = Arc::clone(&app.live.watchers).try_acquire_owned();
     let permit = permit.map_err(|_| Problem::busy("as many watch already as can be", 30))?;
     let query = asked.query()?.and(asked.scope());
+    let (marks, is_new) = marks(asked)?;
     let watcher = Watcher {
         commits: app.live.commits(),
         stopping: app.live.stopping.subscribe(),
-        marks: marks(asked)?,
+        marks,
+        seen: HashMap::new(),
+        shows: !is_new,
         mask: asked.viewer.mask(),
         began: Instant::now(),
         begun: false,
@@ -55,12 +62,19 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     response.map_err(|error| Problem::ours(&error.into()))
 }
 
-/// Where to begin: where the watcher was, or now.
-fn marks(asked: &Asked) -> Result<Marks, Problem> {
+/// Where to begin: where the watcher was; or a little before the end, and that it has not been here before.
+fn marks(asked: &Asked) -> Result<(Marks, bool), Problem> {
     let last = asked.headers.get("last-event-id").and_then(|id| id.to_str().ok());
     match last.filter(|id| !id.is_empty()).or_else(|| asked.params.get("after")) {
-        Some(text) => text.parse().map_err(|error: store::index::MarksError| Problem::bad(format!("after: {error}"))),
-        None => answers::state::index(&asked.app.config.state).marks().map_err(|error| Problem::ours(&error.into())),
+        Some(text) => {
+            let marks =
+                text.parse().map_err(|error: store::index::MarksError| Problem::bad(format!("after: {error}")))?;
+            Ok((marks, false))
+        }
+        None => {
+            let marks = answers::state::index(&asked.app.config.state).marks(MOST as u64 / 2);
+            Ok((marks.map_err(|error| Problem::ours(&error.into()))?, true))
+        }
     }
 }
 
@@ -70,6 +84,10 @@ struct Watcher {
     query: Query,
     mask: Mask,
     marks: Marks,
+    /// What was seen of what is not settled: how it looked, by source and line.
+    seen: HashMap<(Option<String>, Option<i64>), u64>,
+    /// False until what is there already was seen.
+    shows: bool,
     commits: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     began: Instant,
@@ -115,14 +133,33 @@ impl Watcher {
         let found = tokio::task::spawn_blocking(move || app.live.arrivals(&app, &marks)).await.ok()?;
         let found = found.ok()?;
         self.behind = found.more;
-        if found.marks == self.marks {
-            return Some(None);
-        }
+        let moved = found.marks != self.marks;
         self.marks = found.marks.clone();
-        let meant = found.entries.iter().filter(|entry| self.query.matches(entry));
-        let rows: Vec<Value> = meant.map(|known| entry(known, self.mask)).collect();
-        // An id without data moves the watcher on and shows nothing.
-        let data = if rows.is_empty() { String::new() } else { format!("data: {}\n", Value::Array(rows)) };
-        Some(Some(format!("id: {}\n{data}\n", self.marks)))
+        let shows = self.shows;
+        let rows = self.new_rows(&found);
+        self.shows |= !found.more;
+        if rows.is_empty() || !shows {
+            // An id without data moves the watcher on and shows nothing.
+            return Some(moved.then(|| format!("id: {}\n\n", self.marks)));
+        }
+        Some(Some(format!("id: {}\ndata: {}\n\n", self.marks, Value::Array(rows))))
+    }
+
+    /// What was not seen, or looked otherwise. Remembered is no more than was looked at.
+    fn new_rows(&mut self, found: &Arrivals) -> Vec<Value> {
+        let mut seen = HashMap::with_capacity(found.entries.len());
+        let mut rows = Vec::new();
+        for known in &found.entries {
+            let key = (known.source.clone(), known.line);
+            let mut hasher = DefaultHasher::new();
+            (&known.class, &known.cause, &known.username, known.attempts).hash(&mut hasher);
+            let look = hasher.finish();
+            if self.seen.get(&key) != Some(&look) && self.query.matches(known) {
+                rows.push(entry(known, self.mask));
+            }
+            seen.insert(key, look);
+        }
+        self.seen = seen;
+        rows
     }
 }

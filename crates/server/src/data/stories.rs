@@ -29,7 +29,7 @@ impl Asked {
         self.made("triage", None, wait, move |reading| {
             let triaged = triage::triage(reading).map_err(unread)?;
             let mut out = Vec::new();
-            json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask)
+            json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, None)
                 .map_err(|error| Problem::ours(&error.into()))?;
             Ok(out)
         })

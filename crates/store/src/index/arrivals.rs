@@ -1,7 +1,7 @@
-//! What came in since: the new lines of the days that still grow.
+//! What came in since: the lines of the days that still grow.
 //!
-//! How far each source was in, per day, goes in and comes out again: so whoever asks from time to time misses nothing and sees nothing twice,
-//! whatever the lines' own times are.
+//! How far each source is settled, per day, goes in and comes out again. Settled is what no later line can tell more of: so whoever asks from time
+//! to time misses nothing, gets a line as soon as it is in, and again while more may become known of it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,12 +13,12 @@ use tantivy::query::RangeQuery;
 use tantivy::{DocAddress, Term};
 
 use super::day::{Date, Day, DayError};
-use super::{Index, Sources, schema};
+use super::{Index, Part, Sources, schema};
 
 /// Days that are looked at: the last of the store's. Older ones do not grow but by an `ingest` of old logs.
 const DAYS: usize = 3;
 
-/// How far each source is in, in each of the last days. As text it is opaque.
+/// How far each source is settled, in each of the last days. As text it is opaque.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks(BTreeMap<(Date, u64), u64>);
 
@@ -55,27 +55,28 @@ impl FromStr for Marks {
 /// What came in.
 #[derive(Debug, Default)]
 pub struct Arrivals {
-    /// New entries, by time.
+    /// Entries behind the marks that were given, by time.
     pub entries: Vec<Entry>,
-    /// How far the sources are in now: with what is in `entries`.
+    /// How far the sources are settled now.
     pub marks: Marks,
     /// There is more.
     pub more: bool,
 }
 
 impl Index {
-    /// How far the sources are in now.
-    pub fn marks(&self) -> std::io::Result<Marks> {
+    /// Marks so many lines before the end of each source.
+    pub fn marks(&self, lines: u64) -> std::io::Result<Marks> {
         let mut marks = Marks::default();
         for day in self.last_days()? {
-            marks.0.extend(day.payload.sources.iter().map(|(number, part)| ((day.date, *number), part.last)));
+            let mark = |part: &Part| part.last.saturating_sub(lines).max(part.first.saturating_sub(1));
+            marks.0.extend(day.payload.sources.iter().map(|(number, part)| ((day.date, *number), mark(part))));
         }
         Ok(marks)
     }
 
-    /// The entries that came in since, about so many at most. Of a day that has no marks everything is new, unless it is older than all that
-    /// have some.
-    pub fn arrivals(&self, since: &Marks, most: usize) -> std::io::Result<Arrivals> {
+    /// The entries behind the marks, about so many at most. What is `settles` microseconds older than its source's latest line is settled. Of a
+    /// day that has no marks everything is new, unless it is older than all that have some.
+    pub fn arrivals(&self, since: &Marks, most: usize, settles: i64) -> std::io::Result<Arrivals> {
         let oldest = since.0.keys().map(|(date, _)| *date).min();
         let days = self.last_days()?;
         let sources = self.sources_of(&days);
@@ -91,9 +92,10 @@ impl Index {
                 }
                 let new = self.undamaged(day.date, || behind(day, &sources, *number, known, room)).unwrap_or_default();
                 let cut = new.len() >= room;
-                let last = new.iter().filter_map(|entry| u64::try_from(entry.line?).ok()).max().unwrap_or(known);
+                let settled = |entry: &&Entry| cut || entry.ts.is_some_and(|ts| ts < part.turn.saturating_sub(settles));
+                let lines = new.iter().filter(settled).filter_map(|entry| u64::try_from(entry.line?).ok());
                 found.more |= cut;
-                found.marks.0.insert(key, if cut { last.max(known) } else { part.last });
+                found.marks.0.insert(key, lines.max().unwrap_or(known));
                 found.entries.extend(new);
             }
         }

@@ -13,6 +13,7 @@ mod day;
 mod narrow;
 mod page;
 mod payload;
+mod pick;
 mod pseudonym;
 mod purge;
 mod replay;
@@ -31,6 +32,7 @@ pub use arrivals::{Arrivals, Marks, MarksError};
 pub use day::{Date, DayError};
 pub use input::Identity;
 pub use payload::{LAYOUT, Part, Payload};
+pub use pick::{Counted, Pick};
 pub use pseudonym::Pseudonyms;
 use query::Query;
 pub use replay::Replayed;
@@ -183,8 +185,27 @@ impl Index {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).scanned += 1;
     }
 
+    fn answer(
+        &self,
+        days: &[&Day],
+        sources: &Sources,
+        query: &Query,
+        question: &Question,
+    ) -> Result<Answer, StoreError> {
+        match question {
+            Question::Rows(asked) => self.page(days, sources, query, asked).map(Answer::Rows),
+            _ => self.count(days, sources, query, question),
+        }
+    }
+
     /// Counts out of columns where they tell enough, else out of the lines.
-    fn count(&self, days: &[Day], sources: &Sources, query: &Query, question: &Question) -> Result<Answer, StoreError> {
+    fn count(
+        &self,
+        days: &[&Day],
+        sources: &Sources,
+        query: &Query,
+        question: &Question,
+    ) -> Result<Answer, StoreError> {
         let mut gatherer = Gatherer::new(&Query::all(), std::slice::from_ref(question))?;
         for day in days {
             let narrowed = day.narrow(query, sources);
@@ -224,13 +245,8 @@ impl Store for Index {
     fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<Answer>, StoreError> {
         let days = self.open_all(Span::of(query.expr()))?;
         let sources = self.sources_of(&days);
-        questions
-            .iter()
-            .map(|question| match question {
-                Question::Rows(asked) => self.page(&days, &sources, query, asked).map(Answer::Rows),
-                _ => self.count(&days, &sources, query, question),
-            })
-            .collect()
+        let days: Vec<&Day> = days.iter().collect();
+        questions.iter().map(|question| self.answer(&days, &sources, query, question)).collect()
     }
 }
 

@@ -90,7 +90,7 @@ fn push<T: Ord>(best: &mut BinaryHeap<T>, item: T, most: usize) {
 impl Index {
     pub(crate) fn page(
         &self,
-        days: &[Day],
+        days: &[&Day],
         sources: &Sources,
         query: &Query,
         asked: &RowsAsked,
@@ -98,8 +98,8 @@ impl Index {
         within_bounds(asked)?;
         let ranks = sources.ranks();
         let mut rows: Vec<Row> = Vec::new();
-        let undated = || days.iter().filter(|day| day.payload.undated).map(|day| (day, false));
-        let dated = days.iter().map(|day| (day, true));
+        let undated = || days.iter().filter(|day| day.payload.undated).map(|day| (*day, false));
+        let dated = days.iter().map(|day| (*day, true));
         // What has no time is older than all that has, so it is one more day before the first.
         let parts: Vec<(&Day, bool)> = match asked.order {
             Order::Newest => dated.rev().collect(),

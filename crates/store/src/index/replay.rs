@@ -2,6 +2,8 @@
 //!
 //! Day by day; in a day by time, where a line whose own time is before that of an earlier line of its source has its turn right after it.
 
+use std::collections::BTreeMap;
+
 use query::{Entry, Query};
 use tantivy::DocAddress;
 use tantivy::query::{AllQuery, Query as Search};
@@ -9,7 +11,7 @@ use tantivy::query::{AllQuery, Query as Search};
 use super::day::{Day, DayError, Places};
 use super::schema::source_and_line;
 use super::span::Span;
-use super::stored::{Kept, Unpacked};
+use super::stored::Kept;
 use super::{Index, Sources};
 use crate::question::StoreError;
 
@@ -36,19 +38,23 @@ pub struct Replayed {
 }
 
 /// When its turn is, the rank of its source, its number, and where it is.
-type Key = (i64, usize, u64, u64, DocAddress);
+pub(super) type Key = (i64, usize, u64, u64, DocAddress);
+
+/// The key of a line.
+pub(super) fn key(places: &[Places], turns: &BTreeMap<u64, usize>, address: DocAddress) -> Option<Key> {
+    let at = places.get(address.segment_ord as usize)?;
+    let (source, line) = source_and_line(at.place.first(address.doc_id)?);
+    let turn = at.turn.first(address.doc_id).or_else(|| at.ts.first(address.doc_id))?;
+    let rank = turns.get(&source).copied().unwrap_or(usize::MAX);
+    Some((turn, rank, source, line, address))
+}
 
 impl Index {
     /// Hands on every line of the days that a query can mean, whether it means the line or not. `false` from `take` ends it. Days that
     /// cannot be read are told of by [`Index::told`].
     pub fn replay(&self, query: &Query, mut take: impl FnMut(Replayed) -> bool) -> Result<(), StoreError> {
         self.each_day(query, |day, sources| {
-            walk(day, &AllQuery, sources, &mut |_, key| {
-                let packed = day.packed(key.4)?;
-                let Unpacked { kept, time_inferred, truncated } = Kept::unpack_line(&packed)?;
-                let ts = day.ts(key.4)?;
-                Ok(take(Replayed { source: key.2, line: key.3, ts, time_inferred, truncated, kept }))
-            })
+            walk(day, &AllQuery, sources, &mut |_, key| Ok(take(Replayed::read(day, key)?)))
         })
     }
 
@@ -93,13 +99,7 @@ fn minute(day: &Day, turn: i64) -> usize {
 /// Goes through what a search finds in a day. Output: whether more is wanted.
 fn walk(day: &Day, search: &dyn Search, sources: &Sources, take: &mut Take<'_>) -> Result<bool, DayError> {
     let (places, turns) = (day.places()?, sources.turns());
-    let key = |segment: u32, doc| -> Option<Key> {
-        let at = places.get(segment as usize)?;
-        let (source, line) = source_and_line(at.place.first(doc)?);
-        let turn = at.turn.first(doc).or_else(|| at.ts.first(doc))?;
-        let rank = turns.get(&source).copied().unwrap_or(usize::MAX);
-        Some((turn, rank, source, line, DocAddress::new(segment, doc)))
-    };
+    let key = |segment: u32, doc| key(&places, &turns, DocAddress::new(segment, doc));
     let mut minutes = vec![0_u64; MINUTES];
     day.each(search, |segment, doc| {
         if let Some(slot) = key(segment, doc).and_then(|key| minutes.get_mut(minute(day, key.0))) {

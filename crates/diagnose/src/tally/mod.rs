@@ -1,0 +1,405 @@
+//! Everything counted, by CONTRACT's rules: classes, causes, clients, accounts, who got in later, and what they sent.
+//!
+//! Counts are exact. Tables are bounded: beyond a bound further clients or names are counted in the totals only, and
+//! [`Tally::beyond`] says how many outcomes that concerns.
+
+mod account;
+mod client;
+mod counts;
+mod incident;
+mod proof;
+mod recovered;
+mod refused;
+mod timeline;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use foldhash::HashMapExt as _;
+use trace::{Attempt, AttemptKind, Login, Map, Refusal, Sink, Story, Where};
+
+pub use self::account::AccountTally;
+use self::account::{account, lowered};
+pub use self::client::ClientTally;
+pub use self::counts::Counts;
+use self::counts::is_failure;
+pub use self::incident::Incident;
+pub use self::proof::Proof;
+use self::proof::Proofs;
+pub use self::recovered::{Recovered, SentMessage};
+use self::refused::add_refused;
+pub use self::refused::{Refused, RelayWhy};
+pub use self::timeline::Timeline;
+use crate::class::Class;
+use crate::diagnosis::{Diagnoser, Diagnosis};
+
+/// Clients with a row of their own at most.
+const CLIENTS: usize = 100_000;
+/// Names told apart per client, and clients per account, at most.
+const PER_ROW: usize = 20_000;
+/// Messages listed per recovered login at most; all are counted.
+const MESSAGES_LISTED: usize = 1_000;
+/// Messages of these whose recipients are listed, and recipients of each, at most.
+const WITH_RECIPIENTS: usize = 5;
+const RECIPIENTS_LISTED: usize = 5;
+/// Evidence lines kept per client.
+const PROOFS_PER_ROW: usize = 3;
+/// Mechanisms told apart at most; further ones are counted as [`OTHER_MECHANISMS`].
+const MECHANISMS: usize = 1_000;
+const OTHER_MECHANISMS: &[u8] = b"(OTHER)";
+/// Postfix cuts what a client calls a mechanism at so many bytes (`smtpd_sasl_glue.c`).
+const MECHANISM_BYTES: usize = 100;
+
+/// The counts of a log.
+#[derive(Default)]
+pub struct Tally {
+    /// By class.
+    pub classes: BTreeMap<Class, u64>,
+    /// Sessions that died for want of a SASL backend.
+    pub sessions_killed: u64,
+    /// Causes of counted failures, silent refusals, policy, limit and TLS lines.
+    pub causes: BTreeMap<&'static str, u64>,
+    /// Causes of attempts that nobody refused: given up, cut off, too long.
+    pub client_causes: BTreeMap<&'static str, u64>,
+    /// Causes of killed sessions.
+    pub killed_causes: BTreeMap<&'static str, u64>,
+    /// Mechanisms of failure lines, upper case.
+    pub mechanisms: BTreeMap<Box<[u8]>, u64>,
+    /// Services of failure lines.
+    pub services: BTreeMap<Box<[u8]>, u64>,
+    /// Failures over time.
+    pub timeline: Timeline,
+    /// By client. Boxed: a table that grows moves its rows.
+    pub clients: Map<IpAddr, Box<ClientTally>>,
+    /// By account, keyed without case.
+    pub accounts: Map<Box<[u8]>, AccountTally>,
+    /// Logins after failures, in order.
+    pub recovered: Vec<Recovered>,
+    /// Relay refusals by client and case.
+    pub relay_denied: BTreeMap<(Option<IpAddr>, RelayWhy), Refused>,
+    /// Refused for want of a login, by client.
+    pub not_logged_in: BTreeMap<Option<IpAddr>, Refused>,
+    /// Times of backend trouble.
+    pub incidents: Vec<Incident>,
+    /// Lines of credentials in the log: how many, and the first of them (redacted).
+    pub secrets: (u64, Vec<Rc<Proof>>),
+    /// Failures without a known name.
+    pub unnamed_failures: u64,
+    /// Outcomes of clients and names beyond the tables' bounds.
+    pub beyond: u64,
+    /// Gives the causes.
+    pub diagnoser: Diagnoser,
+    proofs: Proofs,
+    /// A name without case, for a look-up.
+    lowered: Vec<u8>,
+}
+
+impl Tally {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { clients: Map::new(), ..Self::default() }
+    }
+
+    /// Remembers a line for a moment, in case an outcome makes it evidence: its id (as the tracer gets it), where it
+    /// stands, its bytes and its message.
+    pub fn remember(&mut self, id: u64, source: usize, number: u64, line: &[u8], message: &[u8]) {
+        self.proofs.remember(id, source, number, line, message);
+    }
+
+    /// Counts a line by its class alone: deliveries and the like, which are no outcome of a session.
+    pub fn count_line(&mut self, class: Class, count: u64) {
+        *self.classes.entry(class).or_default() += count;
+    }
+
+    /// Notes a line that holds credentials.
+    pub fn secret(&mut self, line: u64) {
+        self.secrets.0 += 1;
+        if self.secrets.1.len() < PROOFS_PER_ROW
+            && let Some(proof) = self.proofs.proof(line)
+        {
+            self.secrets.1.push(proof);
+        }
+    }
+
+    /// The log is over: a login that only the counters tell of is dropped where the client's next one names the account.
+    pub fn settle(&mut self) {
+        let named: std::collections::HashSet<IpAddr> =
+            self.recovered.iter().filter(|row| row.username.is_some()).map(|row| row.client_ip).collect();
+        self.recovered.retain(|row| row.username.is_some() || !named.contains(&row.client_ip));
+        for row in &mut self.recovered {
+            row.messages.sort_by_key(|message| message.time);
+        }
+    }
+
+    /// How often a class was counted.
+    #[must_use]
+    pub fn class(&self, class: Class) -> u64 {
+        self.classes.get(&class).copied().unwrap_or_default()
+    }
+
+    /// Counts an attempt whose cause is known.
+    pub fn diagnosed(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
+        let count = u64::from(attempt.count);
+        if attempt.kind == AttemptKind::Killed {
+            self.sessions_killed += count;
+            *self.killed_causes.entry(diagnosis.id()).or_default() += count;
+        } else if let Some(cause) = diagnosis.cause {
+            let given_up =
+                matches!(attempt.kind, AttemptKind::Aborted | AttemptKind::Unanswered | AttemptKind::TooLong);
+            let causes = if given_up { &mut self.client_causes } else { &mut self.causes };
+            *causes.entry(cause.id).or_default() += count;
+        }
+        if let Some(class) = diagnosis.class {
+            self.count_line(class, count);
+        }
+        if attempt.kind == AttemptKind::Failed {
+            self.mechanism(&attempt.mechanism, count);
+            add_to(&mut self.services, service_name(&attempt.at.tag), count);
+        }
+        if is_failure(diagnosis.class) {
+            self.timeline.add(attempt.at.time, attempt.count);
+            self.unnamed_failures +=
+                if attempt.username.is_none() && attempt.kind == AttemptKind::Failed { count } else { 0 };
+        }
+        self.incident(attempt, diagnosis);
+        self.client_attempt(attempt, diagnosis);
+        self.account_attempt(attempt, diagnosis);
+    }
+
+    /// Clients choose what they call a mechanism: a bounded number of names is told apart.
+    fn mechanism(&mut self, mechanism: &[u8], count: u64) {
+        let mut name = [0; MECHANISM_BYTES];
+        let name = name.get_mut(..mechanism.len().min(MECHANISM_BYTES)).unwrap_or_default();
+        name.copy_from_slice(mechanism.get(..name.len()).unwrap_or_default());
+        name.make_ascii_uppercase();
+        let known = self.mechanisms.len() < MECHANISMS || self.mechanisms.contains_key(&*name);
+        add_to(&mut self.mechanisms, if known { name } else { OTHER_MECHANISMS }, count);
+    }
+
+    /// Counts a refusal whose cause is known.
+    pub fn refused(&mut self, refusal: &Refusal, diagnosis: &Diagnosis) {
+        let Some(class) = diagnosis.class else { return };
+        let count = u64::from(refusal.count);
+        self.count_line(class, count);
+        if let Some(cause) = diagnosis.cause {
+            *self.causes.entry(cause.id).or_default() += count;
+        }
+        let ip = refusal.at.client_ip;
+        if let Some(client) = ip.and_then(|ip| self.clients.get_mut(&ip)) {
+            match class {
+                Class::RelayDenied => client.relay_denied += count,
+                Class::NotLoggedIn => client.not_logged_in += count,
+                _ => {}
+            }
+        }
+        let proof = if matches!(class, Class::RelayDenied | Class::NotLoggedIn) {
+            self.proofs.proof(refusal.at.line)
+        } else {
+            None
+        };
+        match class {
+            Class::RelayDenied => {
+                let why = match refusal {
+                    r if r.logged_in => RelayWhy::LoggedInButRefused,
+                    r if r.failed_logins > 0 => RelayWhy::LoginFailedBefore,
+                    _ => RelayWhy::NoLoginTried,
+                };
+                add_refused(&mut self.relay_denied, (ip, why), refusal, proof);
+            }
+            Class::NotLoggedIn => add_refused(&mut self.not_logged_in, ip, refusal, proof),
+            _ => {}
+        }
+    }
+
+    fn client_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
+        let Some(ip) = attempt.at.client_ip else { return };
+        let name = attempt.username.as_deref().map(|name| self.name_key(name));
+        let wants_proof = self.clients.get(&ip).is_none_or(|c| c.proofs.len() < PROOFS_PER_ROW);
+        let proof = if wants_proof { self.proofs.proof(attempt.at.line) } else { None };
+        let Some(client) = row(&mut self.clients, ip, CLIENTS) else {
+            self.beyond += 1;
+            return;
+        };
+        let time = attempt.at.time;
+        client.seen(&attempt.at);
+        client.proofs.extend(proof);
+        if attempt.kind == AttemptKind::Killed {
+            client.counts.sessions_killed += u64::from(attempt.count);
+        }
+        let Some(class) = diagnosis.class else { return };
+        client.counts.add(class, u64::from(attempt.count));
+        if diagnosis.id() == "client.mechanism_unsupported" {
+            client.mechanism_refused += u64::from(attempt.count);
+        }
+        if !is_failure(Some(class)) {
+            return;
+        }
+        client.first_failure.get_or_insert(time);
+        client.last_failure = Some(time);
+        client.cadence.add(time);
+        client.timeline.add(time, attempt.count);
+        match name {
+            Some(name) if client.names.len() < PER_ROW || client.names.contains_key(&name) => {
+                *client.names.entry(name).or_default() += attempt.count
+            }
+            Some(_) => {}
+            None => client.unnamed_failures += u64::from(attempt.count),
+        }
+    }
+
+    fn account_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
+        let (Some(name), Some(class)) = (attempt.username.as_deref(), diagnosis.class) else { return };
+        let Some(account) = account(&mut self.accounts, &mut self.lowered, name, attempt.at.time) else {
+            self.beyond += 1;
+            return;
+        };
+        account.counts.add(class, u64::from(attempt.count));
+        account.timeline.add(attempt.at.time, attempt.count);
+        if let Some(ip) = attempt.at.client_ip
+            && let Some(seen) = row(&mut account.clients, ip, PER_ROW)
+        {
+            seen.failed = seen.failed.saturating_add(u16::try_from(attempt.count).unwrap_or(u16::MAX));
+        }
+    }
+
+    fn name_key(&mut self, name: &[u8]) -> u64 {
+        use std::hash::BuildHasher as _;
+        self.accounts.hasher().hash_one(lowered(&mut self.lowered, name))
+    }
+
+    /// A success after failures of the same client: told once for each account.
+    fn recover(&mut self, ip: IpAddr, login: &Login) {
+        // Nearly all logins come from clients that never failed.
+        if self.clients.get(&ip).is_none_or(|client| client.first_failure.is_none()) {
+            return;
+        }
+        let name = login.username.as_deref().map(|name| self.name_key(name));
+        let index = self.recovered.len();
+        let Some(client) = self.clients.get_mut(&ip) else { return };
+        let failures = client.counts.failures();
+        let Some(first_failure) = client.first_failure.filter(|_| failures > 0) else { return };
+        if client.recovered.iter().any(|(known, _)| *known == name) {
+            return;
+        }
+        client.recovered.push((name, index));
+        let same_user = name.and_then(|name| client.names.get(&name)).copied().unwrap_or_default();
+        self.recovered.push(Recovered {
+            client_ip: ip,
+            username: login.username.clone(),
+            failures,
+            failures_same_user: u64::from(same_user) + client.unnamed_failures,
+            first_failure,
+            succeeded: login.at.time,
+            messages_total: 0,
+            messages: Vec::new(),
+        });
+    }
+
+    /// The recovered login a message belongs to.
+    fn recovered_row(&mut self, at: &Where, username: Option<&[u8]>) -> Option<&mut Recovered> {
+        if self.recovered.is_empty() {
+            return None;
+        }
+        let name = username.map(|name| self.name_key(name));
+        let client = self.clients.get(&at.client_ip?)?;
+        let index = client.recovered.iter().find(|(known, _)| *known == name)?.1;
+        self.recovered.get_mut(index).filter(|row| at.time >= row.succeeded)
+    }
+}
+
+impl Sink for Tally {
+    fn attempt(&mut self, attempt: &Attempt) {
+        let diagnosis = self.diagnoser.attempt(attempt);
+        self.diagnosed(attempt, &diagnosis);
+    }
+
+    fn login(&mut self, login: &Login) {
+        let count = u64::from(login.count);
+        self.count_line(Class::AuthOk, count);
+        if let Some(incident) = self.incidents.last_mut() {
+            incident.ok_since += count;
+        }
+        if let Some(ip) = login.at.client_ip {
+            if !login.further {
+                self.recover(ip, login);
+            }
+            match row(&mut self.clients, ip, CLIENTS) {
+                Some(client) => {
+                    client.seen(&login.at);
+                    if client.counts.auth_ok == 0 {
+                        client.failures_before_ok = client.counts.failures();
+                    }
+                    client.counts.auth_ok += count;
+                    client.last_ok = Some(login.at.time);
+                    if let Some(name) = &login.username
+                        && client.ok_accounts.len() < PER_ROW
+                        && !client.ok_accounts.iter().any(|known| known.eq_ignore_ascii_case(name))
+                    {
+                        client.ok_accounts.push(name.clone());
+                    }
+                }
+                None => self.beyond += 1,
+            }
+        }
+        self.diagnoser.logged_in(login);
+        let Some(name) = login.username.as_deref() else { return };
+        if let Some(account) = account(&mut self.accounts, &mut self.lowered, name, login.at.time) {
+            account.counts.auth_ok += count;
+            if let Some(ip) = login.at.client_ip
+                && let Some(seen) = row(&mut account.clients, ip, PER_ROW)
+            {
+                seen.ok = seen.ok.saturating_add(u16::try_from(login.count).unwrap_or(u16::MAX));
+            }
+        } else {
+            self.beyond += 1;
+        }
+    }
+
+    fn refusal(&mut self, refusal: &Refusal) {
+        let diagnosis = crate::diagnosis::refusal(refusal);
+        self.refused(refusal, &diagnosis);
+    }
+
+    fn message_accepted(&mut self, at: &Where, username: &[u8], _queue_id: Option<&[u8]>) {
+        if let Some(client) = at.client_ip.and_then(|ip| self.clients.get_mut(&ip)) {
+            client.messages += 1;
+        }
+        if let Some(account) = account(&mut self.accounts, &mut self.lowered, username, at.time) {
+            account.messages += 1;
+        }
+    }
+
+    fn story(&mut self, story: &Story) {
+        let Some(at) = story.at() else { return };
+        let Some(row) = self.recovered_row(at, story.username()) else { return };
+        row.messages_total += 1;
+        if row.messages.len() < MESSAGES_LISTED {
+            let listed = if row.messages.len() < WITH_RECIPIENTS { RECIPIENTS_LISTED } else { 0 };
+            row.messages.push(SentMessage::of(story, at.time, listed));
+        }
+    }
+}
+
+/// A row of a bounded table; `None` when it is new and the table is full.
+fn row<K: std::hash::Hash + Eq, V: Default>(table: &mut Map<K, V>, key: K, limit: usize) -> Option<&mut V> {
+    if table.len() >= limit && !table.contains_key(&key) {
+        return None;
+    }
+    Some(table.entry(key).or_default())
+}
+
+/// The service a tag names; a bare `postfix/smtpd` is `smtpd`.
+fn service_name(tag: &[u8]) -> &[u8] {
+    let tag = maillog::Tag(tag);
+    tag.service().unwrap_or(tag.daemon())
+}
+
+/// Adds to a count; its name is copied only the first time.
+fn add_to(counts: &mut BTreeMap<Box<[u8]>, u64>, name: &[u8], count: u64) {
+    match counts.get_mut(name) {
+        Some(sum) => *sum += count,
+        None => drop(counts.insert(name.into(), count)),
+    }
+}

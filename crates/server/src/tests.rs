@@ -1,0 +1,335 @@
+//! Tests over the whole table of routes: who gets an answer, and what is in it. A new route is in them without being named here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use futures_util::StreamExt as _;
+use jiff::tz::TimeZone;
+use store::state::State;
+use tower::ServiceExt as _;
+
+use crate::access::{Role, Users};
+use crate::route::{self, Form, Need, Param, Route, Verb};
+use crate::{App, Config};
+
+/// A server of a recording, and a token of each kind of user.
+struct Bench {
+    router: Router,
+    tokens: Vec<(&'static str, String)>,
+    _folder: tempfile::TempDir,
+}
+
+const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus/account_taken_over/mail.log");
+const ACCOUNT: &str = "frank@example.test";
+const CLIENT: &str = "198.51.100.230";
+
+fn config(state: State) -> Config {
+    Config {
+        users: Some(state.root().to_owned()),
+        state,
+        listen: "127.0.0.1:8025".parse().unwrap(),
+        base: "/x/".to_owned(),
+        hosts: Vec::new(),
+        zone: TimeZone::UTC,
+        proxies: Vec::new(),
+        name_header: None,
+        no_sign_in: false,
+        tls: None,
+    }
+}
+
+fn filled() -> (tempfile::TempDir, State) {
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::new(&folder.path().join("state"));
+    let _lock = state.lock().unwrap();
+    let input = answers::reading::Input { files: vec![LOG.into()], ..answers::reading::Input::default() };
+    let reading = answers::reading::Reading::of_files(&input).unwrap();
+    let retention = answers::retention::Retention::default();
+    answers::ingest::ingest(&state, reading, &retention, |_, _| {}).unwrap().unwrap();
+    (folder, state)
+}
+
+fn bench() -> Bench {
+    let (folder, state) = filled();
+    let users = Users::open(state.root()).unwrap();
+    let own = |domain: &str| vec![domain.to_owned()];
+    users.add("admin", Role::Admin, &[], None).unwrap();
+    users.add("reader", Role::Reader, &[], None).unwrap();
+    users.add("masked", Role::Masked, &[], None).unwrap();
+    users.add("domain", Role::Reader, &own("example.test"), None).unwrap();
+    users.add("foreign", Role::Reader, &own("nobody.example"), None).unwrap();
+    let names = ["admin", "reader", "masked", "domain", "foreign"];
+    let tokens = names.map(|name| (name, users.add_token(name, "").unwrap())).to_vec();
+    Bench { router: crate::router(App::new(config(state))), tokens, _folder: folder }
+}
+
+impl Bench {
+    fn token(&self, name: &str) -> &str {
+        &self.tokens.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+
+    async fn ask(&self, route: &Route, token: Option<&str>) -> (StatusCode, String) {
+        ask(&self.router, route, token).await
+    }
+}
+
+/// An address that the route answers.
+fn address(route: &Route) -> String {
+    let subject = match route.path.trim_end_matches("/{*subject}").rsplit('/').next().unwrap() {
+        "top" => "class",
+        "client" => CLIENT,
+        "account" => ACCOUNT,
+        "trace" | "message" => "0123456789",
+        "assets" => crate::assets::path("style.css").strip_prefix("assets/").map(str::to_owned).unwrap().leak(),
+        _ => "x",
+    };
+    let line = route.params.contains(&Param::Line) && route.verb == Verb::Get;
+    let query = if line { "?line=warning%3A+x" } else { "" };
+    format!("/x/{}{query}", route.path.replace("{*subject}", subject))
+}
+
+async fn ask(router: &Router, route: &Route, token: Option<&str>) -> (StatusCode, String) {
+    let post = route.verb == Verb::Post;
+    let form = if route.params.contains(&Param::Line) { "line=warning%3A+x" } else { "" };
+    let mut request = Request::builder().uri(address(route)).method(if post { "POST" } else { "GET" });
+    request = request.header(header::HOST, "localhost:8025");
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let request = request.body(if post { Body::from(form) } else { Body::empty() }).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let mut text = Vec::new();
+    let mut body = response.into_body().into_data_stream();
+    // A stream has no end: what comes at first is enough.
+    while let Ok(Some(Ok(part))) = tokio::time::timeout(Duration::from_millis(500), body.next()).await {
+        text.extend_from_slice(&part);
+    }
+    (status, String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Answered, or asked wrongly: not turned away.
+fn came_in(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) && status != StatusCode::SEE_OTHER
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_more_than_the_table_says() {
+    let bench = bench();
+    for route in route::all() {
+        let shown = address(route);
+        let (status, _) = bench.ask(route, None).await;
+        // Signing in and out are of anybody's, and answer so to wrong passwords.
+        let is_sign = route.path.starts_with("sign-");
+        if route.need == Need::Nobody {
+            assert!(came_in(status) || is_sign, "{shown}: {status}");
+            continue;
+        }
+        let turned_away = if route.form == Form::Page { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
+        assert_eq!(status, turned_away, "{shown}: nobody");
+        assert_eq!(bench.ask(route, Some("0123")).await.0, turned_away, "{shown}: a token that is none");
+        for name in ["admin", "reader", "masked", "domain", "foreign"] {
+            let (status, text) = bench.ask(route, Some(bench.token(name))).await;
+            let whole = !["domain", "foreign"].contains(&name);
+            let may = match route.need {
+                Need::Admin => name == "admin",
+                Need::Whole => whole,
+                Need::Reader | Need::Nobody => true,
+            };
+            // A single account is of one domain.
+            let own = !(name == "foreign" && route.path.contains("account/"));
+            assert_eq!(came_in(status), may && own, "{shown}: {name}: {status} {text}");
+            assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{shown}: {name}: {text}");
+        }
+    }
+}
+
+/// Every name and address that the store holds, in full.
+fn personal(state: &State) -> BTreeSet<String> {
+    let index = answers::state::index(state);
+    let mut found = BTreeSet::new();
+    index
+        .entries(&query::Query::all(), |entry, _| {
+            for field in query::FIELDS.iter().filter(|field| field.personal) {
+                if let Some(query::Value::Text(text)) = (field.get)(&entry) {
+                    found.insert(text.to_owned());
+                }
+            }
+            true
+        })
+        .unwrap();
+    // A name of a letter or two stands in any text.
+    found.into_iter().filter(|text| text.len() > 5 && (text.contains('@') || text.contains('.'))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_masked_and_other_domains_are_hidden_everywhere() {
+    let (folder, state) = filled();
+    let personal = personal(&state);
+    assert!(personal.len() > 5 && personal.contains(ACCOUNT), "{personal:?}");
+    let users = Users::open(state.root()).unwrap();
+    users.add("masked", Role::Masked, &[], None).unwrap();
+    users.add("foreign", Role::Reader, &["nobody.example".to_owned()], None).unwrap();
+    let tokens = ["masked", "foreign"].map(|name| users.add_token(name, "").unwrap());
+    let router = crate::router(App::new(config(state)));
+    let mut shown = 0;
+    for route in route::all() {
+        for token in &tokens {
+            let (status, text) = ask(&router, route, Some(token)).await;
+            if !status.is_success() {
+                continue;
+            }
+            shown += text.len();
+            // What one asks for stands in the address of the page itself.
+            let asked = address(route);
+            for name in personal.iter().filter(|name| !asked.contains(name.as_str())) {
+                assert!(!text.contains(name.as_str()), "{asked} shows {name}");
+            }
+        }
+    }
+    assert!(shown > 10_000);
+    drop(folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_users_this_machine_sees_all_and_proxies_bring_nobody() {
+    let (_folder, state) = filled();
+    let router = crate::router(App::new(config(state)));
+    let count = route::all().find(|route| route.path == "api/v1/count").unwrap();
+    assert_eq!(ask(&router, count, None).await, (StatusCode::OK, "{\"count\":185}".to_owned()));
+    let through = Request::builder()
+        .uri("/x/api/v1/count")
+        .header(header::HOST, "localhost")
+        .header("x-forwarded-for", "192.0.2.1");
+    let response = router.clone().oneshot(through.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_wrongly() {
+    let (_folder, state) = filled();
+    let router = crate::router(App::new(config(state)));
+    let status = |host: &'static str, method: &'static str, uri: &'static str| {
+        let request =
+            Request::builder().method(method).uri(uri).header(header::HOST, host).body(Body::empty()).unwrap();
+        let router = router.clone();
+        async move {
+            let response = router.oneshot(request).await.unwrap();
+            assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+            response.status().as_u16()
+        }
+    };
+    for (uri, code) in [
+        ("/x/api/v1/entries?q=class:auth_failed", 200),
+        ("/x/api/v1/entries?q=(a", 400),
+        ("/x/api/v1/entries?nonsense=1", 400),
+        ("/x/api/v1/entries?limit=1&limit=2", 400),
+        ("/x/api/v1/entries?limit=-1", 400),
+        ("/x/api/v1/entries?limit=99999", 400),
+        ("/x/api/v1/entries?cursor=x", 400),
+        ("/x/api/v1/entries?since=noon", 400),
+        ("/x/api/v1/entries?q=%00", 400),
+        ("/x/api/v1/top/nonsense", 400),
+        ("/x/api/v1/client/nobody", 400),
+        ("/x/api/v1/histogram?width=0s", 400),
+        ("/x/api/v1/histogram?by=nonsense", 400),
+        ("/x/api/v1/stream?after=x", 400),
+        ("/x/api/v1/nonsense", 404),
+        ("/nonsense", 404),
+        ("/x", 308),
+    ] {
+        assert_eq!(status("localhost", "GET", uri).await, code, "{uri}");
+    }
+    assert_eq!(status("evil.example", "GET", "/x/api/v1/count").await, 421);
+    assert_eq!(status("localhost", "DELETE", "/x/api/v1/count").await, 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_signs_in_and_out() {
+    let (_folder, state) = filled();
+    let users = Users::open(state.root()).unwrap();
+    users.add("alice", Role::Reader, &[], Some("correct horse battery")).unwrap();
+    let router = crate::router(App::new(config(state)));
+    let post = |path: &'static str, form: &'static str, extra: Option<(&'static str, String)>| {
+        let mut request = Request::builder().method("POST").uri(path).header(header::HOST, "localhost:8025");
+        if let Some((name, value)) = extra {
+            request = request.header(name, value);
+        }
+        router.clone().oneshot(request.body(Body::from(form)).unwrap())
+    };
+    let good = "name=alice&password=correct+horse+battery&next=search%3Fq%3Dclass%3Asent";
+    let foreign = Some(("origin", "https://evil.example".to_owned()));
+    assert_eq!(post("/x/sign-in", good, foreign).await.unwrap().status(), StatusCode::FORBIDDEN);
+    let response = post("/x/sign-in", good, None).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(response.headers()[header::LOCATION], "/x/search?q=class:sent");
+    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(cookie.contains("; Path=/x/; ") && cookie.ends_with("HttpOnly; SameSite=Lax"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let status = |cookie: String| {
+        let request =
+            Request::builder().uri("/x/api/v1/count").header(header::HOST, "localhost").header(header::COOKIE, cookie);
+        let router = router.clone();
+        async move { router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status() }
+    };
+    assert_eq!(status(cookie.clone()).await, StatusCode::OK);
+    assert_eq!(
+        post("/x/sign-out", "", Some(("cookie", cookie.clone()))).await.unwrap().status(),
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(status(cookie).await, StatusCode::UNAUTHORIZED);
+    for next in ["//evil.example", "https://evil.example", "\\\\evil.example", "javascript:x", "/etc"] {
+        let form = format!("name=alice&password=correct+horse+battery&next={next}").leak();
+        let response = post("/x/sign-in", form, None).await.unwrap();
+        assert_eq!(response.headers()[header::LOCATION], "/x/", "{next}");
+    }
+    for _ in 0..5 {
+        assert_eq!(post("/x/sign-in", "name=alice&password=x", None).await.unwrap().status(), StatusCode::FORBIDDEN);
+    }
+    let response = post("/x/sign-in", good, None).await.unwrap();
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(response.headers().contains_key(header::RETRY_AFTER));
+}
+
+#[test]
+fn where_it_would_be_open_to_others_it_does_not_run() {
+    use crate::ServeError as E;
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::new(folder.path());
+    let check = |change: fn(&mut Config)| {
+        let mut config = config(state.clone());
+        change(&mut config);
+        Arc::clone(&App::new(config)).check()
+    };
+    assert!(check(|_| {}).is_ok());
+    assert!(matches!(check(|c| c.listen = "192.0.2.1:80".parse().unwrap()), Err(E::InTheClear(_))));
+    assert!(matches!(check(|c| c.listen = "0.0.0.0:80".parse().unwrap()), Err(E::InTheClear(_))));
+    assert!(matches!(
+        check(|c| {
+            c.listen = "[::]:80".parse().unwrap();
+            c.tls = Some(("c".into(), "k".into()));
+        }),
+        Err(E::OpenToAll(_))
+    ));
+    assert!(matches!(check(|c| c.proxies = vec!["127.0.0.1/32".parse().unwrap()]), Err(E::OpenBehindProxy)));
+    assert!(
+        check(|c| {
+            c.proxies = vec!["127.0.0.1/32".parse().unwrap()];
+            c.no_sign_in = true;
+        })
+        .is_ok()
+    );
+    assert!(matches!(check(|c| c.name_header = Some("remote-user".parse().unwrap())), Err(E::HeaderOfAnybody)));
+    Users::open(folder.path()).unwrap().add("alice", Role::Reader, &[], None).unwrap();
+    assert!(
+        check(|c| {
+            c.listen = "[::]:80".parse().unwrap();
+            c.tls = Some(("c".into(), "k".into()));
+        })
+        .is_ok()
+    );
+}

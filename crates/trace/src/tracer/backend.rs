@@ -1,0 +1,79 @@
+//! What Dovecot and saslauthd say themselves, joined to the attempts they speak of.
+
+use maillog::DovecotAuth;
+
+use super::Tracer;
+use crate::attempt::{Attempt, AttemptKind, EvidenceSource, NameOrigin};
+use crate::evidence::{Joined, Verdict, Wanted};
+use crate::line::Line;
+
+impl Tracer {
+    pub(super) fn dovecot_verdict(&mut self, line: &Line<'_>, verdict: &DovecotAuth<'_>) {
+        // With a session id the login came through Dovecot's own IMAP or POP3 process, not from Postfix.
+        if verdict.own_session {
+            return;
+        }
+        self.window.add(Verdict {
+            line: line.id,
+            time: line.time,
+            source: EvidenceSource::Dovecot,
+            ip: Some(verdict.ip),
+            user: verdict.user.map(Into::into),
+            realm: None,
+            text: self.words.shared(verdict.message),
+        });
+    }
+
+    pub(super) fn dovecot_service(&mut self, line: &Line<'_>, text: &[u8]) {
+        let time = line.time;
+        // The only verdict that names neither user nor address.
+        if text.starts_with(b"User found from deny passdb") {
+            self.window.add(Verdict {
+                line: line.id,
+                time,
+                source: EvidenceSource::Dovecot,
+                ip: None,
+                user: None,
+                realm: None,
+                text: self.words.shared(text),
+            });
+            return;
+        }
+        let has = |words: &[&str]| words.iter().any(|w| text.windows(w.len()).any(|part| part == w.as_bytes()));
+        if has(&["starting up", "illed with signal", "Fatal: ", "Panic: ", "dumped core", "stopping"]) {
+            self.dovecot_changed = Some(time);
+        }
+        if has(&["client_limit", "process_limit", "was queued for", "Aborting auth request", "auth_worker_max_count"]) {
+            self.dovecot_limited = Some(time);
+        }
+    }
+
+    /// Looks for the backend's own lines about a failed login.
+    pub(super) fn join(&mut self, attempt: &mut Attempt) {
+        // Postfix itself refuses a mechanism it does not know: no backend was asked, no line of a backend tells of it.
+        let own = attempt.reason.starts_with(b"Invalid authentication mechanism")
+            || &*attempt.reason == b"no mechanism available";
+        let asked = attempt.kind == AttemptKind::Failed
+            && !own
+            && attempt.context.join_confidence == 0.0
+            && attempt.origin != NameOrigin::Ambiguous;
+        if !asked || self.window.is_empty() {
+            return;
+        }
+        let cyrus = matches!(&*attempt.reason, b"authentication failure" | b"generic failure");
+        let wanted =
+            Wanted { time: attempt.at.time, ip: attempt.at.client_ip, user: attempt.username.as_deref(), cyrus };
+        match self.window.join(wanted) {
+            Joined::Nothing => {}
+            Joined::Ambiguous => attempt.origin = NameOrigin::Ambiguous,
+            Joined::Found { evidence, user, confidence } => {
+                attempt.evidence.extend(evidence);
+                attempt.context.join_confidence = confidence;
+                if attempt.username.is_none() && user.is_some() {
+                    attempt.username = user;
+                    attempt.origin = NameOrigin::Joined;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Which session a line of `smtpd` belongs to: its beginning, its place in the table, and its end for want of room.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use maillog::{Client, Event, Record};
+
+use super::{IDLE, SERVICES, Sink, Tracer};
+use crate::attempt::Where;
+use crate::line::Line;
+use crate::session::{Key, Session, SessionId};
+
+impl Tracer {
+    /// A session of this process came and went, and no line of it can change anything: it only ends the one before, if that is
+    /// still open.
+    pub fn came_and_went(&mut self, time: i64, record: &Record<'_>, sink: &mut impl Sink) {
+        self.tick(time, sink);
+        let Some(pid) = record.pid else { return };
+        let key = self.process_key(record, pid.into());
+        if let Some(mut session) = self.sessions.remove(&key) {
+            self.end(key, &mut session, None, sink);
+            self.spare.push(session);
+        }
+    }
+
+    /// The session an envelope belongs to just now, for lines that are not fed.
+    pub fn session(&mut self, record: &Record<'_>) -> Option<SessionId> {
+        let process = u64::from(record.pid?);
+        let key = self.process_key(record, process);
+        self.sessions.get(&key).map(|session| SessionId(session.id))
+    }
+
+    pub(super) fn smtpd(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
+        let key = self.key(line)?;
+        // Whether lines of no interest are fed or not must not change the outcome.
+        if !Self::wants(&line.event) {
+            return self.sessions.get(&key).map(|session| SessionId(session.id));
+        }
+        let mut session = match self.sessions.remove(&key) {
+            // A new connection, or somebody else's line: the end of the old session is not in the log.
+            Some(mut old)
+                if matches!(line.event, Event::Connect(_))
+                    || client_of(&line.event).is_some_and(|client| old.is_of_another(client)) =>
+            {
+                self.end(key, &mut old, None, sink);
+                self.spare.push(old);
+                self.begin(key, &line.record, line.id, line.time, sink)
+            }
+            Some(session) => session,
+            None => self.begin(key, &line.record, line.id, line.time, sink),
+        };
+        if let Some(client) = client_of(&line.event) {
+            session.meet(client);
+        }
+        let id = SessionId(session.id);
+        let over = self.step(key, &mut session, line, sink);
+        session.last_time = line.time;
+        if over {
+            self.spare.push(session);
+        } else {
+            self.sessions.insert(key, session);
+        }
+        Some(id)
+    }
+
+    pub(super) fn key(&mut self, line: &Line<'_>) -> Option<Key> {
+        let process = process_of(&line.record, client_of(&line.event))?;
+        Some(self.process_key(&line.record, process))
+    }
+
+    pub(super) fn process_key(&mut self, record: &Record<'_>, process: u64) -> Key {
+        Key { host: self.names.number(record.host), tag: self.names.number(record.tag.0), process }
+    }
+
+    /// A session starts: [`Tracer::line`] for its `connect from` line, which is the commonest of all.
+    pub fn connect(&mut self, id: u64, time: i64, record: &Record<'_>, client: &Client<'_>, sink: &mut impl Sink) {
+        self.tick(time, sink);
+        let process = process_of(record, Some(client)).unwrap_or_default();
+        let key = self.process_key(record, process);
+        if let Some(mut old) = self.sessions.remove(&key) {
+            self.end(key, &mut old, None, sink);
+            self.spare.push(old);
+        }
+        let mut session = self.begin(key, record, id, time, sink);
+        session.meet(client);
+        self.sessions.insert(key, session);
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        key: Key,
+        record: &Record<'_>,
+        id: u64,
+        time: i64,
+        sink: &mut impl Sink,
+    ) -> Box<Session> {
+        if self.sessions.len() >= self.limits.sessions {
+            self.make_room(sink);
+        }
+        let mut session = self.spare.pop().unwrap_or_default();
+        session.restart(self.name_of(record, key.process, time), id, time);
+        session
+    }
+
+    /// A number that the same session has whatever was read before it: of sessions of one process that begin at the same instant each
+    /// has its own.
+    pub(super) fn name_of(&mut self, record: &Record<'_>, process: u64, time: i64) -> u64 {
+        let (instant, given) = &mut self.begun;
+        if *instant != time {
+            *instant = time;
+            given.clear();
+        }
+        let first = session_id(record, process, 0, time);
+        let times = given.entry(first).or_default();
+        let name = if *times == 0 { first } else { session_id(record, process, *times, time) };
+        *times += 1;
+        name
+    }
+
+    pub(super) fn make_room(&mut self, sink: &mut impl Sink) {
+        let quiet = |s: &Session| self.now - s.last_time > IDLE;
+        let mut keys: Vec<Key> = self.sessions.iter().filter(|(_, s)| quiet(s)).map(|(k, _)| *k).collect();
+        if keys.is_empty() {
+            keys = self.sessions.keys().copied().collect();
+        }
+        // The same order in every run.
+        keys.sort_unstable_by_key(|key| self.sessions.get(key).map_or(0, |session| session.first_line));
+        for key in keys {
+            if let Some(mut session) = self.sessions.remove(&key) {
+                self.end(key, &mut session, None, sink);
+            }
+        }
+    }
+
+    pub(super) fn place(&self, key: Key, session: &mut Session, line: u64, time: i64) -> Where {
+        Where {
+            line,
+            time,
+            session: Some(SessionId(session.id)),
+            host: self.names.string(key.host),
+            tag: self.names.string(key.tag),
+            client_ip: session.ip(),
+            client_host: session.client_host(),
+        }
+    }
+
+    pub(super) fn service_answers(&mut self, key: Key) {
+        if self.services.len() < SERVICES {
+            self.services.insert((key.host, key.tag), ());
+        }
+    }
+}
+
+/// Whom a line is about.
+fn client_of<'a>(event: &'a Event<'a>) -> Option<&'a Client<'a>> {
+    Some(match event {
+        Event::Connect(client)
+        | Event::Disconnect(client, _)
+        | Event::SaslAborted(client, _)
+        | Event::TlsAcceptError(client, _)
+        | Event::TlsServerTrouble(Some(client), _)
+        | Event::Pipelining(client, ..)
+        | Event::TooLong(client, ..)
+        | Event::NonSmtp(client, _) => client,
+        Event::Gone { client, .. } => client,
+        Event::SaslFailed(failure) => &failure.client,
+        Event::Limited(limit) => &limit.client,
+        Event::TlsEstablished(tls) => &tls.peer,
+        Event::Accepted(acceptance) => &acceptance.client,
+        Event::Policy(_, policy) => policy.client.as_ref()?,
+        _ => return None,
+    })
+}
+
+/// What a line's process is known by. Without process ids only lines that name the client can be tied together.
+fn process_of(record: &Record<'_>, client: Option<&Client<'_>>) -> Option<u64> {
+    match record.pid {
+        Some(pid) => Some(pid.into()),
+        None => Some(hash(client?.address) | 1 << 63),
+    }
+}
+
+/// What a session is called that begins with this line, if it is the first one of its process at that instant. `None`: the line names no
+/// process.
+#[must_use]
+pub fn first_session_at(record: &Record<'_>, time: i64) -> Option<SessionId> {
+    Some(SessionId(session_id(record, record.pid?.into(), 0, time)))
+}
+
+/// A number made of what tells a session from others. `before`: how many of the same process began at the same instant before it.
+fn session_id(record: &Record<'_>, process: u64, before: u64, time: i64) -> u64 {
+    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+    hasher.write(record.host);
+    hasher.write_u8(0);
+    hasher.write(record.tag.0);
+    hasher.write_u64(process);
+    hasher.write_i64(time);
+    hasher.write_u64(before);
+    hasher.finish()
+}
+
+fn hash(text: &[u8]) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(text)
+}
