@@ -24,7 +24,7 @@ struct Page {
 /// Answers.
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     let query = asked.query()?;
-    let marks = answers::state::index(&asked.app.config.state).marks();
+    let marks = answers::state::index(&asked.app.config.state).marks(0);
     let after = marks.map_err(|error| Problem::ours(&error.into()))?.to_string();
     let found = asked.rows(&query, asked.rows_asked(LIMIT)?)?;
     let layout = Layout::asked(asked, "live", "Live");
