@@ -29,6 +29,8 @@ enum Task {
     Lab(lab::Options),
     /// Set up mail hosts wrongly, with real daemons, and check that `doctor` finds what is wrong and nothing else.
     Doctor(lab::hosts::Options),
+    /// Use the pages in a real browser as people do, or draw pictures of them.
+    Browser(browser::Options),
     /// Write a mail log of a busy server, and the truth about it.
     Generate(loggen::Options),
     /// Measure speed and memory beside other tools on the same file.
@@ -52,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test(options) => test::run(&options),
         Task::Lab(options) => lab::run(&options),
         Task::Doctor(options) => doctor(options),
+        Task::Browser(options) => in_browser(options),
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Judge(options) => judge::run(&options),
@@ -69,4 +72,12 @@ fn doctor(mut options: lab::hosts::Options) -> anyhow::Result<()> {
         options.program = Some(program::release()?);
     }
     lab::hosts::run(&options)
+}
+
+/// The same for the pages.
+fn in_browser(mut options: browser::Options) -> anyhow::Result<()> {
+    if options.program.is_none() {
+        options.program = Some(program::release()?);
+    }
+    browser::run(&options)
 }

@@ -52,6 +52,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         lab_logs(&mut score)?;
         doctor(&mut score);
+        browser(&mut score);
     }
     if contract::available() {
         score.part("the API's description", contract::run());
@@ -94,6 +95,17 @@ fn doctor(score: &mut Score) {
     }
     let result = program::release().and_then(|program| lab::hosts::run(&lab::hosts::Options::with(program)));
     score.part("the doctor's hosts", result);
+}
+
+/// Uses the pages in a real browser.
+fn browser(score: &mut Score) {
+    if let Err(missing) = browser::available() {
+        score.skip(&format!("the pages in a browser: {missing}"));
+        return;
+    }
+    let result = program::release()
+        .and_then(|program| browser::run(&browser::Options { program: Some(program), ..browser::Options::default() }));
+    score.part("the pages in a browser", result);
 }
 
 impl Score {

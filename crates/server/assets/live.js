@@ -6,12 +6,14 @@ const state = document.getElementById('live-state');
 const button = document.getElementById('live-pause');
 const query = list.dataset.q;
 const MOST = 500;
-const waiting = [];
+const waiting = new Map();
 let paused = false;
 let lost = false;
 
 const east = Number(list.dataset.east) * 60_000;
-const seen = new Set([...list.querySelectorAll('[data-id]')].map((item) => item.dataset.id));
+// What is on the page, by where it stands in its log.
+const seen = new Map([...list.querySelectorAll('[data-id]')].map((item) => [item.dataset.id, item]));
+const idOf = (entry) => entry.source + ':' + entry.line;
 
 // As the server writes them: in its own zone.
 const shown = (ts) => (ts ? new Date(Date.parse(ts) + east).toISOString().slice(0, 19).replace('T', ' ') : 'no time');
@@ -33,6 +35,7 @@ const tones = { auth_ok: 'good', sent: 'good', auth_failed: 'bad', bounced: 'bad
 
 function row(entry) {
   const item = piece('li', 'entry fresh', '');
+  item.dataset.id = idOf(entry);
   const details = document.createElement('details');
   details.dataset.row = '';
   const summary = document.createElement('summary');
@@ -65,15 +68,23 @@ function row(entry) {
 }
 
 function tell() {
-  const held = waiting.length > 0 ? ` ${waiting.length} new, held back.` : '';
+  const held = waiting.size > 0 ? ` ${waiting.size} new, held back.` : '';
   state.textContent = (lost ? 'The connection is lost; it is being made again.' : paused ? 'Paused.' : 'New lines come by themselves.') + held;
   button.textContent = paused ? 'Go on' : 'Pause';
 }
 
 function flush() {
   if (paused) return;
-  for (const entry of waiting.splice(0)) list.prepend(row(entry));
-  while (list.children.length > MOST) list.lastElementChild.remove();
+  for (const [id, entry] of waiting) {
+    const item = row(entry);
+    seen.set(id, item);
+    list.prepend(item);
+  }
+  waiting.clear();
+  while (list.children.length > MOST) {
+    seen.delete(list.lastElementChild.dataset.id);
+    list.lastElementChild.remove();
+  }
   document.getElementById('live-empty')?.remove();
   tell();
 }
@@ -101,11 +112,20 @@ stream.addEventListener('open', () => { lost = false; tell(); });
 stream.addEventListener('error', () => { lost = true; tell(); });
 stream.addEventListener('message', (event) => {
   for (const entry of JSON.parse(event.data)) {
-    const id = entry.source + ':' + entry.line;
-    if (seen.has(id)) continue;
-    waiting.push(entry);
+    const id = idOf(entry);
+    const known = seen.get(id);
+    // More may be known of a line than when it came first: it stays where it is.
+    if (known) {
+      const item = row(entry);
+      item.classList.remove('fresh');
+      item.querySelector('details').open = known.querySelector('details')?.open ?? false;
+      known.replaceWith(item);
+      seen.set(id, item);
+      continue;
+    }
+    waiting.set(id, entry);
     // What nobody reads is not kept for ever.
-    if (waiting.length > MOST) waiting.shift();
+    if (waiting.size > MOST) waiting.delete(waiting.keys().next().value);
   }
   flush();
   tell();

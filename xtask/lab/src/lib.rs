@@ -15,7 +15,7 @@ pub mod hosts;
 mod isolation;
 mod login;
 mod machine;
-mod packages;
+pub mod packages;
 mod policy_service;
 mod queue_truth;
 mod recording;

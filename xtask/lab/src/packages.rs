@@ -41,7 +41,25 @@ pub(crate) fn check() -> Result<()> {
 
 /// Fetches what is missing.
 pub(crate) fn install() -> Result<()> {
-    let missing = missing();
+    fetch(&missing())
+}
+
+/// Whether packages that are not there may be fetched.
+///
+/// # Errors
+/// If not: what the admin is to run.
+pub fn may_fetch(missing: &[&str]) -> Result<()> {
+    if missing.is_empty() || rustix::process::geteuid().is_root() && may_install() {
+        return Ok(());
+    }
+    bail!("missing packages; run: apt-get install --no-install-recommends {}", missing.join(" "))
+}
+
+/// Fetches packages of Debian's.
+///
+/// # Errors
+/// If apt-get does not install them.
+pub fn fetch(missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -49,7 +67,7 @@ pub(crate) fn install() -> Result<()> {
     command::run(Command::new("apt-get").args(["update", "-qq"]))?;
     let options = ["install", "-y", "-qq", "--no-install-recommends"];
     let mut install = Command::new("apt-get");
-    install.args(options).args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
+    install.args(options).args(missing).env("DEBIAN_FRONTEND", "noninteractive");
     command::run(&mut install)?;
     Ok(())
 }

@@ -59,12 +59,12 @@ fn answer(
     field: &str,
     made: Option<crate::data::Made>,
 ) -> Result<Response, Problem> {
-    let (mut story, as_of) = match told::told::<Story>(asked, "", made)? {
+    let (mut story, as_of) = match told::told::<Story>(asked, "-", made)? {
         Told::There(story, as_of) => (story, as_of),
         Told::Later(page) => return Ok(*page),
     };
     let word = if what == "client" { "Client" } else { "Account" };
-    let layout = Layout::asked(asked, "", &format!("{word} {}", asked.subject)).with_presets(asked);
+    let layout = Layout::asked(asked, "-", &format!("{word} {}", asked.subject)).with_presets(asked);
     let query = terms::text(field, &asked.subject);
     let chart = chart(asked, &layout, &query)?;
     let totals = Totals {

@@ -11,6 +11,8 @@ const HEIGHT: f64 = 100.0;
 /// Width of a bar with the space behind it, and of the bar.
 const STEP: f64 = 10.0;
 const BAR: f64 = 8.4;
+/// With fewer bars than this, each is narrower than its place: one bar is a bar, not a wall.
+const FEW: f64 = 16.0;
 /// Series with a colour of their own; the rest is drawn as one.
 pub(crate) const SERIES: usize = 8;
 
@@ -19,8 +21,9 @@ pub(crate) struct Chart {
     pub(crate) title: String,
     /// What it shows, in a sentence, for those who do not see it.
     pub(crate) told: String,
-    /// Width in the units of the picture.
+    /// Width in the units of the picture, and of a bar.
     pub(crate) width: String,
+    pub(crate) bar_width: String,
     pub(crate) bars: Vec<Bar>,
     pub(crate) series: Vec<Series>,
     /// The number at the upper edge.
@@ -43,6 +46,8 @@ pub(crate) struct Series {
 
 /// A span of time.
 pub(crate) struct Bar {
+    /// Where its place begins, and it itself.
+    pub(crate) place: String,
     pub(crate) x: String,
     pub(crate) from: String,
     pub(crate) to: String,
@@ -75,12 +80,14 @@ impl Chart {
         let each = first.to.saturating_sub(first.from);
         let most = histogram.buckets.iter().map(|bucket| bucket.count).max().unwrap_or_default().max(1);
         let series = series(histogram);
+        let bar_width = BAR * (histogram.buckets.len() as f64 / FEW).min(1.0);
         let draw = |(at, bucket): (usize, &Bucket)| {
             let counts = counts(bucket, series.len(), histogram.values.len());
             // The last microsecond is the next bar's first: both ends of a time asked for are in it.
             let (from, to) = (rfc3339(bucket.from), rfc3339(bucket.to.saturating_sub(1)));
             Bar {
-                x: figure(at as f64 * STEP),
+                place: figure(at as f64 * STEP),
+                x: figure(at as f64 * STEP + (STEP - bar_width) / 2.0),
                 when: clock.span(bucket.from, each),
                 count: bucket.count,
                 pieces: pieces(&counts, &series, most),
@@ -105,6 +112,7 @@ impl Chart {
                 clock.span(busiest.from, each),
                 words.join(", ")
             ),
+            bar_width: figure(bar_width),
             width: figure(histogram.buckets.len() as f64 * STEP),
             bars: histogram.buckets.iter().enumerate().map(draw).collect(),
             most,
@@ -171,11 +179,6 @@ fn pieces(counts: &[u64], series: &[Series], most: u64) -> Vec<Piece> {
 fn figure(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
-}
-
-/// Width of a bar, for the template.
-pub(crate) fn bar_width() -> String {
-    figure(BAR)
 }
 
 #[cfg(test)]

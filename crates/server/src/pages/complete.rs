@@ -44,7 +44,7 @@ fn names(begun: &str) -> Vec<Value> {
     let fits =
         |field: &&Field| field.name.starts_with(begun) || field.alias.is_some_and(|alias| alias.starts_with(begun));
     let name = |field: &Field| match field.alias {
-        Some(alias) if !field.name.starts_with(begun) => alias,
+        Some(alias) if alias.starts_with(begun) => alias,
         _ => field.name,
     };
     let word = |field: &Field| json!({"text": format!("{}:", name(field)), "meaning": field.meaning});
@@ -99,7 +99,7 @@ mod tests {
         let texts =
             |begun| names(begun).iter().map(|word| word["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
         assert_eq!(texts("us"), ["user:"]);
-        assert!(texts("cl").contains(&"class:".to_owned()) && texts("cl").contains(&"client_ip:".to_owned()));
+        assert!(texts("cl").contains(&"class:".to_owned()) && texts("cl").contains(&"client:".to_owned()));
         assert!(texts("").is_empty() && texts("no_such").is_empty());
     }
 }

@@ -197,7 +197,10 @@ mod tests {
     fn shares_in_words() {
         let share = |json: &str| serde_json::from_str::<Share>(json).unwrap().words();
         assert_eq!(share("{}"), "the log does not tell");
-        assert_eq!(share(r#"{"told": true, "by_version": {"TLSv1.3": 3}, "clear": 1}"#), "75 % encrypted (TLSv1.3 3)");
+        assert_eq!(
+            share(r#"{"told": true, "by_version": {"TLSv1.3": 3}, "clear": 1}"#),
+            "75.0 % encrypted (TLSv1.3 3)"
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ struct Page {
 /// Answers.
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     let made = asked.trace(&asked.subject, told::WAIT)?;
-    let mut traced: Traced = match told::told(asked, "", made)? {
+    let mut traced: Traced = match told::told(asked, "-", made)? {
         Told::There(traced, _) => traced,
         Told::Later(page) => return Ok(*page),
     };
@@ -41,7 +41,7 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
             file.lines.truncate(LINES);
         }
     }
-    let layout = Layout::asked(asked, "", &format!("Message {}", asked.subject));
+    let layout = Layout::asked(asked, "-", &format!("Message {}", asked.subject));
     let query = super::terms::text(if asked.subject.contains('@') { "message_id" } else { "queue_id" }, &asked.subject);
     html(&Page { id: answers::screen::escape(&asked.subject).into_owned(), layout, traced, more, query })
 }

@@ -19,7 +19,7 @@ struct Page<'a> {
 
 /// The page.
 pub(crate) fn page(app: &App, problem: &Problem) -> Result<Response, Problem> {
-    let mut layout = Layout::new(app, "", word(problem));
+    let mut layout = Layout::new(app, "-", word(problem));
     if let Some(misread) = &problem.query {
         layout.query.clone_from(&misread.text);
     }
