@@ -6,7 +6,7 @@ use answers::reading::{self, Reading};
 use answers::screen::Screen;
 use answers::state;
 use answers::times::Clock;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use diagnose::detect::{Settings, Thresholds};
 
 use crate::commands::bans::{self, Bans};
@@ -29,40 +29,6 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 answered; 1 answered, nothing matched (entries, search, count, top, histogram, export, client, account, trace), or a fault was found (doctor, bans); 2 usage; 3 nothing readable; 4 some input could not be read (answered, and said what is missing); 70 a bug of ours.";
-
-/// Names of the commands, for telling a command from a file.
-pub(crate) const COMMANDS: &[&str] = &[
-    "triage",
-    "entries",
-    "search",
-    "count",
-    "top",
-    "histogram",
-    "export",
-    "explain",
-    "client",
-    "account",
-    "ingest",
-    "follow",
-    "status",
-    "check",
-    "purge",
-    "trace",
-    "report",
-    "serve",
-    "user",
-    "doctor",
-    "findings",
-    "rehearse",
-    "bans",
-    "blocklist",
-    "fields",
-    "causes",
-    "reasons",
-    "checks",
-    "thresholds",
-    "help",
-];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -866,11 +832,12 @@ pub(crate) struct Purge {
 
 /// Puts `triage` in front where the first word is no command but a file or an option.
 pub(crate) fn with_default_command(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
-    let global = ["-h", "--help", "-V", "--version"];
+    let commands = Cli::command();
+    let global = ["-h", "--help", "-V", "--version", "help"];
     let is_command = args
         .get(1)
         .and_then(|first| first.to_str())
-        .is_some_and(|first| COMMANDS.contains(&first) || global.contains(&first));
+        .is_some_and(|first| commands.find_subcommand(first).is_some() || global.contains(&first));
     if !is_command {
         args.insert(args.len().min(1), "triage".into());
     }
@@ -895,7 +862,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        use clap::CommandFactory as _;
         Cli::command().debug_assert();
     }
 }
