@@ -24,6 +24,7 @@ mod takeover;
 mod tests;
 mod thresholds;
 mod trouble;
+mod variants;
 
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
