@@ -158,7 +158,10 @@ mod tests {
     fn an_abuse_desk_reads_no_accounts() {
         let accounts = ["anna.b@example.org".to_owned(), "anna".to_owned()];
         for (line, shown) in [
-            ("SASL LOGIN authentication failed: x, sasl_username=a, b", "SASL LOGIN authentication failed: x, sasl_username=[account]"),
+            (
+                "SASL LOGIN authentication failed: x, sasl_username=a, b",
+                "SASL LOGIN authentication failed: x, sasl_username=[account]",
+            ),
             ("auth: passwd-file(Anna.B@example.org,192.0.2.1): x", "auth: passwd-file([account],192.0.2.1): x"),
             ("anna ANNA annabel", "[account] [account] [account]bel"),
             ("nobody here", "nobody here"),
