@@ -159,11 +159,23 @@ impl Detector {
     /// # Errors
     /// The bytes are of another version, or damaged.
     pub fn restore(bytes: &[u8], settings: Settings) -> Result<Self, RestoreError> {
+        // The files of today have other numbers than those of then.
+        Self::restore_with(bytes, settings, |_| Proof::EARLIER)
+    }
+
+    /// The same, where it is known which numbers the sources of evidence have now: `source` is given those of then.
+    ///
+    /// # Errors
+    /// The bytes are of another version, or damaged.
+    pub fn restore_with(
+        bytes: &[u8],
+        settings: Settings,
+        source: impl Fn(usize) -> usize,
+    ) -> Result<Self, RestoreError> {
         match bytes.split_first() {
             Some((&LAYOUT, rest)) => {
                 let mut detector = Self { settings, ..postcard::from_bytes(rest)? };
-                // The files of today have other numbers than those of then.
-                detector.proofs.iter_mut().for_each(|proof| proof.source = Proof::EARLIER);
+                detector.proofs.iter_mut().for_each(|proof| proof.source = source(proof.source));
                 Ok(detector)
             }
             other => Err(RestoreError::Layout(other.map_or(0, |(layout, _)| *layout))),
