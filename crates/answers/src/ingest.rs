@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use input::{FeedError, Line};
 use query::{Entry, Sight};
 use store::index::{Date, DayError, Identity, Kept, NewLine, WriteError, Writer};
@@ -314,11 +313,10 @@ pub fn ingest(
         Err(error) => return Ok(Err(error)),
     };
     let (new, known, damaged) = (taking.new, taking.known, taking.damaged());
-    let mut failure = finish(taking, halt.is_set()).err();
+    let failure = finish(taking, halt.is_set()).err();
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
     if failure.is_none() && !halt.is_set() {
-        let refreshed = memory::refresh(state, &settings, &halt);
-        failure = refreshed.context("all lines are in, but findings could not be remembered").err();
+        memory::refresh_if_possible(state, &settings, &halt);
     }
     Ok(Ok(Ingested { new, known, read, failure, removed, damaged }))
 }

@@ -92,7 +92,8 @@ impl<'c> Course<'c> {
                 let (judged, halt) = (&self.shared.config.judged, &self.shared.halt);
                 self.waiting.taker.pause(state, || {
                     retention::enforce(state, kept)?;
-                    memory::refresh(state, judged, halt)
+                    memory::refresh_if_possible(state, judged, halt);
+                    Ok(())
                 })?;
                 retention_due = Instant::now() + RETENTION_EVERY;
             }
