@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::links::{address, part};
 use super::terms;
-use crate::access;
+use crate::access::{self, Origin, Viewer};
 use crate::app::App;
 use crate::asked::Asked;
 use crate::assets;
@@ -54,6 +54,29 @@ pub(crate) struct Layout {
     clock: Clock,
 }
 
+/// A step to take.
+pub(crate) struct Step<'s> {
+    /// Where it applies: `Dovecot`; empty if that is not said.
+    pub(crate) with: &'static str,
+    /// The command, or what to do.
+    pub(crate) what: &'s str,
+    /// What it tells.
+    pub(crate) why: &'static str,
+}
+
+/// What commands of steps begin with: what they are looked at with, and what they change.
+const PROGRAMS: [&str; 18] = [
+    "postconf", "postfix", "postqueue", "postcat", "postmap", "postsuper", "postfix-insights", "doveconf", "doveadm", "systemctl", "journalctl",
+    "testsaslauthd", "fail2ban-client", "ls", "ss", "openssl", "grep", "saslauthd",
+];
+
+impl Step<'_> {
+    /// It is a command to copy; else it is said in words.
+    pub(crate) fn is_command(&self) -> bool {
+        self.what.split(' ').next().is_some_and(|first| PROGRAMS.contains(&first))
+    }
+}
+
 /// A length of time to look at.
 pub(crate) struct Preset {
     pub(crate) word: &'static str,
@@ -90,10 +113,17 @@ impl Layout {
             query: own("q"),
             since: own("since"),
             until: own("until"),
-            who: asked.viewer.name.clone(),
-            places: PLACES.into_iter().filter(|(path, _)| may_see(asked, path)).collect(),
-            masked: asked.viewer.is_masked(),
-            ..Self::new(&asked.app, place, title)
+            ..Self::new(&asked.app, place, title).seen_by(&asked.viewer, &asked.origin)
+        }
+    }
+
+    /// With the places that somebody may see.
+    pub(crate) fn seen_by(self, viewer: &Viewer, origin: &Origin) -> Self {
+        Self {
+            who: viewer.name.clone(),
+            places: PLACES.into_iter().filter(|(path, _)| may_see(viewer, origin, path)).collect(),
+            masked: viewer.is_masked(),
+            ..self
         }
     }
 
@@ -231,6 +261,15 @@ impl Layout {
         found.map_or_else(|| screen::escape(id).into_owned(), |cause| cause.title.to_owned())
     }
 
+    /// A step to take, as it stands in the cause table or in a finding.
+    pub(crate) fn step<'s>(&self, text: &'s str) -> Step<'s> {
+        let mut checks = diagnose::all().flat_map(|cause| cause.next);
+        match checks.find(|check| check.to_string() == text) {
+            Some(check) => Step { with: check.with.name(), what: check.command, why: check.why },
+            None => Step { with: "", what: text, why: "" },
+        }
+    }
+
     /// Seconds for people.
     pub(crate) fn seconds(&self, value: impl Plain<f64>) -> String {
         answers::report_page::seconds(value.plain())
@@ -248,9 +287,9 @@ impl Layout {
 }
 
 /// Whether the viewer may see a page.
-fn may_see(asked: &Asked, path: &str) -> bool {
+fn may_see(viewer: &Viewer, origin: &Origin, path: &str) -> bool {
     let route = super::ROUTES.iter().find(|route| route.path == path);
-    route.is_some_and(|route| access::may(Some(&asked.viewer), route, &asked.origin).is_ok())
+    route.is_some_and(|route| access::may(Some(viewer), route, origin).is_ok())
 }
 
 /// A number, or a reference to one: templates give now this, now that.

@@ -28,7 +28,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub use arrivals::{Arrivals, Marks, MarksError};
+pub use arrivals::{Arrivals, Arrived, Marks, MarksError};
 pub use day::{Date, DayError};
 pub use input::Identity;
 pub use payload::{LAYOUT, Part, Payload};
