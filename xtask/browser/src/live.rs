@@ -30,12 +30,12 @@ pub(crate) fn tail(place: &Place) -> Result<()> {
     chrome.until("the third line", &row("third"))?;
     chrome.until("the fourth line", &row("fourth"))?;
     chrome.click("#live-pause")?;
+    dovecot_says(&log, "fifth")?;
     write(&log, "fifth")?;
     chrome.until("the fifth is held back", "document.getElementById('live-state').textContent.includes('1 new')")?;
     chrome.click("#live-pause")?;
     chrome.until("the fifth line", &row("fifth"))?;
-    dovecot_says(&log, "fifth")?;
-    chrome.until("the cause, told by Dovecot", &format!("[...document.querySelectorAll('#live .entry')].some((one) => one.textContent.includes('sasl_username=fifth') && one.textContent.includes('cred.unknown_user'))"))?;
+    chrome.until("the cause, told by Dovecot", "[...document.querySelectorAll('#live .entry')].some((one) => one.textContent.includes('sasl_username=fifth') && one.textContent.includes('cred.unknown_user'))")?;
     chrome.until("still one row", &row("fifth"))?;
     ensure!(chrome.suspicious()?.is_empty(), "{:?}", chrome.suspicious()?);
     drop(server);

@@ -24,7 +24,8 @@ impl Drop for Nginx {
 
 /// Every link of every place of the navigation stays below the path and leads somewhere; forms, files and the stream do too.
 pub(crate) fn below_a_path(place: &Place) -> Result<()> {
-    let server = Server::of(place, &["busy_hour"], &["--base-path", PATH, "--trusted-proxy", "127.0.0.1", "--no-sign-in"])?;
+    let server =
+        Server::of(place, &["busy_hour"], &["--base-path", PATH, "--trusted-proxy", "127.0.0.1", "--no-sign-in"])?;
     let folder = tempfile::tempdir()?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let _nginx = start(folder.path(), port, &server.listen())?;

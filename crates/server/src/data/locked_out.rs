@@ -1,4 +1,5 @@
-//! Who tried to log in and did not get in, attackers left out: counted logins go in, rows of people and devices come out, the latest first.
+//! Who tried to log in and did not get in, attackers left out: counted logins go in, rows of people and devices come out; those who seem to have
+//! mistyped last, and of each the latest first.
 //!
 //! It stands beside the triage's own lists because those begin with whoever failed most, and on any server in the open these are attackers.
 
@@ -20,13 +21,15 @@ pub(super) fn told(tally: &Tally, findings: &[Finding], mask: Mask) -> Value {
     let accounts = tally.accounts.values().filter_map(|account| hostile.account_row(account, mask));
     let clients = tally.clients.iter().filter_map(|(ip, client)| hostile.client_row(*ip, client, mask));
     let mut rows: Vec<Row> = accounts.chain(clients).collect();
-    rows.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.json.to_string().cmp(&b.json.to_string())));
+    rows.sort_by_cached_key(|row| row.json.to_string());
+    rows.sort_by(|a, b| (a.verdict == Verdict::Mistyped, b.last).cmp(&(b.verdict == Verdict::Mistyped, a.last)));
     let count = rows.len();
     let rows: Vec<Value> = rows.into_iter().take(ROWS).map(|row| row.json).collect();
     json!({"count": count, "rows": rows})
 }
 
 struct Row {
+    verdict: Verdict,
     last: i64,
     json: Value,
 }
@@ -75,7 +78,7 @@ fn row(username: Option<String>, ip: Option<IpAddr>, failures: u64, last: i64, v
     let json = json!({
         "username": username, "client_ip": ip.map(|ip| mask.ip(ip)), "failures": failures, "last": rfc3339(last), "verdict": verdict.name(),
     });
-    Row { last, json }
+    Row { verdict, last, json }
 }
 
 /// Findings that tell of somebody hostile.
@@ -109,6 +112,6 @@ mod tests {
         // Guessed names are nobody's who cannot log in; who failed and got in then can.
         assert_eq!(of("guessing_from_many_sources"), [""; 0]);
         assert_eq!(of("corrected_then_sent"), [""; 0]);
-        assert_eq!(of("unknown_user").len(), 1);
+        assert_eq!(of("unknown_user"), ["alice@example.com", "alise@example.test", "scanner@example.test"]);
     }
 }

@@ -13,8 +13,8 @@ use answers::{json, report, story_json, triage};
 use input::FeedError;
 use serde_json::{Map, Value};
 
-use super::{locked_out, narrow};
 use super::shelf::{Key, Made, Shelf};
+use super::{locked_out, narrow};
 use crate::access::Scope;
 use crate::asked::Asked;
 use crate::problem::Problem;

@@ -65,15 +65,35 @@ pub(crate) struct Step<'s> {
 }
 
 /// What commands of steps begin with: what they are looked at with, and what they change.
-const PROGRAMS: [&str; 18] = [
-    "postconf", "postfix", "postqueue", "postcat", "postmap", "postsuper", "postfix-insights", "doveconf", "doveadm", "systemctl", "journalctl",
-    "testsaslauthd", "fail2ban-client", "ls", "ss", "openssl", "grep", "saslauthd",
+const PROGRAMS: [&str; 22] = [
+    "ausearch",
+    "chage",
+    "doveadm",
+    "doveconf",
+    "grep",
+    "journalctl",
+    "ls",
+    "passwd",
+    "postcat",
+    "postconf",
+    "postfix",
+    "postfix-insights",
+    "postmap",
+    "postqueue",
+    "postsuper",
+    "printf",
+    "sasldblistusers2",
+    "saslpluginviewer",
+    "ss",
+    "systemctl",
+    "testsaslauthd",
+    "fail2ban-client",
 ];
 
 impl Step<'_> {
     /// It is a command to copy; else it is said in words.
     pub(crate) fn is_command(&self) -> bool {
-        self.what.split(' ').next().is_some_and(|first| PROGRAMS.contains(&first))
+        self.what.split([' ', ';']).next().is_some_and(|first| PROGRAMS.contains(&first))
     }
 }
 
@@ -243,6 +263,13 @@ impl Layout {
     /// Text of strangers: control and direction characters are shown, not obeyed. HTML is escaped by the template.
     pub(crate) fn safe(&self, text: &str) -> String {
         screen::escape(text).into_owned()
+    }
+
+    /// A finding's sentence as a heading.
+    pub(crate) fn sentence(&self, text: &str) -> String {
+        let mut chars = text.chars();
+        let first = chars.next().map(|first| first.to_ascii_uppercase());
+        screen::escape(&first.into_iter().chain(chars).collect::<String>()).into_owned()
     }
 
     /// A word of a table, for people: `auth_failed` is `auth failed`.

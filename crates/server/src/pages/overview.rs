@@ -155,11 +155,8 @@ fn verdict(triaged: &Triaged) -> Verdict {
         0 => String::new(),
         killed => format!(", {} died before a login", plural(killed, "session", "sessions")),
     };
-    let more = format!(
-        "{} failed, {} succeeded{killed}.",
-        plural(failures, "login", "logins"),
-        plural(ok, "login", "logins")
-    );
+    let more =
+        format!("{} failed, {} succeeded{killed}.", plural(failures, "login", "logins"), plural(ok, "login", "logins"));
     let verdict = |tone, text: String| Verdict { tone, text, more };
     if triaged.coverage.lines == 0 {
         let more = "Choose a longer time, or see under Sources what was read.".to_owned();
