@@ -8,11 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use input::{FeedError, Line};
 use query::{Entry, Sight};
 use store::index::{Date, DayError, Identity, Kept, NewLine, WriteError, Writer};
 use store::state::{Notes, State};
 
+use crate::memory;
 use crate::reading::{Read, Reading};
 use crate::retention::{self, Retention};
 use crate::stream::{self, Carried, Carry, Taker, WAIT, WAITING};
@@ -306,14 +308,18 @@ pub fn ingest(
     }
     let mut taking = taking(state, &reading)?;
     taking.anew = anew;
-    let halt = reading.halt();
+    let (halt, settings) = (reading.halt(), reading.settings().clone());
     let read = match stream::read_entries(reading, &mut taking) {
         Ok(read) => read,
         Err(error) => return Ok(Err(error)),
     };
     let (new, known, damaged) = (taking.new, taking.known, taking.damaged());
-    let failure = finish(taking, halt.is_set()).err();
+    let mut failure = finish(taking, halt.is_set()).err();
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
+    if failure.is_none() && !halt.is_set() {
+        let refreshed = memory::refresh(state, &settings, &halt);
+        failure = refreshed.context("all lines are in, but findings could not be remembered").err();
+    }
     Ok(Ok(Ingested { new, known, read, failure, removed, damaged }))
 }
 
