@@ -68,7 +68,7 @@ pub(crate) static ROUTES: &[Route] = &[
     .post(),
     Route::data(
         "api/v1/stream",
-        &[Param::Q, Param::After],
+        &[Param::Q, Param::After, Param::Seen],
         stream::answer,
         "new entries that a query means, as they come",
     )

@@ -13,8 +13,8 @@ use answers::{json, report, story_json, triage};
 use input::FeedError;
 use serde_json::{Map, Value};
 
-use super::narrow;
 use super::shelf::{Key, Made, Shelf};
+use super::{locked_out, narrow};
 use crate::access::Scope;
 use crate::asked::Asked;
 use crate::problem::Problem;
@@ -29,7 +29,9 @@ impl Asked {
         self.made("triage", None, wait, move |reading| {
             let triaged = triage::triage(reading).map_err(unread)?;
             let mut out = Vec::new();
-            json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, None)
+            let locked_out = locked_out::told(&triaged.tally, &triaged.findings, mask);
+            let beside = Some(("locked_out", &locked_out));
+            json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, beside)
                 .map_err(|error| Problem::ours(&error.into()))?;
             Ok(out)
         })

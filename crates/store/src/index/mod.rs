@@ -29,7 +29,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub use arrivals::{Arrivals, Marks, MarksError};
+pub use arrivals::{Arrivals, Arrived, Marks, MarksError};
 pub use cut::{Covered, Cut};
 pub use day::{Date, DayError};
 pub use input::Identity;
