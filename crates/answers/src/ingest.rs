@@ -152,6 +152,23 @@ impl Taking {
         }
     }
 
+    /// Takes a whole source out, to come in anew.
+    fn take_back(&mut self, number: u64) {
+        let rewound = self.writer.rewind(number, 1);
+        self.note(rewound);
+    }
+
+    /// Sources of which nothing came again: all their lines stand in others, too. Output: all that were read.
+    fn take_back_copies(&mut self) -> Vec<u64> {
+        let read: Vec<u64> = self.sources.values().map(|source| source.number).collect();
+        for number in &read {
+            if self.anew.remove(number) {
+                self.take_back(*number);
+            }
+        }
+        read
+    }
+
     fn source_of(&mut self, number: u64) -> Option<&mut Source> {
         self.sources.values_mut().find(|source| source.number == number)
     }
@@ -272,8 +289,7 @@ impl Taker for Taking {
     fn keep(&mut self, entry: Entry, carried: Carried) {
         let number = carried.source;
         if self.anew.remove(&number) {
-            let rewound = self.writer.rewind(number, carried.line);
-            self.note(rewound);
+            self.take_back(number);
             if let Some(source) = self.source_of(number) {
                 source.rewound = true;
             }
@@ -341,10 +357,11 @@ pub fn ingest(
         Ok(read) => read,
         Err(error) => return Ok(Err(error)),
     };
+    let read_whole = if halt.is_set() { Vec::new() } else { taking.take_back_copies() };
     let (new, known, damaged) = (taking.new, taking.known, taking.damaged());
     let failure = finish(taking, halt.is_set()).err();
-    if failure.is_none() && !halt.is_set() {
-        state.notes()?.forget_alone()?;
+    if failure.is_none() {
+        state.notes()?.forget_alone(&read_whole)?;
     }
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
     Ok(Ok(Ingested { new, known, read, failure, removed, damaged }))

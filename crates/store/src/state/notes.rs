@@ -95,14 +95,20 @@ impl Notes {
     /// Adds one to them.
     pub fn note_alone(&self, source: u64) -> rusqlite::Result<()> {
         let mut sources = self.alone()?;
-        sources.insert(source);
-        // Cannot fail: they are numbers.
-        self.set("alone", &serde_json::to_string(&sources).unwrap_or_default())
+        if sources.insert(source) { self.set_alone(&sources) } else { Ok(()) }
     }
 
-    /// There are none any more.
-    pub fn forget_alone(&self) -> rusqlite::Result<()> {
-        self.connection.execute("DELETE FROM setting WHERE name = 'alone'", []).map(drop)
+    /// Some of them are not any more.
+    pub fn forget_alone(&self, seen: &[u64]) -> rusqlite::Result<()> {
+        let mut sources = self.alone()?;
+        let before = sources.len();
+        sources.retain(|source| !seen.contains(source));
+        if sources.len() < before { self.set_alone(&sources) } else { Ok(()) }
+    }
+
+    fn set_alone(&self, sources: &BTreeSet<u64>) -> rusqlite::Result<()> {
+        // Cannot fail: they are numbers.
+        self.set("alone", &serde_json::to_string(sources).unwrap_or_default())
     }
 
     /// The first day whose lines are kept: older ones were removed, and are not taken in again.
@@ -158,9 +164,9 @@ mod tests {
         let notes = Notes::open_read_only(&path).unwrap();
         assert_eq!(notes.names().unwrap(), [(of("b\n"), "other".into()), (of("a\nmore\n"), "mail.log.1".into())]);
         assert_eq!(notes.alone().unwrap(), [3, 7].into());
-        assert!(notes.forget_alone().is_err(), "it is read-only");
-        Notes::open(&path).unwrap().forget_alone().unwrap();
-        assert_eq!(notes.alone().unwrap(), [].into());
+        assert!(notes.forget_alone(&[3]).is_err(), "it is read-only");
+        Notes::open(&path).unwrap().forget_alone(&[1, 3]).unwrap();
+        assert_eq!(notes.alone().unwrap(), [7].into());
         assert_eq!(notes.horizon().unwrap(), "2026-06-17".parse().ok());
         assert!(notes.set_horizon("2027-01-01".parse().unwrap()).is_err());
     }
