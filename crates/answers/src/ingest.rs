@@ -1,9 +1,10 @@
 //! `ingest`: log files into the store, each line once, whatever the files are called and however often they are given.
 //!
 //! All files are read in the order of time, so that lines tell of each other as they do for `entries`; only those not yet in are kept.
-//! What a source's last minute in the store could not know when it went in (what came after it) is made good: its entries are taken
-//! back and come in anew with the lines that follow. With nothing of the newest file in the store, that file is taken in first by itself,
-//! so that it can be searched while the older ones follow, and once more in its turn.
+//! What the last minute of the store could not know when it went in (what came after it, in the same source or in the one that took its
+//! place) is made good: its entries are taken back and come in anew with the lines that follow. With nothing of the newest file in the
+//! store, that file is taken in first by itself, so that it can be searched while the older ones follow, and once more in its turn: which
+//! one that is, is noted before, so that a kill in between changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -39,6 +40,10 @@ pub(crate) struct Taking {
     failure: Option<anyhow::Error>,
     /// Of lines that are written now.
     live: bool,
+    /// Of one file of several, which goes in by itself: which source that is, is noted before any of its lines is in.
+    alone: bool,
+    /// New lines may tell of lines from this time on, in whatever source they stand.
+    told_from: Option<i64>,
 }
 
 /// A source as it is being read.
@@ -70,6 +75,8 @@ impl Taking {
             known: 0,
             failure: None,
             live: false,
+            alone: false,
+            told_from: None,
         })
     }
 
@@ -146,8 +153,48 @@ impl Taking {
         }
     }
 
+    /// Takes a whole source out, to come in anew.
+    fn take_back(&mut self, number: u64) {
+        let rewound = self.writer.rewind(number, 1);
+        self.note(rewound);
+    }
+
+    /// Sources of which nothing came again: all their lines stand in others, too. Output: all that were read.
+    fn take_back_copies(&mut self) -> Vec<u64> {
+        let read: Vec<u64> = self.sources.values().map(|source| source.number).collect();
+        for number in &read {
+            if self.anew.remove(number) {
+                self.take_back(*number);
+            }
+        }
+        read
+    }
+
     fn source_of(&mut self, number: u64) -> Option<&mut Source> {
         self.sources.values_mut().find(|source| source.number == number)
+    }
+
+    /// A new line may tell of the last minute of other sources, too: a log that was rotated, another log of the same server.
+    fn tells_from(&mut self, number: u64, time: Option<i64>) {
+        let Some(source) = self.source_of(number).filter(|source| !source.rewound) else { return };
+        let from = source.latest.into_iter().chain(time).min().unwrap_or(i64::MIN).saturating_sub(WAIT);
+        if self.told_from.is_none_or(|told| from < told) {
+            self.told_from = Some(from);
+            let others: Vec<u64> =
+                self.sources.values().map(|source| source.number).filter(|other| *other != number).collect();
+            others.into_iter().for_each(|other| self.make_good_if_told(other));
+        }
+    }
+
+    /// What waits of a source takes the place of what is in the store, if new lines may have told of it.
+    fn make_good_if_told(&mut self, number: u64) {
+        let told = self.told_from;
+        let Some(source) = self.source_of(number) else { return };
+        let is_told = source.latest.zip(told).is_some_and(|(latest, told)| latest >= told);
+        if let Some((_, first)) = source.seam.front().filter(|_| is_told) {
+            let line = first.line;
+            self.make_good(number, line);
+        }
     }
 
     /// The first line that is not in the store: what of its source's last minute waits takes the place of what is there, and so does
@@ -191,7 +238,9 @@ impl Taker for Taking {
         let (Some(identity), Some(name)) = (Identity::of(head), self.names.get(at)) else { return };
         let number = self.writer.source(&identity, name);
         let forgotten = if self.live { Ok(()) } else { self.notes.forget_followed(number) };
-        if let Err(error) = self.notes.name(&identity, name).and(forgotten) {
+        let latest = self.writer.latest(number);
+        let noted = if self.alone { self.notes.note_alone(number) } else { Ok(()) };
+        if let Err(error) = self.notes.name(&identity, name).and(forgotten).and(noted) {
             self.failure.get_or_insert(error.into());
         }
         // Of two copies the first is read.
@@ -201,7 +250,7 @@ impl Taker for Taking {
             let source = Source {
                 number,
                 identity,
-                latest: self.writer.latest(number),
+                latest,
                 time_before: None,
                 in_seam: false,
                 seam: VecDeque::new(),
@@ -241,8 +290,7 @@ impl Taker for Taking {
     fn keep(&mut self, entry: Entry, carried: Carried) {
         let number = carried.source;
         if self.anew.remove(&number) {
-            let rewound = self.writer.rewind(number, carried.line);
-            self.note(rewound);
+            self.take_back(number);
             if let Some(source) = self.source_of(number) {
                 source.rewound = true;
             }
@@ -253,8 +301,10 @@ impl Taker for Taking {
             if source.seam.len() > WAITING {
                 source.seam.pop_front();
             }
+            self.make_good_if_told(number);
             return;
         }
+        self.tells_from(number, entry.ts.or(carried.time_before));
         self.make_good(number, carried.line);
         self.add(&entry, &carried);
     }
@@ -293,32 +343,39 @@ pub fn ingest(
     retention: &Retention,
     early: impl Fn(&Path, u64),
 ) -> anyhow::Result<Result<Ingested, FeedError>> {
-    let mut anew = BTreeSet::new();
-    if let Some(newest) = newest(&reading) {
+    if let Some(newest) = newest(&reading).filter(|newest| is_new(state, newest)) {
         let first = Reading::only(&reading, newest.clone());
-        let mut taking = taking(state, &first)?;
-        if stream::read_entries(first, &mut taking).is_ok() {
-            anew.extend(taking.sources.values().filter(|source| source.latest.is_none()).map(|source| source.number));
-            if taking.new > 0 {
-                early(&newest, taking.new);
-            }
+        let mut taking = Taking { alone: true, ..taking(state, &first)? };
+        if stream::read_entries(first, &mut taking).is_ok() && taking.new > 0 {
+            early(&newest, taking.new);
         }
         finish(taking, reading.is_halted())?;
     }
     let mut taking = taking(state, &reading)?;
-    taking.anew = anew;
+    taking.anew = taking.notes.alone()?;
     let (halt, settings) = (reading.halt(), reading.settings().clone());
     let read = match stream::read_entries(reading, &mut taking) {
         Ok(read) => read,
         Err(error) => return Ok(Err(error)),
     };
+    let read_whole = if halt.is_set() { Vec::new() } else { taking.take_back_copies() };
     let (new, known, damaged) = (taking.new, taking.known, taking.damaged());
     let failure = finish(taking, halt.is_set()).err();
+    if failure.is_none() {
+        state.notes()?.forget_alone(&read_whole)?;
+    }
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
     if failure.is_none() && !halt.is_set() {
         memory::refresh_if_possible(state, &settings, &halt);
     }
     Ok(Ok(Ingested { new, known, read, failure, removed, damaged }))
+}
+
+/// Whether nothing of a file is in the store.
+fn is_new(state: &State, file: &Path) -> bool {
+    let Ok(Some(identity)) = input::identify(file) else { return true };
+    let sources = crate::state::index(state).sources();
+    sources.map_or(true, |sources| sources.find(&identity).is_none())
 }
 
 fn taking(state: &State, reading: &Reading) -> anyhow::Result<Taking> {

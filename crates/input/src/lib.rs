@@ -57,6 +57,7 @@ pub use fingerprint::{Fingerprint, Identity};
 pub use follow::{Batch, Begin, FollowConfig, FollowedLine, Follower, Position, SourceStatus, Stopper, Watch};
 pub use journal::{JournalConfig, JournalReader, JournalStatus};
 pub use line::{GoOn, Inferred, Line, Worth};
+pub use look::identify;
 pub use problem::{Access, Problem};
 pub use rotation::with_rotated;
 pub use source::{Source, Sources};
