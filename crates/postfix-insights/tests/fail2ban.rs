@@ -243,7 +243,7 @@ fn a_blind_jail_is_a_fault_and_a_block_list_spares_users() {
     );
     for client in [8, 9] {
         for n in 0..40 {
-            let time = start + (600 + n * 20).seconds();
+            let time = start + (600 + n * 2).seconds();
             let named = format!("(reason unavailable), sasl_username=user{n}");
             lines += &failure(time, &format!("203.0.113.{client}"), "LOGIN", &named);
         }
@@ -263,7 +263,7 @@ fn a_blind_jail_is_a_fault_and_a_block_list_spares_users() {
     let plain = text(&run(["blocklist", log]));
     let nets: Vec<&str> = plain.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(nets, ["203.0.113.8/31"], "{plain}");
-    let own = json(&["blocklist", log, "--own", "203.0.113.9", "--json"]);
+    let own = json(&["blocklist", log, "--own-network", "203.0.113.9", "--json"]);
     assert_eq!(own["blocked"][0]["net"], "203.0.113.8/32");
     assert_eq!(own["left_out"][0]["client_ip"], "203.0.113.9");
 }
