@@ -341,7 +341,7 @@ fn a_full_disk_is_waited_for() {
     let mut place = Place::new();
     let state = place.path("state");
     fs::create_dir(&state).unwrap();
-    let mount = "mount -t tmpfs -o size=600k,mode=700 none \"$0\"";
+    let mount = "mount -t tmpfs -o size=300k,mode=700 none \"$0\"";
     if !Command::new("unshare")
         .args(["--mount", "sh", "-c", mount])
         .arg(&state)
