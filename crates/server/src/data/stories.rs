@@ -9,9 +9,9 @@ use answers::report_json;
 use answers::story::{self, Wanted};
 use answers::subject::{self, Subject};
 use answers::times::Clock;
-use answers::{json, report, story_json, triage};
+use answers::{json, memory, report, story_json, triage};
 use input::FeedError;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::shelf::{Key, Made, Shelf};
 use super::{locked_out, narrow};
@@ -34,6 +34,19 @@ impl Asked {
             json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, beside)
                 .map_err(|error| Problem::ours(&error.into()))?;
             Ok(out)
+        })
+    }
+
+    /// What a person should know now, the gravest first: `findings --json`. Of the whole store it is made from what is remembered of it.
+    pub(crate) fn findings(&self, wait: Duration) -> Result<Option<Made>, Problem> {
+        let (top, mask) = (self.lists()?, self.viewer.mask());
+        self.made("findings", None, wait, move |reading| {
+            let found = memory::findings(&reading).map_err(unread)?;
+            let limit = if top == 0 { usize::MAX } else { top };
+            let findings = found.findings.iter().take(limit);
+            let findings: Vec<Value> =
+                findings.map(|finding| json::finding(finding, &found.read, limit, mask)).collect();
+            bytes(&json!({"findings": findings, "forgotten": found.tally.detector.forgotten()}))
         })
     }
 
