@@ -43,8 +43,8 @@ enum Task {
     Peers(peers::Options),
     /// Compare each number of pflogsumm's with ours on the same log.
     Pflogsumm(pflogsumm::Options),
-    /// Draw the README's picture.
-    Picture,
+    /// Draw the README's pictures.
+    Picture(picture::Options),
     /// Feed the parsers noise and mutated log lines.
     Fuzz(fuzz::Options),
 }
@@ -61,7 +61,7 @@ fn main() -> anyhow::Result<()> {
         Task::Contract(options) => contract::run(&options),
         Task::Peers(options) => peers::run(&options),
         Task::Pflogsumm(options) => pflogsumm::run(&options),
-        Task::Picture => picture::run(),
+        Task::Picture(options) => picture::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
     }
 }

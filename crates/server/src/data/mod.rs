@@ -12,7 +12,7 @@ use std::sync::Arc;
 use answers::reading::{self, Reading};
 pub(crate) use line::line;
 pub(crate) use shelf::{Made, Shelf, version};
-pub(crate) use stories::explained;
+pub(crate) use stories::{Counted, explained};
 
 use query::{Entry, Present, Query};
 use store::{Answer, Cursor, Order, Question, Row, RowsAsked, Store as _};

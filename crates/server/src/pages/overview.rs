@@ -11,7 +11,7 @@ use store::Width;
 
 use super::chart::Chart;
 use super::links::address;
-use super::told::{self, Triaged};
+use super::told::{self, LockedOut, Logins, Triaged};
 use super::{Layout, html};
 use crate::asked::Asked;
 use crate::problem::Problem;
@@ -45,6 +45,7 @@ const FIRST: usize = 3;
 struct Told {
     as_of: String,
     triaged: Triaged,
+    locked_out: LockedOut,
     verdict: Verdict,
     causes: Vec<Cause>,
     /// How many findings tell of somebody hostile.
@@ -104,7 +105,7 @@ fn chart(asked: &Asked, layout: &Layout) -> Result<Option<Chart>, Problem> {
 }
 
 fn told(made: &crate::data::Made) -> Result<Told, Problem> {
-    let mut triaged: Triaged = told::read(made)?;
+    let Logins { locked_out, triage: mut triaged } = told::read(made)?;
     let verdict = verdict(&triaged);
     let causes = causes(&triaged);
     let attacks = triaged.findings.iter().filter(|finding| finding.is_attack());
@@ -118,7 +119,7 @@ fn told(made: &crate::data::Made) -> Result<Told, Problem> {
     triaged.accounts.retain(|row| row.auth_failed + row.backend_fault + row.auth_refused > 0);
     triaged.accounts.truncate(ROWS);
     triaged.recovered.truncate(ROWS);
-    Ok(Told { as_of: made.as_of.to_string(), verdict, causes, attacks, attack_words, backend, triaged })
+    Ok(Told { as_of: made.as_of.to_string(), verdict, causes, attacks, attack_words, backend, locked_out, triaged })
 }
 
 fn backend(triaged: &Triaged) -> Backend {

@@ -56,6 +56,14 @@ fn waiting(asked: &Asked, place: &'static str) -> Result<Response, Problem> {
     Ok(response)
 }
 
+/// What is counted in logins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Logins {
+    pub(crate) locked_out: LockedOut,
+    pub(crate) triage: Triaged,
+}
+
 /// `triage`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -65,7 +73,6 @@ pub(crate) struct Triaged {
     pub(crate) sessions_killed: u64,
     pub(crate) causes: BTreeMap<String, u64>,
     pub(crate) sessions_killed_causes: BTreeMap<String, u64>,
-    pub(crate) locked_out: LockedOut,
     pub(crate) clients: Vec<ClientRow>,
     pub(crate) accounts: Vec<AccountRow>,
     pub(crate) recovered: Vec<Recovered>,
