@@ -98,6 +98,10 @@ impl Taking {
     /// Keeps an entry; what is in its way is told at the end.
     fn add(&mut self, entry: &Entry, carried: &Carried) {
         let Carried { source, line, time_before, kept, .. } = carried;
+        if carried.twin {
+            let passed = self.writer.pass(*source, *line, entry.ts.or(*time_before).unwrap_or_default());
+            return self.note(passed);
+        }
         let line = NewLine { source: *source, line: *line, time_before: *time_before, entry, kept };
         let added = self.writer.add(line).and_then(|new| {
             self.new += u64::from(new);
@@ -144,6 +148,20 @@ impl Taking {
     pub(crate) fn followed(&self, at: usize, path: &str, bytes: u64) -> anyhow::Result<()> {
         let Some(source) = self.sources.get(&at) else { return Ok(()) };
         Ok(self.notes.followed(source.number, path, bytes)?)
+    }
+
+    /// Whether a line is in under a source that is not being read now: of those that are, a line comes once. Of lines that are
+    /// written now, every other source counts.
+    fn is_twin(&mut self, number: u64, time: Option<i64>, line: &Line<'_>) -> bool {
+        let Some(time) = time else { return false };
+        let mut beside = self.writer.meeting(number, time);
+        if !self.live {
+            beside.retain(|other| self.sources.values().all(|source| source.number != *other));
+        }
+        !beside.is_empty() && {
+            let kept = Kept::new(line.raw, line.record.as_ref());
+            self.writer.is_twin(number, time, &kept, &beside)
+        }
     }
 
     fn note(&mut self, result: Result<(), WriteError>) {
@@ -270,20 +288,22 @@ impl Taker for Taking {
             return Carry::Skip;
         }
         let number = source.number;
+        let twin = self.is_twin(number, time, line);
+        let Some(source) = self.sources.get_mut(&line.source) else { return Carry::Skip };
         let known = self.writer.has(number, line.line, time);
         let in_seam = || source.latest.zip(time).is_none_or(|(latest, time)| latest.saturating_sub(time) <= WAIT);
         // Whatever stands behind a line that comes in is taken out with it, and comes in again.
         let begins = !known || in_seam();
         source.in_seam |= begins;
         let anew = self.anew.contains(&number);
-        self.known += u64::from(known && !anew);
+        self.known += u64::from(known && !anew || twin && !known);
         if known && !source.in_seam && !anew {
             return Carry::Skip;
         }
         // Of a line that was the last one then, the beginning may have been taken for the whole.
         let known = known && !(self.live && line.line == self.writer.last(number));
         let kept = Kept::new(line.raw, line.record.as_ref());
-        Carry::Keep(Carried { source: number, line: line.line, time_before, known, kept })
+        Carry::Keep(Carried { source: number, line: line.line, time_before, known, twin, kept })
     }
 
     fn keep(&mut self, entry: Entry, carried: Carried) {
