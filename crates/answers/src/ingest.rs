@@ -6,10 +6,12 @@
 //! store, that file is taken in first by itself, so that it can be searched while the older ones follow, and once more in its turn: which
 //! one that is, is noted before, so that a kill in between changes nothing.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 
-use input::{FeedError, Line};
+use input::{FeedError, Line, Seen};
 use query::{Entry, Sight};
 use store::index::{Date, DayError, Identity, Kept, NewLine, WriteError, Writer};
 use store::state::{Notes, State};
@@ -22,6 +24,9 @@ use crate::stream::{self, Carried, Carry, Taker, WAIT, WAITING};
 const WRITER_BYTES: usize = 192 << 20;
 /// New lines after which all that is in is committed: so much is read again at most when the program is killed.
 const COMMIT_LINES: u64 = 250_000;
+
+/// Of logs that are followed, one may be so far behind another with the same lines: microseconds of log time.
+const SEEN_US: i64 = 24 * 3600 * 1_000_000;
 
 /// Lines on their way into the store.
 pub(crate) struct Taking {
@@ -41,6 +46,9 @@ pub(crate) struct Taking {
     live: bool,
     /// Of one file of several, which goes in by itself: which source that is, is noted before any of its lines is in.
     alone: bool,
+    /// Which lines came of late, of those that are written now.
+    seen: Seen,
+    hasher: RandomState,
     /// New lines may tell of lines from this time on, in whatever source they stand.
     told_from: Option<i64>,
 }
@@ -76,6 +84,8 @@ impl Taking {
             live: false,
             alone: false,
             told_from: None,
+            seen: Seen::within(SEEN_US),
+            hasher: RandomState::new(),
         })
     }
 
@@ -164,9 +174,27 @@ impl Taking {
         }
     }
 
+    /// Whether another log that is followed just had the same line.
+    fn came_already(&mut self, line: &Line<'_>, time: Option<i64>) -> bool {
+        let several = self.live && self.sources.len() > 1;
+        time.is_some_and(|time| several && !self.seen.is_new(self.hasher.hash_one(line.raw), line.source, time))
+    }
+
     fn note(&mut self, result: Result<(), WriteError>) {
         if let Err(error) = result {
             self.failure.get_or_insert(told(error));
+        }
+    }
+
+    /// What stands in two logs is in under one of them, and goes with its last minute: logs that end together are taken to end where
+    /// the first of them ends, so that what one loses the other brings.
+    fn align(&mut self) {
+        let latest = || self.sources.values().filter_map(|source| source.latest);
+        let Some(last) = latest().max() else { return };
+        let is_near = |time: &i64| last.saturating_sub(*time) <= WAIT;
+        let common = latest().filter(is_near).min();
+        for source in self.sources.values_mut() {
+            source.latest = source.latest.map(|time| if is_near(&time) { common.unwrap_or(time) } else { time });
         }
     }
 
@@ -274,6 +302,7 @@ impl Taker for Taking {
                 rewound: false,
             };
             self.sources.insert(at, source);
+            self.align();
         }
     }
 
@@ -289,8 +318,9 @@ impl Taker for Taking {
         }
         let number = source.number;
         let twin = self.is_twin(number, time, line);
-        let Some(source) = self.sources.get_mut(&line.source) else { return Carry::Skip };
         let known = self.writer.has(number, line.line, time);
+        let twin = twin || !known && self.came_already(line, time);
+        let Some(source) = self.sources.get_mut(&line.source) else { return Carry::Skip };
         let in_seam = || source.latest.zip(time).is_none_or(|(latest, time)| latest.saturating_sub(time) <= WAIT);
         // Whatever stands behind a line that comes in is taken out with it, and comes in again.
         let begins = !known || in_seam();
