@@ -42,10 +42,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         lab::install().context("the packages of the lab")?;
         score.programs = true;
     }
-    // Tests of what comes from elsewhere use real senders where they are there.
-    if !options.no_lab && lab::available().is_ok() {
-        lab::install()?;
-    }
     score.cargo_test(&["--workspace"], None)?;
     if options.no_lab {
         score.skip("the lab (--no-lab)");

@@ -6,12 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use diagnose::{Finding, Tally};
+use diagnose::{Finding, Kind, Tally};
 use ipnet::{IpNet, Ipv6Net};
 use serde_json::{Value, json};
 
 /// An IPv6 customer has at least so much: whoever guesses from one address of it has them all (RFC 6177).
 const IPV6_PREFIX: u8 = 64;
+
+/// Why an address of one's own is left out.
+const OWN: &str = "a network of your own";
 
 /// A network to block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +43,13 @@ pub struct Blocklist {
 pub fn blocklist(findings: &[Finding], tally: &Tally, own: &[IpNet]) -> Blocklist {
     let mut list = Blocklist::default();
     let mut reasons: BTreeMap<IpAddr, Vec<&Finding>> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| finding.ban) {
+    for finding in findings {
         for ip in &finding.clients {
-            reasons.entry(*ip).or_default().push(finding);
+            if finding.ban {
+                reasons.entry(*ip).or_default().push(finding);
+            } else if is_one_guesser(finding) && is_own(*ip, own) {
+                list.left_out.push((*ip, OWN));
+            }
         }
     }
     let used = networks_in_use(tally);
@@ -72,12 +79,21 @@ pub fn blocklist(findings: &[Finding], tally: &Tally, own: &[IpNet]) -> Blocklis
     list
 }
 
+/// Of such a finding a ban would be advised, if it were a stranger's address.
+fn is_one_guesser(finding: &Finding) -> bool {
+    matches!(finding.kind, Kind::Guessing | Kind::Spraying)
+}
+
+fn is_own(ip: IpAddr, own: &[IpNet]) -> bool {
+    own.iter().any(|net| net.contains(&ip))
+}
+
 fn left_out(ip: IpAddr, tally: &Tally, own: &[IpNet]) -> Option<&'static str> {
     if ip.is_loopback() || ip.is_unspecified() {
         return Some("this host itself");
     }
-    if own.iter().any(|net| net.contains(&ip)) {
-        return Some("a network of your own");
+    if is_own(ip, own) {
+        return Some(OWN);
     }
     let logged_in = tally.clients.get(&ip).is_some_and(|client| client.counts.auth_ok > 0);
     logged_in.then_some("somebody logged in from there")

@@ -11,11 +11,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use input::{FeedError, Line, Seen};
 use query::{Entry, Sight};
 use store::index::{Date, DayError, Identity, Kept, NewLine, WriteError, Writer};
 use store::state::{Notes, State};
 
+use crate::memory;
 use crate::reading::{Read, Reading};
 use crate::retention::{self, Retention};
 use crate::stream::{self, Carried, Carry, Taker, WAIT, WAITING};
@@ -402,18 +404,22 @@ pub fn ingest(
     }
     let mut taking = taking(state, &reading)?;
     taking.anew = taking.notes.alone()?;
-    let halt = reading.halt();
+    let (halt, settings) = (reading.halt(), reading.settings().clone());
     let read = match stream::read_entries(reading, &mut taking) {
         Ok(read) => read,
         Err(error) => return Ok(Err(error)),
     };
     let read_whole = if halt.is_set() { Vec::new() } else { taking.take_back_copies() };
     let (new, known, damaged) = (taking.new, taking.known, taking.damaged());
-    let failure = finish(taking, halt.is_set()).err();
+    let mut failure = finish(taking, halt.is_set()).err();
     if failure.is_none() {
         state.notes()?.forget_alone(&read_whole)?;
     }
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
+    if failure.is_none() && !halt.is_set() {
+        let refreshed = memory::refresh(state, &settings, &halt);
+        failure = refreshed.context("all lines are in, but findings could not be remembered").err();
+    }
     Ok(Ok(Ingested { new, known, read, failure, removed, damaged }))
 }
 

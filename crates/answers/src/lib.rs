@@ -19,6 +19,7 @@ pub mod formats;
 pub mod ingest;
 pub mod json;
 pub mod mask;
+pub mod memory;
 mod narrowed;
 pub mod parquet;
 pub mod questions;

@@ -19,7 +19,7 @@ use trace::{Follow, Limits, SessionId, Sink, Tracer};
 
 use crate::narrowed::Narrow;
 use crate::state;
-use crate::stored::Stored;
+use crate::stored::{Stored, Stretch};
 use crate::times;
 
 /// Where lines come from, and which of them: what every question takes, as text.
@@ -61,6 +61,8 @@ pub struct Reading {
     halt: Halt,
     /// Of a store only the lines are read that this hangs on.
     narrow: Option<Narrow>,
+    /// Of a store only the lines of some stretch are read.
+    stretch: Option<Stretch>,
     settings: Settings,
 }
 
@@ -132,6 +134,9 @@ pub trait Reader: Sink {
     /// It also wants what Postfix says of itself: warnings and worse, and TLS handshakes. Only beside all messages.
     const TAKES_SERVER: bool = false;
 
+    /// No more lines come; what the tracer holds back comes out after this.
+    fn ends(&mut self, _tracer: &Tracer) {}
+
     /// Deliveries of a class that came in no other way. Told once, at the end.
     fn noted(&mut self, _class: Class, _count: u64) {}
 }
@@ -160,6 +165,7 @@ impl Reading {
             watch: None,
             halt: Halt::default(),
             narrow: None,
+            stretch: None,
             settings: Settings::default(),
         })
     }
@@ -174,6 +180,18 @@ impl Reading {
     #[must_use]
     pub(crate) fn narrowed(self, narrow: Narrow) -> Self {
         Self { narrow: Some(narrow), ..self }
+    }
+
+    /// Of a store only the lines of a stretch are read, whatever the time asked for.
+    #[must_use]
+    pub(crate) fn of_stretch(self, stretch: Stretch) -> Self {
+        Self { stretch: Some(stretch), narrow: None, since: None, until: None, ..self }
+    }
+
+    /// All lines are read.
+    #[must_use]
+    pub(crate) fn unnarrowed(self) -> Self {
+        Self { narrow: None, ..self }
     }
 
     /// Findings are judged by what a site says about itself.
@@ -326,19 +344,21 @@ impl Reading {
         };
         let worth = |record: &Record<'_>| if only(record) { worth(record) } else { Worth::Skip };
         let mut coverage = match &stored {
-            Some(stored) => match &self.narrow {
-                Some(narrow) => {
+            Some(stored) => match (&self.stretch, &self.narrow) {
+                (Some(stretch), _) => stored.feed_stretch(stretch, &self.options, worth, sink),
+                (None, Some(narrow)) => {
                     // Counted without being read.
                     misjudged_is_known = true;
                     stored.feed_narrowed(narrow, &self.options, worth, sink)
                 }
-                None => stored.feed(&self.options, worth, sink),
+                (None, None) => stored.feed(&self.options, worth, sink),
             },
             None => {
                 let head = |source, head: &[u8]| heads.borrow_mut().push((source, head.to_vec()));
                 input::feed_with_heads(sources, &self.options, head, worth, sink, progress)?
             }
         };
+        reader.ends(&tracer);
         tracer.finish(reader);
         for (class, count) in Class::ALL.iter().zip(deliveries).filter(|(_, count)| *count > 0) {
             reader.noted(*class, count);

@@ -20,7 +20,7 @@ const DAY_US: i64 = 86_400_000_000;
 /// Removing needs no room for lines.
 const WRITER_BYTES: usize = 32 << 20;
 
-/// Removes what is older than asked. The caller holds the lock. Output: the days removed.
+/// Removes what is older than asked, and what is remembered of it. The caller holds the lock. Output: the days removed.
 pub fn enforce(state: &State, retention: &Retention) -> anyhow::Result<Vec<Date>> {
     let before = |days: u32| {
         let now = Timestamp::now().as_microsecond();
@@ -35,17 +35,24 @@ pub fn enforce(state: &State, retention: &Retention) -> anyhow::Result<Vec<Date>
         Some(horizon) => remove_before(state, horizon)?,
         None => Vec::new(),
     };
-    if let Some(days) = retention.pseudonymise_days {
+    if let Some(days_kept) = retention.pseudonymise_days {
         let pseudonyms = Pseudonyms::new(state.key()?);
-        Writer::new(&state.index(), WRITER_BYTES, 1)?.pseudonymise_before(before(days), &pseudonyms)?;
+        let days = Index::new(&state.index()).states().context("the store's days")?;
+        if days.iter().any(|day| day.date < before(days_kept) && !day.payload.pseudonyms) {
+            state.forget()?;
+        }
+        Writer::new(&state.index(), WRITER_BYTES, 1)?.pseudonymise_before(before(days_kept), &pseudonyms)?;
     }
     Ok(removed)
 }
 
-/// Removes the days before one, and keeps them from coming back.
+/// Removes the days before one with what is remembered of them, and keeps them from coming back.
 pub fn remove_before(state: &State, horizon: Date) -> anyhow::Result<Vec<Date>> {
     // First the note: a run that is killed in between must not take them in again.
     state.notes()?.set_horizon(horizon)?;
+    if Index::new(&state.index()).days()?.iter().any(|day| *day < horizon) {
+        state.forget()?;
+    }
     let mut writer = Writer::new(&state.index(), WRITER_BYTES, 1)?;
     Ok(writer.remove_before(horizon)?)
 }

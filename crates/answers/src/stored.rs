@@ -1,22 +1,49 @@
 //! The lines of the store, handed on as if they were read from their files: so what is counted from them is the same.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use input::{Coverage, Dated, GoOn, Inferred, Line, Options, Summed, Worth};
 use maillog::Record;
 use query::Query;
 use store::StoreError;
-use store::index::{Counted, Index, Pick, Replayed};
+use store::index::{Counted, Cut, Index, Pick, Replayed};
 use store::state::State;
 
 use crate::narrowed::{self, Narrow};
 use crate::state;
+
+/// The lines from a place in the store on.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    /// The first place; `None` is the beginning.
+    pub(crate) from: Option<Cut>,
+    /// Lines before are read for what they tell of those behind; `None` are none.
+    pub(crate) counts_from: Option<Cut>,
+    /// Lines from there on are left out; `None` are none.
+    pub(crate) until: Option<Cut>,
+    /// Says whether the line that is handed on, or what comes out behind the last one, counts.
+    pub(crate) counts: Arc<AtomicBool>,
+}
+
+impl Stretch {
+    /// A line of this place is next. Output: whether it is read.
+    fn passes(&self, place: Cut) -> bool {
+        let within = self.until.is_none_or(|until| place < until);
+        let counts = within && self.counts_from.is_none_or(|from| place >= from);
+        self.counts.store(counts, Ordering::Release);
+        within
+    }
+}
 
 /// The lines of a time.
 pub(crate) struct Stored {
     index: Index,
     time: Query,
     names: Vec<String>,
+    /// Numbers of the sources, by place.
+    numbers: Vec<u64>,
     /// Places among the names, by a source's number.
     places: HashMap<u64, usize>,
     failure: std::cell::RefCell<Option<String>>,
@@ -35,12 +62,22 @@ impl Stored {
         }
         listed.sort();
         let places = listed.iter().enumerate().map(|(at, (_, number))| (*number, at)).collect();
-        let names = listed.into_iter().map(|(name, _)| name).collect();
-        Self { index, time, names, places, failure: failure.into() }
+        let (names, numbers) = listed.into_iter().unzip();
+        Self { index, time, names, numbers, places, failure: failure.into() }
     }
 
     pub(crate) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Numbers of the sources, in the order of the names.
+    pub(crate) fn numbers(&self) -> &[u64] {
+        &self.numbers
+    }
+
+    /// The place of a source among the names, by its number.
+    pub(crate) fn place(&self, number: u64) -> Option<usize> {
+        self.places.get(&number).copied()
     }
 
     /// Hands on every line.
@@ -52,6 +89,20 @@ impl Stored {
     ) -> Coverage {
         input::feed_dated(&self.names, options, worth, sink, |take| {
             self.note(self.index.replay(&self.time, |line| self.hand_on(&line, take)));
+        })
+    }
+
+    /// Hands on the lines of a stretch. The coverage is theirs.
+    pub(crate) fn feed_stretch<R: GoOn>(
+        &self,
+        stretch: &Stretch,
+        options: &Options,
+        worth: impl Fn(&Record<'_>) -> Worth,
+        sink: impl FnMut(Line<'_>) -> R,
+    ) -> Coverage {
+        let from = stretch.from.unwrap_or(Cut::at(i64::MIN));
+        input::feed_dated(&self.names, options, worth, sink, |take| {
+            self.note(self.index.replay_from(from, |line, place| stretch.passes(place) && self.hand_on(&line, take)));
         })
     }
 

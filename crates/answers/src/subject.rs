@@ -23,7 +23,7 @@ use crate::narrowed::{Narrow, parts};
 use crate::reading::{Passing, Read, Reader, Reading};
 use crate::times::rfc3339;
 use crate::triage::Counter;
-use crate::{json, state, subject_text};
+use crate::{json, memory, state, subject_text};
 
 /// Events of each kind kept at most.
 pub const KEPT: usize = 1_000;
@@ -361,10 +361,14 @@ pub fn client(text: &str) -> anyhow::Result<Subject> {
 
 /// Reads everything about a subject.
 pub fn tell(subject: Subject, reading: Reading) -> Result<(Story, Read), FeedError> {
-    let reading = reading.narrowed(Narrow::Subject(subject.clone()));
     let store = reading.state().cloned().map(|state| (state, reading.asked_time()));
-    let mut story = Story::new(subject, reading.settings());
-    let read = reading.run(&mut story)?;
+    // Findings hang on what everybody did: of a store, they are those of all its lines.
+    let whole = if store.is_some() { Some(memory::findings(&reading)?) } else { None };
+    let mut story = Story::new(subject.clone(), reading.settings());
+    let read = reading.narrowed(Narrow::Subject(subject)).run(&mut story)?;
+    if let Some(whole) = whole {
+        story.counter.tally.detector = whole.tally.detector;
+    }
     story.counter.tally.settle();
     if let Some((state, time)) = store {
         story.count_others(&state, &time);

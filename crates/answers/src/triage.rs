@@ -3,7 +3,7 @@
 use diagnose::detect::{Change, Settings};
 use diagnose::{Class, Detector, Finding, Tally};
 use input::{FeedError, Line};
-use maillog::Event;
+use maillog::{Event, Record};
 use trace::{Attempt, Login, Refusal, Sink, Story, Where};
 
 use crate::reading::{Passing, Read, Reader, Reading};
@@ -27,6 +27,31 @@ impl Counter {
         let mut counter = Self::new();
         counter.tally.detector.set_settings(settings.clone());
         counter
+    }
+
+    /// A line that outcomes may point to.
+    pub(crate) fn remember(&mut self, line: &Line<'_>, event: &Event<'_>, record: &Record<'_>) {
+        if may_be_evidence(event) {
+            self.tally.remember(line.seq, line.source, line.line, line.raw, record.text);
+        }
+    }
+
+    /// What a line says by itself.
+    pub(crate) fn count(&mut self, line: &Line<'_>, event: &Event<'_>, record: &Record<'_>) {
+        if holds_secret(event) {
+            self.tally.secret(line.time.unwrap_or_default(), line.seq);
+        }
+        self.seam(event, line.time.unwrap_or_default(), record.text);
+        if let Event::Delivery(delivery) = event {
+            let class = if delivery.relayhost_login_failed() {
+                Some(Class::RelayhostAuthFailed)
+            } else {
+                Class::of_delivery(delivery.status)
+            };
+            if let Some(class) = class {
+                self.tally.count_line(class, u64::from(record.repeat));
+            }
+        }
     }
 
     /// What may explain, or spoil, the counts around it: a start, a reload, lines that were dropped.
@@ -72,23 +97,8 @@ impl Sink for Counter {
 impl Reader for Counter {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
         let (Some(event), Some(record)) = (event, line.record) else { return };
-        if may_be_evidence(event) {
-            self.tally.remember(line.seq, line.source, line.line, line.raw, record.text);
-        }
-        if holds_secret(event) {
-            self.tally.secret(line.time.unwrap_or_default(), line.seq);
-        }
-        self.seam(event, line.time.unwrap_or_default(), record.text);
-        if let Event::Delivery(delivery) = event {
-            let class = if delivery.relayhost_login_failed() {
-                Some(Class::RelayhostAuthFailed)
-            } else {
-                Class::of_delivery(delivery.status)
-            };
-            if let Some(class) = class {
-                self.tally.count_line(class, u64::from(record.repeat));
-            }
-        }
+        self.remember(line, event, &record);
+        self.count(line, event, &record);
     }
 
     fn after(&mut self, _passing: &Passing<'_>) {}
@@ -212,6 +222,15 @@ pub struct Triaged {
     pub findings: Vec<Finding>,
 }
 
+impl Triaged {
+    /// The log is over.
+    pub(crate) fn of(mut counter: Counter, read: Read) -> Self {
+        counter.tally.settle();
+        let findings = std::mem::take(&mut counter.tally.findings);
+        Self { tally: counter.tally, read, findings }
+    }
+}
+
 /// Reads and counts.
 pub fn triage(reading: Reading) -> Result<Triaged, FeedError> {
     triage_after(reading, None)
@@ -224,7 +243,5 @@ pub fn triage_after(reading: Reading, remembered: Option<Detector>) -> Result<Tr
         counter.tally.detector = detector;
     }
     let read = reading.run(&mut counter)?;
-    counter.tally.settle();
-    let findings = std::mem::take(&mut counter.tally.findings);
-    Ok(Triaged { tally: counter.tally, read, findings })
+    Ok(Triaged::of(counter, read))
 }

@@ -118,7 +118,7 @@ fn of_every_recording() {
     assert!(recordings.len() > 50);
     for recording in recordings {
         let log = Log::of(vec![recording.join("mail.log")]);
-        compare(&log, 6);
+        compare(&log, 4);
     }
 }
 

@@ -1,10 +1,14 @@
 //! The cause of one attempt, refusal or line: the table's signature first, then the rules of context where the line
 //! alone cannot tell.
 
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
 use maillog::{Event, LimitKind, LoginOutcome, Program, Tag, program};
+use serde::{Deserialize, Serialize};
 use trace::{Attempt, AttemptKind, Evidence, EvidenceSource, Login, Map, Refusal};
 
 use crate::cause::{Cause, Place};
@@ -51,16 +55,31 @@ const KNOWN_ADDRESSES: usize = 200_000;
 /// Wordings whose cause is remembered.
 const REMEMBERED_WORDS: usize = 4_096;
 
-/// Gives causes. Remembers who logged in, and the wordings it has looked up.
-#[derive(Default)]
+/// Gives causes. Remembers who logged in, and the wordings it has looked up. Can be put aside and taken up again: wordings are looked up
+/// anew then.
+#[derive(Serialize, Deserialize)]
 pub struct Diagnoser {
+    #[serde(skip)]
     words: Map<(Place, Rc<[u8]>), Option<Sure>>,
     /// Local parts of accounts that logged in as `name@domain`, and names that logged in without a domain.
     full_names: Map<u64, ()>,
     short_names: Map<u64, ()>,
     /// Addresses that logged in on a service for mail users.
     mail_users: Map<IpAddr, ()>,
-    hasher: foldhash::fast::RandomState,
+    /// Strangers choose the names: their hashes must not be foreseen.
+    seed: u64,
+}
+
+impl Default for Diagnoser {
+    fn default() -> Self {
+        Self {
+            words: Map::default(),
+            full_names: Map::default(),
+            short_names: Map::default(),
+            mail_users: Map::default(),
+            seed: foldhash::fast::RandomState::default().hash_one(0u8),
+        }
+    }
 }
 
 impl Diagnoser {
@@ -223,8 +242,7 @@ impl Diagnoser {
     }
 
     fn key(&self, name: &[u8]) -> u64 {
-        use std::hash::BuildHasher as _;
-        self.hasher.hash_one(name.to_ascii_lowercase())
+        SeedableRandomState::with_seed(self.seed, SharedSeed::global_fixed()).hash_one(name.to_ascii_lowercase())
     }
 }
 

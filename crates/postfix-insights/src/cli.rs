@@ -133,7 +133,7 @@ impl Input {
 
     /// Files only, whatever is stored.
     pub(crate) fn files_only(&self, output: &Output) -> anyhow::Result<Reading> {
-        Ok(Reading::of_files(&self.plain())?.watched(progress::bar(output)))
+        Ok(Reading::of_files(&self.plain())?.watched(progress::bar(output)).judged_by(self.judged.settings()))
     }
 
     fn plain(&self) -> reading::Input {
@@ -748,6 +748,8 @@ pub(crate) struct Follow {
     #[command(flatten)]
     pub(crate) retention: Retention,
     #[command(flatten)]
+    pub(crate) judged: Judged,
+    #[command(flatten)]
     pub(crate) output: Output,
 }
 
@@ -768,6 +770,7 @@ impl Follow {
             tls_files,
             timezone: self.timezone.clone(),
             retention: self.retention.kept(),
+            judged: self.judged.settings(),
         }
     }
 }

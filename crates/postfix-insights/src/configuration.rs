@@ -67,7 +67,7 @@ const OF_A_QUESTION: [&str; 14] = [
     "no_follow",
     "top",
 ];
-/// Options of `serve` that are called otherwise in [sources].
+/// Options of `serve` that are called otherwise in `[sources]`.
 const CALLED: [(&str, &str); 1] = [("files", "follow")];
 
 /// A key of the file, and what it is a default of.

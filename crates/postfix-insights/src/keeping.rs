@@ -131,6 +131,8 @@ fn take_out(state: &State, query: &Query) -> anyhow::Result<u64> {
     if *query == Query::all() {
         bail!("--query: it means every line; to remove whole days use --before");
     }
+    // It may quote them; the next `ingest` or `follow` makes it anew.
+    state.forget()?;
     let mut writer = Writer::new(&state.index(), WRITER_BYTES, 1)?;
     let lines = writer.purge(query)?;
     let left: Vec<String> = writer.damaged().map(|(date, why)| format!("day {date} is left as it is: {why}")).collect();

@@ -35,6 +35,7 @@ const KEPT: usize = 64;
 pub(crate) struct Session {
     pub(crate) id: u64,
     pub(crate) first_line: u64,
+    pub(crate) first_time: i64,
     pub(crate) last_time: i64,
     pub(crate) name: Vec<u8>,
     pub(crate) address: Vec<u8>,
@@ -65,7 +66,7 @@ impl Session {
         let mut address = std::mem::take(&mut self.address);
         name.clear();
         address.clear();
-        *self = Self { id, first_line: line, last_time: time, name, address, ..Self::default() };
+        *self = Self { id, first_line: line, first_time: time, last_time: time, name, address, ..Self::default() };
     }
 
     /// Whether nothing in it waits for its end.

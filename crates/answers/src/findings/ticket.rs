@@ -5,7 +5,7 @@
 use diagnose::{Finding, Kind};
 
 use super::Page;
-use crate::screen::number;
+use crate::screen::{escape, number};
 
 /// For whom it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,13 +96,8 @@ fn for_colleague(page: &Page<'_>, finding: &Finding) -> String {
 
 /// Whoever runs the network needs addresses, times with their zone, and lines; not whose accounts were tried.
 fn for_abuse_desk(page: &Page<'_>, finding: &Finding) -> String {
-    let accounts: Vec<String> = finding
-        .accounts
-        .iter()
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .filter(|name| name.len() > 2)
-        .collect();
-    let hidden = |line: String| accounts.iter().fold(line, |line, name| line.replace(name.as_str(), "[account]"));
+    let accounts = spellings(finding);
+    let hidden = |line: String| without_accounts(&line, &accounts);
     let failures = finding.counts.iter().find(|(name, _)| *name == "auth_failed").map_or(0, |(_, count)| *count);
     let mut out = format!(
         "Subject: Password guessing against our mail server from {}\n\nFrom {} logins to our mail server were tried with wrong \
@@ -116,9 +111,62 @@ fn for_abuse_desk(page: &Page<'_>, finding: &Finding) -> String {
     out
 }
 
+/// Accounts as they stand in lines on the screen, the longest first: one may be the beginning of another.
+fn spellings(finding: &Finding) -> Vec<String> {
+    let escaped = |name: &[u8]| escape(&String::from_utf8_lossy(name)).into_owned();
+    let mut accounts: Vec<String> =
+        finding.accounts.iter().map(|name| escaped(name)).filter(|name| name.len() > 2).collect();
+    accounts.sort_unstable_by_key(|name| std::cmp::Reverse(name.len()));
+    accounts
+}
+
+/// A line of the log without the accounts that were tried. What Postfix writes behind `sasl_username=` is the client's own text up to
+/// the line's end (`smtpd_sasl_glue.c`); elsewhere the accounts are looked for, whatever their case.
+fn without_accounts(line: &str, accounts: &[String]) -> String {
+    const NAMED: &str = "sasl_username=";
+    const HIDDEN: &str = "[account]";
+    let (line, end) = match line.split_once(NAMED) {
+        Some((before, _)) => (before, format!("{NAMED}{HIDDEN}")),
+        None => (line, String::new()),
+    };
+    let mut line = line.to_owned();
+    for account in accounts {
+        let wanted = account.to_ascii_lowercase();
+        let mut from = 0;
+        // ASCII case changes no length, so places in one text are places in the other.
+        while let Some(at) = line.get(from..).and_then(|rest| rest.to_ascii_lowercase().find(&wanted)) {
+            let start = from + at;
+            line.replace_range(start..start + wanted.len(), HIDDEN);
+            from = start + HIDDEN.len();
+        }
+    }
+    line + &end
+}
+
 fn block(title: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
     format!("\n{title}:\n{}", lines.iter().map(|line| format!("- {line}\n")).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_abuse_desk_reads_no_accounts() {
+        let accounts = ["anna.b@example.org".to_owned(), "anna".to_owned()];
+        for (line, shown) in [
+            (
+                "SASL LOGIN authentication failed: x, sasl_username=a, b",
+                "SASL LOGIN authentication failed: x, sasl_username=[account]",
+            ),
+            ("auth: passwd-file(Anna.B@example.org,192.0.2.1): x", "auth: passwd-file([account],192.0.2.1): x"),
+            ("anna ANNA annabel", "[account] [account] [account]bel"),
+            ("nobody here", "nobody here"),
+        ] {
+            assert_eq!(without_accounts(line, &accounts), shown);
+        }
+    }
 }

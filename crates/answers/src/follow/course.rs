@@ -13,6 +13,7 @@ use trace::{Follow, Limits, Tracer};
 use super::elsewhere::Elsewhere;
 use super::{Phase, Shared};
 use crate::ingest::{self, Taking};
+use crate::memory;
 use crate::reading::{self, Input, Reading};
 use crate::retention;
 use crate::stream::{Taker as _, Waiting};
@@ -92,7 +93,11 @@ impl<'c> Course<'c> {
             }
             if Instant::now() >= retention_due {
                 let (state, kept) = (&self.shared.state, &self.shared.config.retention);
-                self.waiting.taker.pause(state, || retention::enforce(state, kept).map(drop))?;
+                let (judged, halt) = (&self.shared.config.judged, &self.shared.halt);
+                self.waiting.taker.pause(state, || {
+                    retention::enforce(state, kept)?;
+                    memory::refresh(state, judged, halt)
+                })?;
                 retention_due = Instant::now() + RETENTION_EVERY;
             }
             if self.follower.is_over() {
@@ -193,7 +198,7 @@ fn catch_up(shared: &Shared) -> anyhow::Result<()> {
         return Ok(());
     }
     let input = Input { files, timezone: shared.config.timezone.clone(), ..Input::default() };
-    let reading = Reading::of_files(&input)?.halted_by(&shared.halt);
+    let reading = Reading::of_files(&input)?.halted_by(&shared.halt).judged_by(shared.config.judged.clone());
     match ingest::ingest(&shared.state, reading, &shared.config.retention, |_, _| ())? {
         Ok(ingested) => ingested.failure.map_or(Ok(()), Err),
         // None of them can be read now: what is in the way, the follower tells.

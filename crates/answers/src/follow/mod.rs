@@ -18,6 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use diagnose::detect::Settings;
 use input::{SourceStatus, Stopper, TlsFiles};
 use jiff::Timestamp;
 use store::state::{Lock, State};
@@ -49,6 +50,8 @@ pub struct Config {
     pub timezone: Option<String>,
     /// What is kept, and how long; looked after once an hour.
     pub retention: Retention,
+    /// What the site says about itself: what findings remember is judged by it.
+    pub judged: Settings,
 }
 
 impl Config {

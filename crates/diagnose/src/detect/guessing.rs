@@ -1,26 +1,34 @@
 //! `guessing` and `spraying`: one source that tries and tries, and whether to ban it.
 //!
 //! A ban is advised only where no user can be behind it: nobody ever got in from there, it is nobody's network, and either it tries
-//! names that never log in anywhere, or it tries faster than any device.
+//! names of several people that never log in anywhere, or it tries faster than any device. One name that never logged in, however
+//! fast, may be a server of one's own with an old password.
 
 use super::finding::{Finding, Kind, plural};
 use super::rows::{ClientRow, Home, Name};
 use super::source::Source;
-use super::{Detector, Told};
+use super::thresholds::Thresholds;
+use super::{Detector, Told, variants};
 
 /// A place that an account uses for longer is its own, in microseconds.
 const VISIT: i64 = 2 * 86_400 * 1_000_000;
+
+/// A program that is set up wrongly tries its one account faster than a device of somebody's: a guesser so many times as fast.
+const IMPATIENT: u32 = 3;
 
 /// What a source looks like, for the decision.
 struct Look {
     names: u32,
     /// Names tried that never log in from anywhere.
     strange: u32,
+    /// How many people these are, if some are forms of one name.
+    strangers: u32,
     /// Accounts in use that log in from about there.
     neighbours: u32,
     /// Tries with names that the backend says it does not know.
     unknown: u32,
     fast: bool,
+    very_fast: bool,
     tries: u32,
 }
 
@@ -87,24 +95,46 @@ fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
     Look {
         names: row.names(),
         strange,
+        strangers: if strange as usize > variants::FORMS { strange } else { strangers(detector, row) },
         neighbours,
         unknown: row.unknown_user,
-        fast: row.burst.per_minute() >= thresholds.fast_per_minute
-            || row.burst.per_ten_minutes() >= thresholds.fast_per_ten_minutes,
+        fast: is_fast(row, thresholds, 1),
+        very_fast: is_fast(row, thresholds, IMPATIENT),
         tries: tries(row),
     }
 }
 
+/// Faster than devices are, so many times.
+fn is_fast(row: &ClientRow, thresholds: &Thresholds, times: u32) -> bool {
+    row.burst.per_minute() >= times * thresholds.fast_per_minute
+        || row.burst.per_ten_minutes() >= times * thresholds.fast_per_ten_minutes
+}
+
+/// How many people the names are that never log in from anywhere.
+fn strangers(detector: &Detector, row: &ClientRow) -> u32 {
+    let (known, strange): (Vec<Name>, Vec<Name>) = row.names.iter().partition(|name| detector.is_in_use(**name));
+    let spelled = |names: &[Name]| names.iter().filter_map(|name| detector.spelled(*name)).collect::<Vec<_>>();
+    variants::strangers(&spelled(&known), &spelled(&strange)) as u32
+}
+
 impl Look {
+    /// How many people the names are.
+    fn people(&self) -> u32 {
+        self.strangers + self.names.saturating_sub(self.strange)
+    }
+
     /// Whether nobody honest can be behind it.
     fn is_hostile(&self, detector: &Detector) -> bool {
         let thresholds = detector.thresholds();
         // Where nobody ever gets in, strange names may be everybody's: then only haste or the backend's word tells.
         let told_apart = detector.logins > 0 || self.fast || self.unknown >= thresholds.ban_strange_names;
-        let dictionary = self.strange >= thresholds.ban_strange_names && 2 * self.strange > self.names && told_apart;
+        let dictionary = self.strangers >= thresholds.ban_strange_names && 2 * self.strange > self.names && told_apart;
         let few_each = self.tries <= self.names.saturating_mul(thresholds.spray_tries_per_name);
         let list = self.names >= 2 * thresholds.ban_strange_names && (self.fast || detector.logins > 0 && few_each);
-        let hammer = self.fast && self.tries >= thresholds.ban_tries;
+        // A server that hands its mail in here may have just the one name, and tries it for each of its messages.
+        let one_of_ours = self.names == 1 && self.strange == 1 && self.unknown < thresholds.ban_strange_names;
+        let fast = if self.names == 1 { self.very_fast } else { self.fast };
+        let hammer = fast && self.tries >= thresholds.ban_tries && !one_of_ours;
         self.tries >= thresholds.ban_strange_names && (dictionary || list || hammer)
     }
 }
@@ -119,9 +149,10 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0;
     let protected = detector.settings.protects(source);
     finding.ban = hostile && !protected && row.ok == 0 && look.neighbours == 0 && !during_outage;
-    finding.confidence = match (hostile, look.names >= thresholds.spray_names || look.fast) {
+    finding.confidence = match (hostile, look.people() >= thresholds.spray_names || look.people() > 1 && look.fast) {
         (true, _) => 0.95,
         (false, true) => 0.8,
+        (false, false) if look.fast => 0.7,
         (false, false) => 0.55,
     };
     finding.clients = detector.addresses(source, row);

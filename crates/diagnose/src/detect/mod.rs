@@ -24,6 +24,7 @@ mod takeover;
 mod tests;
 mod thresholds;
 mod trouble;
+mod variants;
 
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
@@ -94,8 +95,9 @@ pub struct Detector {
     settings: Settings,
     bounds: Bounds,
     seed: u64,
-    clients: Map<Source, ClientRow>,
-    accounts: Map<Name, AccountRow>,
+    // Rows are large: in boxes, a table that doubles moves and wastes little.
+    clients: Map<Source, Box<ClientRow>>,
+    accounts: Map<Name, Box<AccountRow>>,
     pairs: Map<(Source, Name), Pair>,
     outages: Outages,
     seams: Seams,
@@ -158,11 +160,23 @@ impl Detector {
     /// # Errors
     /// The bytes are of another version, or damaged.
     pub fn restore(bytes: &[u8], settings: Settings) -> Result<Self, RestoreError> {
+        // The files of today have other numbers than those of then.
+        Self::restore_with(bytes, settings, |_| Proof::EARLIER)
+    }
+
+    /// The same, where it is known which numbers the sources of evidence have now: `source` is given those of then.
+    ///
+    /// # Errors
+    /// The bytes are of another version, or damaged.
+    pub fn restore_with(
+        bytes: &[u8],
+        settings: Settings,
+        source: impl Fn(usize) -> usize,
+    ) -> Result<Self, RestoreError> {
         match bytes.split_first() {
             Some((&LAYOUT, rest)) => {
                 let mut detector = Self { settings, ..postcard::from_bytes(rest)? };
-                // The files of today have other numbers than those of then.
-                detector.proofs.iter_mut().for_each(|proof| proof.source = Proof::EARLIER);
+                detector.proofs.iter_mut().for_each(|proof| proof.source = source(proof.source));
                 Ok(detector)
             }
             other => Err(RestoreError::Layout(other.map_or(0, |(layout, _)| *layout))),
@@ -562,7 +576,8 @@ impl Detector {
         if self.accounts.len() >= self.bounds.names && !self.accounts.contains_key(&name) {
             self.forget();
         }
-        self.accounts.entry(name).or_insert_with(|| AccountRow { name: spelled.into(), ..AccountRow::default() })
+        let new = || Box::new(AccountRow { name: spelled.into(), ..AccountRow::default() });
+        self.accounts.entry(name).or_insert_with(new)
     }
 
     fn pair(&mut self, source: Source, name: Name) -> &mut Pair {
@@ -670,7 +685,7 @@ impl Detector {
         let mut rows: Vec<_> = self
             .clients
             .iter()
-            .map(|(source, row)| (*source, row))
+            .map(|(source, row)| (*source, row.as_ref()))
             .filter(|(source, _)| !self.settings.leaves_out(*source))
             .collect();
         rows.sort_unstable_by_key(|(source, row)| (std::cmp::Reverse(row.tries()), *source));
@@ -679,7 +694,7 @@ impl Detector {
 
     /// Accounts, those that failed most first; the order is the same every time.
     fn ranked_accounts(&self) -> Vec<(Name, &AccountRow)> {
-        let mut rows: Vec<_> = self.accounts.iter().map(|(name, row)| (*name, row)).collect();
+        let mut rows: Vec<_> = self.accounts.iter().map(|(name, row)| (*name, row.as_ref())).collect();
         rows.sort_unstable_by(|(_, a), (_, b)| b.failed.cmp(&a.failed).then_with(|| a.name.cmp(&b.name)));
         rows
     }

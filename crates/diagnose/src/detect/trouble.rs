@@ -82,7 +82,7 @@ fn mechanisms(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     let mut words: Vec<String> = rows
         .iter()
         .map(|(_, row)| detector.word_of(row.mechanism))
-        .filter(|word| word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')))
+        .filter(|word| is_mechanism(word))
         .map(|word| String::from_utf8_lossy(word).into_owned())
         .collect();
     words.sort();
@@ -92,12 +92,18 @@ fn mechanisms(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     finding.confidence = 0.9;
     finding.counts = vec![("auth_failed", total)];
     finding.summary = format!(
-        "{} want a mechanism that is not offered ({}{})",
-        plural(rows.len() as u64, "client", "clients"),
+        "{} a mechanism that is not offered ({}{})",
+        plural(rows.len() as u64, "client wants", "clients want"),
         plural(total, "failure", "failures"),
         if words.is_empty() { String::new() } else { format!(": {}", words.join(", ")) }
     );
     Some(finding.steps_of(by_id("client.mechanism_unsupported")))
+}
+
+/// Whether a mechanism may be called so (RFC 4422, section 3.1): clients can write anything there.
+fn is_mechanism(word: &[u8]) -> bool {
+    (1..=20).contains(&word.len())
+        && word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 fn tls(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {

@@ -5,7 +5,6 @@ use answers::triage;
 use clap::Args;
 
 use crate::cli::{Input, NoQuery, Output};
-use crate::commands::rehearse::network;
 use crate::exit::Exit;
 use crate::{asked, print};
 
@@ -18,9 +17,6 @@ pub(crate) struct Blocklist {
     pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) asked: NoQuery,
-    /// A network of your own: never on the list; may be given several times.
-    #[arg(long, value_name = "NET")]
-    pub(crate) own: Vec<String>,
     /// Machine-readable, with reasons.
     #[arg(long)]
     pub(crate) json: bool,
@@ -30,7 +26,7 @@ pub(crate) struct Blocklist {
 pub(crate) fn run(args: &Blocklist) -> anyhow::Result<Exit> {
     asked::refuse(&args.asked, "`--since` and `--until`")?;
     anyhow::ensure!(!args.output.mask, "--mask: a list of masked addresses would block strangers; leave it out");
-    let own = args.own.iter().map(|net| network("--own", net)).collect::<anyhow::Result<Vec<_>>>()?;
+    let own = args.input.judged.settings().own_networks;
     let reading = args.input.reading(&args.output, false)?;
     let triaged = match triage::triage(reading) {
         Ok(triaged) => triaged,

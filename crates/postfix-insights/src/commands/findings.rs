@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use answers::findings::{Audience, Page, ticket, to_json};
 use answers::mask::Mask;
+use answers::memory;
 use answers::reading::Reading;
 use answers::times::Clock;
 use answers::triage::{self, Triaged};
@@ -139,7 +140,11 @@ fn read(from: &From, output: &Output) -> anyhow::Result<Result<(Triaged, Clock),
     let mut reading = from.input.reading(output, false)?;
     let clock = Clock::new(reading.zone());
     let remembered = from.memory.as_deref().map(|file| recall(file, &mut reading)).transpose()?.flatten();
-    let triaged = match triage::triage_after(reading, remembered) {
+    let triaged = match remembered {
+        None if from.memory.is_none() => memory::findings(&reading),
+        remembered => triage::triage_after(reading, remembered),
+    };
+    let triaged = match triaged {
         Ok(triaged) => triaged,
         Err(error) => return Ok(Err(Exit::nothing_readable(&error))),
     };

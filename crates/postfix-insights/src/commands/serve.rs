@@ -99,6 +99,7 @@ fn follow(args: &Serve, folder: &Path, app: &App) -> anyhow::Result<Option<Arc<F
         journal: args.journal,
         timezone: args.timezone.clone(),
         retention: args.retention.kept(),
+        judged: args.judged.settings(),
         ..follow::Config::default()
     };
     let config = config.or_usual();
@@ -146,7 +147,7 @@ fn read(args: &Serve, folder: &Path, app: &Arc<App>) -> anyhow::Result<(Halt, Jo
     };
     let state = State::new(folder);
     let lock = state.lock()?;
-    let reading = Reading::of_files(&input)?.watched(Some(app.watch()));
+    let reading = Reading::of_files(&input)?.watched(Some(app.watch())).judged_by(args.judged.settings());
     let (halt, app) = (reading.halt(), Arc::clone(app));
     let thread = std::thread::Builder::new().name("reading".to_owned()).spawn(move || {
         let _lock = lock;

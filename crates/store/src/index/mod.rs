@@ -9,6 +9,7 @@
 mod arrivals;
 mod columns;
 mod context;
+mod cut;
 mod day;
 mod narrow;
 mod page;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub use arrivals::{Arrivals, Marks, MarksError};
+pub use cut::{Covered, Cut};
 pub use day::{Date, DayError};
 pub use input::Identity;
 pub use payload::{LAYOUT, Part, Payload};

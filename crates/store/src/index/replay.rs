@@ -8,7 +8,7 @@ use query::{Entry, Query};
 use tantivy::DocAddress;
 use tantivy::query::{AllQuery, Query as Search};
 
-use super::day::{Day, DayError, Places};
+use super::day::{Date, Day, DayError, Places};
 use super::schema::source_and_line;
 use super::span::Span;
 use super::stored::Kept;
@@ -17,8 +17,8 @@ use crate::question::StoreError;
 
 /// Lines put in order at the same time, about.
 const CHUNK_LINES: u64 = 200_000;
-const MINUTE_US: i64 = 60_000_000;
-const MINUTES: usize = 24 * 60;
+pub(super) const MINUTE_US: i64 = 60_000_000;
+pub(super) const MINUTES: usize = 24 * 60;
 
 /// A line that was kept.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Index {
     /// cannot be read are told of by [`Index::told`].
     pub fn replay(&self, query: &Query, mut take: impl FnMut(Replayed) -> bool) -> Result<(), StoreError> {
         self.each_day(query, |day, sources| {
-            walk(day, &AllQuery, sources, &mut |_, key| Ok(take(Replayed::read(day, key)?)))
+            walk(day, &AllQuery, sources, 0, &mut |_, key| Ok(take(Replayed::read(day, key)?)))
         })
     }
 
@@ -62,7 +62,7 @@ impl Index {
     pub fn entries(&self, query: &Query, mut take: impl FnMut(Entry, &Kept) -> bool) -> Result<(), StoreError> {
         self.each_day(query, |day, sources| {
             let narrowed = day.narrow(query, sources);
-            walk(day, narrowed.search.as_ref(), sources, &mut |places, key| {
+            walk(day, narrowed.search.as_ref(), sources, 0, &mut |places, key| {
                 let line = day.line(key.4, places, sources)?;
                 Ok(!query.matches(&line.entry) || take(line.entry, &line.kept))
             })
@@ -72,12 +72,21 @@ impl Index {
     fn each_day(
         &self,
         query: &Query,
+        run: impl FnMut(&Day, &Sources) -> Result<bool, DayError>,
+    ) -> Result<(), StoreError> {
+        let span = Span::of(query.expr());
+        self.each_of(|date| self.may_hold(date, span), run)
+    }
+
+    /// Runs something on the days that are wanted, from old to new, as long as it says `true`.
+    pub(super) fn each_of(
+        &self,
+        wanted: impl Fn(Date) -> bool,
         mut run: impl FnMut(&Day, &Sources) -> Result<bool, DayError>,
     ) -> Result<(), StoreError> {
         let unreadable = |why| StoreError::Unreadable(Box::new(why));
         let sources = self.sources().map_err(unreadable)?;
-        let span = Span::of(query.expr());
-        for date in self.days().map_err(unreadable)?.into_iter().filter(|date| self.may_hold(*date, span)) {
+        for date in self.days().map_err(unreadable)?.into_iter().filter(|date| wanted(*date)) {
             let Some(day) = self.open(date) else { continue };
             if self.undamaged(date, || run(&day, &sources)) == Some(false) {
                 break;
@@ -88,16 +97,22 @@ impl Index {
 }
 
 /// Takes a line where it stands; says whether more is wanted.
-type Take<'t> = dyn FnMut(&[Places], Key) -> Result<bool, DayError> + 't;
+pub(super) type Take<'t> = dyn FnMut(&[Places], Key) -> Result<bool, DayError> + 't;
 
 /// The minute of the day in which a line has its turn.
-fn minute(day: &Day, turn: i64) -> usize {
+pub(super) fn minute(day: &Day, turn: i64) -> usize {
     let minute = turn.saturating_sub(day.date.start()).div_euclid(MINUTE_US);
     usize::try_from(minute).unwrap_or_default().min(MINUTES - 1)
 }
 
-/// Goes through what a search finds in a day. Output: whether more is wanted.
-fn walk(day: &Day, search: &dyn Search, sources: &Sources, take: &mut Take<'_>) -> Result<bool, DayError> {
+/// Goes through what a search finds in a day from a minute on. Output: whether more is wanted.
+pub(super) fn walk(
+    day: &Day,
+    search: &dyn Search,
+    sources: &Sources,
+    first: usize,
+    take: &mut Take<'_>,
+) -> Result<bool, DayError> {
     let (places, turns) = (day.places()?, sources.turns());
     let key = |segment: u32, doc| key(&places, &turns, DocAddress::new(segment, doc));
     let mut minutes = vec![0_u64; MINUTES];
@@ -107,7 +122,7 @@ fn walk(day: &Day, search: &dyn Search, sources: &Sources, take: &mut Take<'_>) 
         }
         Ok(true)
     })?;
-    let mut from = 0;
+    let mut from = first;
     while from < MINUTES {
         let to = chunk_end(&minutes, from);
         let mut keys: Vec<Key> = Vec::new();

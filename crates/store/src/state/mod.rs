@@ -164,6 +164,31 @@ impl State {
         }
     }
 
+    /// What was remembered of the lines; `None` if nothing is, or nothing that can be read.
+    #[must_use]
+    pub fn remembered(&self) -> Option<Vec<u8>> {
+        fs::read(self.memory()).ok()
+    }
+
+    /// Remembers it in place of what was remembered. It appears as a whole or not at all. The caller holds the lock.
+    pub fn remember(&self, bytes: &[u8]) -> Result<(), StateError> {
+        let path = self.memory();
+        write_whole(&path, bytes).map_err(Self::io(&path))
+    }
+
+    /// Forgets it: before lines are taken out or changed, which it may quote. The caller holds the lock.
+    pub fn forget(&self) -> Result<(), StateError> {
+        let path = self.memory();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StateError::Io { path, source: error }),
+            _ => Ok(()),
+        }
+    }
+
+    fn memory(&self) -> PathBuf {
+        self.root.join("findings.memory")
+    }
+
     /// The small database, for writing.
     pub fn notes(&self) -> Result<Notes, StateError> {
         let path = self.root.join("state.sqlite");
@@ -206,17 +231,22 @@ fn holds_anything(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// A new key out of the kernel's random numbers. It appears as a whole or not at all.
+/// A new key out of the kernel's random numbers.
 fn make_key(path: &Path) -> io::Result<[u8; 32]> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     let mut key = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
+    write_whole(path, &key)?;
+    Ok(key)
+}
+
+/// Writes a file that its owner alone may read. It appears as a whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
     let new = path.with_extension("new");
     let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-    file.write_all(&key)?;
+    file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&new, path)?;
-    Ok(key)
+    fs::rename(&new, path)
 }
 
 #[cfg(unix)]

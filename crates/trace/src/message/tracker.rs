@@ -112,6 +112,13 @@ impl Messages {
         self.keys.is_empty() && !self.follow.is_all()
     }
 
+    /// When the earliest message under way began whose account is wanted.
+    pub(crate) fn earliest(&self, mut wanted: impl FnMut(&[u8]) -> bool) -> Option<i64> {
+        let taken = self.files.iter().filter(|file| file.state != State::Free);
+        let mut of_wanted = |file: &&File| file.message.username().is_some_and(&mut wanted);
+        taken.filter(|file| of_wanted(file)).map(|file| file.message.first).min()
+    }
+
     /// Whether a queue file is being followed.
     #[inline]
     pub(crate) fn follows(&self, host: Symbol, queue_id: &[u8]) -> bool {

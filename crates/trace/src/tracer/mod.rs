@@ -11,7 +11,7 @@ pub use sessions::first_session_at;
 
 use std::collections::VecDeque;
 
-use maillog::{Acceptance, Event, Program, QueueId, Record, program};
+use maillog::{Acceptance, Client, Event, Program, QueueId, Record, program};
 
 use crate::Map;
 use crate::attempt::{Attempt, EvidenceSource, Login, Refusal, Where};
@@ -267,18 +267,23 @@ impl Tracer {
     fn accepted_from_stranger(&mut self, line: &Line<'_>, acceptance: &Acceptance<'_>, sink: &mut impl Sink) {
         let host = self.names.number(line.record.host);
         let tag = self.names.number(line.record.tag.0);
-        let client = acceptance.client;
-        let at = Where {
+        let at = self.outside_sessions(line, Some(acceptance.client));
+        self.messages.accepted(Arrival { place: Place { host, tag, names: &self.names }, at, acceptance });
+        self.tell_messages(sink);
+    }
+
+    /// Where a line stands that belongs to no session of ours.
+    fn outside_sessions(&mut self, line: &Line<'_>, client: Option<Client<'_>>) -> Where {
+        let (host, tag) = (self.names.number(line.record.host), self.names.number(line.record.tag.0));
+        Where {
             line: line.id,
             time: line.time,
             session: None,
             host: self.names.string(host),
             tag: self.names.string(tag),
-            client_ip: client.ip(),
-            client_host: client.host().map(Into::into),
-        };
-        self.messages.accepted(Arrival { place: Place { host, tag, names: &self.names }, at, acceptance });
-        self.tell_messages(sink);
+            client_ip: client.and_then(|client| client.ip()),
+            client_host: client.and_then(|client| client.host()).map(Into::into),
+        }
     }
 
     #[inline]

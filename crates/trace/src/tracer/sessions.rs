@@ -116,6 +116,17 @@ impl Tracer {
         name
     }
 
+    /// Whoever goes on later without this tracer needs the lines since then, to be told what it would have told: the earliest beginning of
+    /// a session that is not over, and of mail under way whose account is `wanted`; and some minutes for what is remembered across
+    /// sessions.
+    #[must_use]
+    pub fn hangs_on(&self, wanted: impl FnMut(&[u8]) -> bool) -> i64 {
+        let alive = self.sessions.values().filter(|session| self.now - session.last_time <= IDLE);
+        let sessions = alive.map(|session| session.first_time).min();
+        let mail = self.messages.earliest(wanted);
+        sessions.into_iter().chain(mail).chain([self.now.saturating_sub(IDLE)]).min().unwrap_or(self.now)
+    }
+
     pub(super) fn make_room(&mut self, sink: &mut impl Sink) {
         let quiet = |s: &Session| self.now - s.last_time > IDLE;
         let mut keys: Vec<Key> = self.sessions.iter().filter(|(_, s)| quiet(s)).map(|(k, _)| *k).collect();

@@ -270,17 +270,7 @@ impl Tracer {
 
     /// A decision of `cleanup` or `postscreen`: no session of ours.
     pub(super) fn stray_policy(&mut self, line: &Line<'_>, policy: &Policy<'_>, sink: &mut impl Sink) {
-        let (host, tag) = (self.names.number(line.record.host), self.names.number(line.record.tag.0));
-        let client = policy.client;
-        let at = Where {
-            line: line.id,
-            time: line.time,
-            session: None,
-            host: self.names.string(host),
-            tag: self.names.string(tag),
-            client_ip: client.and_then(|c| c.ip()),
-            client_host: client.and_then(|c| c.host()).map(Into::into),
-        };
+        let at = self.outside_sessions(line, policy.client);
         let refusal = self.refusal_at(at, line.record.repeat, policy);
         sink.refusal(&refusal);
     }
