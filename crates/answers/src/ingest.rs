@@ -6,10 +6,12 @@
 //! store, that file is taken in first by itself, so that it can be searched while the older ones follow, and once more in its turn: which
 //! one that is, is noted before, so that a kill in between changes nothing.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 
-use input::{FeedError, Line};
+use input::{FeedError, Line, Seen};
 use query::{Entry, Sight};
 use store::index::{Date, DayError, Identity, Kept, NewLine, WriteError, Writer};
 use store::state::{Notes, State};
@@ -23,6 +25,9 @@ use crate::stream::{self, Carried, Carry, Taker, WAIT, WAITING};
 const WRITER_BYTES: usize = 192 << 20;
 /// New lines after which all that is in is committed: so much is read again at most when the program is killed.
 const COMMIT_LINES: u64 = 250_000;
+
+/// Of logs that are followed, one may be so far behind another with the same lines: microseconds of log time.
+const SEEN_US: i64 = 24 * 3600 * 1_000_000;
 
 /// Lines on their way into the store.
 pub(crate) struct Taking {
@@ -42,6 +47,9 @@ pub(crate) struct Taking {
     live: bool,
     /// Of one file of several, which goes in by itself: which source that is, is noted before any of its lines is in.
     alone: bool,
+    /// Which lines came of late, of those that are written now.
+    seen: Seen,
+    hasher: RandomState,
     /// New lines may tell of lines from this time on, in whatever source they stand.
     told_from: Option<i64>,
 }
@@ -77,6 +85,8 @@ impl Taking {
             live: false,
             alone: false,
             told_from: None,
+            seen: Seen::within(SEEN_US),
+            hasher: RandomState::new(),
         })
     }
 
@@ -99,6 +109,10 @@ impl Taking {
     /// Keeps an entry; what is in its way is told at the end.
     fn add(&mut self, entry: &Entry, carried: &Carried) {
         let Carried { source, line, time_before, kept, .. } = carried;
+        if carried.twin {
+            let passed = self.writer.pass(*source, *line, entry.ts.or(*time_before).unwrap_or_default());
+            return self.note(passed);
+        }
         let line = NewLine { source: *source, line: *line, time_before: *time_before, entry, kept };
         let added = self.writer.add(line).and_then(|new| {
             self.new += u64::from(new);
@@ -147,9 +161,41 @@ impl Taking {
         Ok(self.notes.followed(source.number, path, bytes)?)
     }
 
+    /// Whether a line is in under a source that is not being read now: of those that are, a line comes once. Of lines that are
+    /// written now, every other source counts.
+    fn is_twin(&mut self, number: u64, time: Option<i64>, line: &Line<'_>) -> bool {
+        let Some(time) = time else { return false };
+        let mut beside = self.writer.meeting(number, time);
+        if !self.live {
+            beside.retain(|other| self.sources.values().all(|source| source.number != *other));
+        }
+        !beside.is_empty() && {
+            let kept = Kept::new(line.raw, line.record.as_ref());
+            self.writer.is_twin(number, time, &kept, &beside)
+        }
+    }
+
+    /// Whether another log that is followed just had the same line.
+    fn came_already(&mut self, line: &Line<'_>, time: Option<i64>) -> bool {
+        let several = self.live && self.sources.len() > 1;
+        time.is_some_and(|time| several && !self.seen.is_new(self.hasher.hash_one(line.raw), line.source, time))
+    }
+
     fn note(&mut self, result: Result<(), WriteError>) {
         if let Err(error) = result {
             self.failure.get_or_insert(told(error));
+        }
+    }
+
+    /// What stands in two logs is in under one of them, and goes with its last minute: logs that end together are taken to end where
+    /// the first of them ends, so that what one loses the other brings.
+    fn align(&mut self) {
+        let latest = || self.sources.values().filter_map(|source| source.latest);
+        let Some(last) = latest().max() else { return };
+        let is_near = |time: &i64| last.saturating_sub(*time) <= WAIT;
+        let common = latest().filter(is_near).min();
+        for source in self.sources.values_mut() {
+            source.latest = source.latest.map(|time| if is_near(&time) { common.unwrap_or(time) } else { time });
         }
     }
 
@@ -257,6 +303,7 @@ impl Taker for Taking {
                 rewound: false,
             };
             self.sources.insert(at, source);
+            self.align();
         }
     }
 
@@ -271,20 +318,23 @@ impl Taker for Taking {
             return Carry::Skip;
         }
         let number = source.number;
+        let twin = self.is_twin(number, time, line);
         let known = self.writer.has(number, line.line, time);
+        let twin = twin || !known && self.came_already(line, time);
+        let Some(source) = self.sources.get_mut(&line.source) else { return Carry::Skip };
         let in_seam = || source.latest.zip(time).is_none_or(|(latest, time)| latest.saturating_sub(time) <= WAIT);
         // Whatever stands behind a line that comes in is taken out with it, and comes in again.
         let begins = !known || in_seam();
         source.in_seam |= begins;
         let anew = self.anew.contains(&number);
-        self.known += u64::from(known && !anew);
+        self.known += u64::from(known && !anew || twin && !known);
         if known && !source.in_seam && !anew {
             return Carry::Skip;
         }
         // Of a line that was the last one then, the beginning may have been taken for the whole.
         let known = known && !(self.live && line.line == self.writer.last(number));
         let kept = Kept::new(line.raw, line.record.as_ref());
-        Carry::Keep(Carried { source: number, line: line.line, time_before, known, kept })
+        Carry::Keep(Carried { source: number, line: line.line, time_before, known, twin, kept })
     }
 
     fn keep(&mut self, entry: Entry, carried: Carried) {

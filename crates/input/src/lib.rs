@@ -60,6 +60,7 @@ pub use line::{GoOn, Inferred, Line, Worth};
 pub use look::identify;
 pub use problem::{Access, Problem};
 pub use rotation::with_rotated;
+pub use seen::Seen;
 pub use source::{Source, Sources};
 pub use spool::{SYNC_EVERY, Spool, SpoolError, SpoolLimits};
 pub use syslog::{Addresses, SyslogConfig, SyslogCounts, SyslogLimits, SyslogServer, TlsFiles};

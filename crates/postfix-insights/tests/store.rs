@@ -133,7 +133,7 @@ fn rotated_renamed_and_packed_files_go_in_once() {
     assert_eq!(run(args(&["count", "--state"], &[&logs.state()])).stdout, before);
 }
 
-/// `mail.info` holds most of the lines of `mail.log`: each line is in once.
+/// `mail.info` holds most of the lines of `mail.log`: together, one after the other, and the other way round, each line is in once.
 #[test]
 fn the_same_lines_in_two_logs_are_in_once() {
     let logs = Logs::of(100_000, 1);
@@ -146,7 +146,8 @@ fn the_same_lines_in_two_logs_are_in_once() {
         let some: Vec<&str> = lines[3..upto].iter().filter(is_info).copied().collect();
         fs::write(&info, some.join("\n") + "\n").unwrap();
     };
-    let orders: [&[&[&Path]]; 2] = [&[&[&log, &info]], &[&[&info, &log]]];
+    let orders: [&[&[&Path]]; 4] =
+        [&[&[&log, &info]], &[&[&info, &log]], &[&[&log], &[&info]], &[&[&info], &[&log], &[&info, &log]]];
     for (number, order) in orders.into_iter().enumerate() {
         let state = logs.path(&format!("two-{number}"));
         for upto in [lines.len() / 2, lines.len()] {

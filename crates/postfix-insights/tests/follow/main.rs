@@ -55,6 +55,34 @@ fn what_is_rotated_while_nobody_follows_is_found() {
     place.is_as_ingested();
 }
 
+/// `mail.info` holds most of the lines of `mail.log`; both are followed.
+#[test]
+fn the_same_lines_in_two_logs_are_in_once() {
+    let mut place = Place::new();
+    let logs = [place.path("mail.log"), place.path("mail.info")];
+    let mut informed = 3;
+    let mut inform = |place: &Place| {
+        let some = place.lines[informed..place.written].iter().filter(|line| !line.contains("warning:"));
+        let mut info = fs::File::options().append(true).create(true).open(&logs[1]).unwrap();
+        some.for_each(|line| info.write_all(line.as_bytes()).unwrap());
+        informed = place.written;
+    };
+    for percent in [30, 60] {
+        place.write_upto(percent);
+        inform(&place);
+        let running = place.follow_sources(&logs);
+        place.all_found();
+        place.write_upto(percent + 15);
+        place.all_found();
+        inform(&place);
+        // Time for two commits: nothing is to come.
+        std::thread::sleep(Duration::from_secs(2));
+        place.all_found();
+        terminate(running);
+        place.all_found();
+    }
+}
+
 #[test]
 fn a_failed_login_is_known_as_one_though_nothing_follows_it() {
     let mut place = Place::new();

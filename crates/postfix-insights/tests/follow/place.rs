@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::common::{code, errors, program, run, text};
 
 /// Longer than anything takes.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Rotated logs looked for; more than any test makes.
 const ROTATED_MAX: u32 = 30;
