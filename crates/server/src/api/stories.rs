@@ -7,10 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::json;
 use crate::asked::Asked;
 use crate::data::Made;
 use crate::problem::Problem;
@@ -43,16 +40,9 @@ pub(crate) fn trace(asked: &Asked) -> Result<Response, Problem> {
     whole(asked.trace(&asked.subject, WAIT)?)
 }
 
-/// `findings`: those of the triage.
+/// `findings`.
 pub(crate) fn findings(asked: &Asked) -> Result<Response, Problem> {
-    #[derive(Deserialize, serde::Serialize)]
-    struct Findings<'a> {
-        #[serde(borrow)]
-        findings: &'a RawValue,
-    }
-    let made = made(asked.triage(WAIT)?)?;
-    let found: Findings<'_> = serde_json::from_slice(&made.json).map_err(|error| Problem::ours(&error.into()))?;
-    json(&found)
+    whole(asked.findings(WAIT)?)
 }
 
 fn made(made: Option<Made>) -> Result<Made, Problem> {

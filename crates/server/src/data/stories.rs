@@ -9,7 +9,7 @@ use answers::report_json;
 use answers::story::{self, Wanted};
 use answers::subject::{self, Subject};
 use answers::times::Clock;
-use answers::{json, report, story_json, triage};
+use answers::{findings, json, memory, report, story_json, triage};
 use input::FeedError;
 use serde_json::{Map, Value};
 
@@ -32,6 +32,15 @@ impl Asked {
             json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, None)
                 .map_err(|error| Problem::ours(&error.into()))?;
             Ok(out)
+        })
+    }
+
+    /// What a person should know now: `findings --json`.
+    pub(crate) fn findings(&self, wait: Duration) -> Result<Option<Made>, Problem> {
+        let mask = self.viewer.mask();
+        self.made("findings", None, wait, move |reading| {
+            let triaged = memory::findings(&reading).map_err(unread)?;
+            bytes(&findings::to_json(&triaged, mask))
         })
     }
 

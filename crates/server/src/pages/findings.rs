@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 
-use super::told::{self, Told, Triaged};
+use super::told::{self, Finding, Findings, Told};
 use super::{Layout, html};
 use crate::asked::Asked;
 use crate::problem::Problem;
@@ -12,15 +12,15 @@ use crate::problem::Problem;
 struct Page {
     layout: Layout,
     as_of: String,
-    triaged: Triaged,
+    findings: Vec<Finding>,
 }
 
 /// Answers.
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
-    let (triaged, as_of) = match told::told(asked, "findings", asked.triage(told::WAIT)?)? {
-        Told::There(triaged, as_of) => (triaged, as_of),
+    let (Findings { findings }, as_of) = match told::told(asked, "findings", asked.findings(told::WAIT)?)? {
+        Told::There(found, as_of) => (found, as_of),
         Told::Later(page) => return Ok(*page),
     };
     let layout = Layout::asked(asked, "findings", "Findings").with_presets(asked);
-    html(&Page { layout, as_of, triaged })
+    html(&Page { layout, as_of, findings })
 }

@@ -56,6 +56,13 @@ fn waiting(asked: &Asked, place: &'static str) -> Result<Response, Problem> {
     Ok(response)
 }
 
+/// `findings`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Findings {
+    pub(crate) findings: Vec<Finding>,
+}
+
 /// `triage`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
