@@ -196,6 +196,7 @@ fn catch_up(shared: &Shared) -> anyhow::Result<()> {
     let files = shared.config.files.iter().filter(|file| file.as_os_str() != "-");
     let files: Vec<PathBuf> = files.flat_map(|file| input::with_rotated(file)).collect();
     if files.is_empty() {
+        memory::refresh_if_possible(&shared.state, &shared.config.judged, &shared.halt);
         return Ok(());
     }
     let input = Input { files, timezone: shared.config.timezone.clone(), ..Input::default() };
