@@ -139,8 +139,6 @@ pub(crate) fn terminate(mut running: Running) {
 /// What a program says, line by line, as it says it.
 pub(crate) fn lines_of(told: impl Read + Send + 'static) -> Receiver<String> {
     let (says, said) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        BufReader::new(told).lines().map_while(Result::ok).try_for_each(|line| says.send(line))
-    });
+    std::thread::spawn(move || BufReader::new(told).lines().map_while(Result::ok).try_for_each(|line| says.send(line)));
     said
 }
