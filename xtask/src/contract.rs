@@ -21,10 +21,19 @@ pub(crate) fn available() -> bool {
     venv.is_ok_and(|output| output.status.success())
 }
 
+/// What to hold.
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// The program under test (default: it is built).
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
 /// Fetches schemathesis into the target folder, if it is not there, and runs it.
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let tool = install()?;
-    let served = Served::start(&program::release()?, [LOG])?.ready()?;
+    let program = options.program.clone().map_or_else(program::release, Ok)?;
+    let served = Served::start(&program, [LOG])?.ready()?;
     let address = format!("http://{}/api/v1/openapi.json", served.address);
     let mut command = Command::new(tool);
     command.args([

@@ -38,13 +38,13 @@ enum Task {
     /// Stage attacks, people and outages, and score what `triage` finds.
     Judge(judge::Options),
     /// Hold the API against its own description, with schemathesis.
-    Contract,
+    Contract(contract::Options),
     /// Compare with log lines from other projects.
     Peers(peers::Options),
     /// Compare each number of pflogsumm's with ours on the same log.
     Pflogsumm(pflogsumm::Options),
-    /// Draw the README's picture.
-    Picture,
+    /// Draw the README's pictures.
+    Picture(picture::Options),
     /// Feed the parsers noise and mutated log lines.
     Fuzz(fuzz::Options),
 }
@@ -58,10 +58,10 @@ fn main() -> anyhow::Result<()> {
         Task::Generate(options) => loggen::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Judge(options) => judge::run(&options),
-        Task::Contract => contract::run(),
+        Task::Contract(options) => contract::run(&options),
         Task::Peers(options) => peers::run(&options),
         Task::Pflogsumm(options) => pflogsumm::run(&options),
-        Task::Picture => picture::run(),
+        Task::Picture(options) => picture::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
     }
 }

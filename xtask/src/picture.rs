@@ -1,6 +1,7 @@
-//! `cargo xtask picture`: the README's picture, drawn from what the program really prints.
+//! `cargo xtask picture`: the README's pictures, drawn from what the program really prints, and from its pages in a real browser.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -12,14 +13,34 @@ const LINES: usize = 46;
 const COLUMN: f64 = 7.83;
 const ROW: f64 = 17.0;
 
+/// Where the pictures of the pages go.
+const PAGES: &str = "docs/images";
+
+/// What to draw.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The program that is drawn (default: it is built).
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+/// Draws all of them.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let program = options.program.clone().map_or_else(crate::program::release, Ok)?;
+    terminal(&program)?;
+    browser::draw_for_docs(program, Path::new(PAGES))?;
+    println!("{PAGES}");
+    Ok(())
+}
+
 /// Runs the triage of the recordings in colour and draws its first lines as SVG.
-pub(crate) fn run() -> anyhow::Result<()> {
+fn terminal(program: &Path) -> anyhow::Result<()> {
     let mut logs: Vec<_> = std::fs::read_dir("corpus")?
         .filter_map(|entry| Some(entry.ok()?.path().join("mail.log")))
         .filter(|log| log.exists())
         .collect();
     logs.sort();
-    let output = Command::new(crate::program::release()?)
+    let output = Command::new(program)
         .args(["triage", "--color", "always", "--timezone", "UTC"])
         .args(logs)
         .env("COLUMNS", "104")

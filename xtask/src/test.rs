@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         browser(&mut score);
     }
     if contract::available() {
-        score.part("the API's description", contract::run());
+        score.part("the API's description", contract::run(&contract::Options::default()));
     } else {
         score.skip("the API's description (no python3 with venv)");
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use maillog::Stamp;
 
 use crate::block::{Block, LINE_BYTES_MAX};
+use crate::fingerprint::Identity;
 use crate::open::{self, Opened, Packing, Peeked};
 use crate::reader::Reader;
 use crate::years::{self, Walk, Yearless};
@@ -130,6 +131,13 @@ pub(crate) fn look_at_file(path: &Path, size: u64) -> io::Result<Look> {
         }
     }
     Ok(look)
+}
+
+/// What a file is known by, packed or not; `None` if it has no whole line yet.
+pub fn identify(path: &Path) -> io::Result<Option<Identity>> {
+    let mut look = Look::default();
+    look_through(&mut look, open::open_file(path, &Arc::default())?, FINGERPRINT_BYTES as u64);
+    Ok(Identity::of(&look.head))
 }
 
 /// Looks at the first `most` bytes; says how many there were.

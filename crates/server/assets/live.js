@@ -107,22 +107,31 @@ addEventListener('scroll', () => {
 }, { passive: true });
 
 // A browser that comes back says by itself how far it was.
-const stream = new EventSource(base + 'api/v1/stream?' + new URLSearchParams({ ...(query ? { q: query } : {}), after: list.dataset.after }));
+const stream = new EventSource(base + 'api/v1/stream?' + new URLSearchParams({ ...(query ? { q: query } : {}), after: list.dataset.after, seen: list.dataset.seen }));
 stream.addEventListener('open', () => { lost = false; tell(); });
 stream.addEventListener('error', () => { lost = true; tell(); });
+
+// More is known of a row than when it came: it stays where it is.
+function again(id, entry) {
+  const known = seen.get(id);
+  if (waiting.has(id)) waiting.set(id, entry);
+  if (!known) return waiting.has(id);
+  const item = row(entry);
+  item.classList.remove('fresh');
+  item.querySelector('details').open = known.querySelector('details')?.open ?? false;
+  known.replaceWith(item);
+  seen.set(id, item);
+  return true;
+}
+
+stream.addEventListener('again', (event) => {
+  for (const entry of JSON.parse(event.data)) again(idOf(entry), entry);
+  tell();
+});
 stream.addEventListener('message', (event) => {
   for (const entry of JSON.parse(event.data)) {
     const id = idOf(entry);
-    const known = seen.get(id);
-    // More may be known of a line than when it came first: it stays where it is.
-    if (known) {
-      const item = row(entry);
-      item.classList.remove('fresh');
-      item.querySelector('details').open = known.querySelector('details')?.open ?? false;
-      known.replaceWith(item);
-      seen.set(id, item);
-      continue;
-    }
+    if (again(id, entry)) continue;
     waiting.set(id, entry);
     // What nobody reads is not kept for ever.
     if (waiting.size > MOST) waiting.delete(waiting.keys().next().value);

@@ -61,6 +61,9 @@ const PATIENT: usize = 64;
 /// Answers made at once that need many lines.
 const HEAVY: usize = 2;
 
+/// Files written at once.
+const EXPORTS: usize = 4;
+
 /// What all requests share.
 pub struct App {
     pub(crate) config: Config,
@@ -70,6 +73,7 @@ pub struct App {
     pub(crate) light: Arc<Semaphore>,
     pub(crate) patient: Arc<Semaphore>,
     pub(crate) heavy: Arc<Semaphore>,
+    pub(crate) exports: Arc<Semaphore>,
     pub(crate) shelf: Shelf,
     pub(crate) live: Live,
     pub(crate) requests: Requests,
@@ -87,6 +91,7 @@ impl App {
             light: Arc::new(Semaphore::new(LIGHT)),
             patient: Arc::new(Semaphore::new(PATIENT)),
             heavy: Arc::new(Semaphore::new(HEAVY)),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             shelf: Shelf::default(),
             live: Live::default(),
             requests: Requests::default(),

@@ -13,6 +13,7 @@ mod api;
 mod app;
 mod asked;
 mod assets;
+mod connections;
 mod data;
 mod guard;
 mod headers;

@@ -37,6 +37,8 @@ pub(crate) enum Param {
     Format,
     /// How far a watcher has seen.
     After,
+    /// What a watcher's page showed already.
+    Seen,
     /// A user's name.
     Name,
     /// The password.
@@ -66,6 +68,9 @@ impl Param {
             Self::Distinct => ("distinct", "string", "also how many different values of this field each comes with"),
             Self::Format => ("format", "string", "what the file is: `csv`, `json`, `ndjson`, `parquet` or `raw`"),
             Self::After => ("after", "string", "go on behind this event: its `id`"),
+            Self::Seen => {
+                ("seen", "string", "lines up to this `id` are known already: they come only when they change")
+            }
             Self::Name => ("name", "string", "the user's name"),
             Self::Password => ("password", "string", "the password"),
             Self::Next => ("next", "string", "where to go then, behind the base path"),

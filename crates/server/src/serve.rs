@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Path, Request, State as Shared};
+use axum::extract::{Path, Request, State as Shared};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodFilter;
 use jiff::Timestamp;
@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 use crate::access::{Origin, Peer, Viewer, is_foreign, may};
 use crate::app::App;
 use crate::asked::{Asked, Params};
+use crate::connections::{self, Patience};
 use crate::guard::{ServeError, check};
 use crate::problem::Problem;
 use crate::route::{self, Form, Need, Route, Verb, Weight};
-use crate::tls::{self, TlsListener};
-use crate::{api, headers, hosts, live, pages};
+use crate::{api, headers, hosts, live, pages, tls};
 
 /// How long an answer may take before the asker is told that it takes too long.
 const TIME: Duration = Duration::from_secs(20);
@@ -61,34 +61,40 @@ pub async fn serve(
         of_live.live.stopping.send_replace(true);
         let _ = told.send(true);
     };
+    let tls = app.config.tls.as_ref().map(|(certificate, key)| tls::config(certificate, key)).transpose()?;
     let looking = tokio::spawn(live::look(Arc::clone(&app)));
-    let service = router(Arc::clone(&app)).into_make_service_with_connect_info::<Peer>();
-    let server = async {
-        match &app.config.tls {
-            Some((certificate, key)) => {
-                let listener = TlsListener::new(listener, tls::config(certificate, key)?)?;
-                Ok(axum::serve(listener, service).with_graceful_shutdown(stopping).await?)
-            }
-            None => Ok(axum::serve(listener, service).with_graceful_shutdown(stopping).await?),
-        }
-    };
-    let ended = tokio::select! {
-        ended = server => ended,
-        () = async { let _ = is_told.wait_for(|told| *told).await; tokio::time::sleep(STOPPING).await } => Ok(()),
-    };
+    let server = connections::take(listener, tls, router(Arc::clone(&app)), Patience::default(), stopping);
+    tokio::select! {
+        () = server => {}
+        () = async { let _ = is_told.wait_for(|told| *told).await; tokio::time::sleep(STOPPING).await } => {}
+    }
     looking.abort();
-    ended
+    Ok(())
 }
 
 async fn answer(app: Arc<App>, route: &'static Route, subject: String, request: Request) -> Response {
     let (shared, uri) = (Arc::clone(&app), request.uri().clone());
-    let answered = answer_or_not(app, route, subject, request).await;
-    let response = answered.unwrap_or_else(|problem| match (route.form, problem.status) {
-        (Form::Page, StatusCode::UNAUTHORIZED) => to_sign_in(&shared, &uri),
-        (form, _) => told(&shared, form, &problem),
-    });
+    let (origin, headers) = (origin(&app, request.headers(), request.extensions()), request.headers().clone());
+    let response = match answer_or_not(app, route, subject, request).await {
+        Ok(response) => response,
+        Err(problem) => match (route.form, problem.status) {
+            (Form::Page, StatusCode::UNAUTHORIZED) => to_sign_in(&shared, &uri),
+            (Form::Data, _) => told(&shared, Form::Data, &problem, None),
+            (Form::Page, _) => {
+                // Whoever is signed in stays in sight of where he may go. If it cannot be known who asks, that is no reason for no answer.
+                let app = Arc::clone(&shared);
+                let viewer = move || app.viewer(&headers, &origin).ok().flatten().map(|viewer| (viewer, origin));
+                let viewer = tokio::task::spawn_blocking(viewer).await.ok().flatten();
+                told(&shared, Form::Page, &problem, viewer.as_ref())
+            }
+        },
+    };
     shared.requests.add(route, response.status());
     response
+}
+
+fn origin(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Origin {
+    Origin::of(extensions.get::<Peer>().copied(), headers, &app.config.proxies)
 }
 
 async fn answer_or_not(
@@ -98,8 +104,7 @@ async fn answer_or_not(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let peer = head.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| *peer);
-    let origin = Origin::of(peer, &head.headers, &app.config.proxies);
+    let origin = origin(&app, &head.headers, &head.extensions);
     if !app.config.is_local() && !origin.secure && !origin.by_proxy {
         return Err(Problem::forbidden("this server is asked through its proxy, or over TLS"));
     }
@@ -139,9 +144,7 @@ fn answer_now(
     origin: Origin,
     form: Vec<(String, String)>,
 ) -> Result<Response, Problem> {
-    // Also where the last user was removed meanwhile.
-    let is_open = app.config.no_sign_in || (app.config.is_local() && !origin.by_proxy);
-    let viewer = app.access.viewer(&head.headers, &origin, app.config.name_header.as_ref(), is_open)?;
+    let viewer = app.viewer(&head.headers, &origin)?;
     may(viewer.as_ref(), route, &origin)?;
     let params = Params::of(route, &head.uri, form)?;
     let asked = Asked {
@@ -185,17 +188,18 @@ fn to_sign_in(app: &App, uri: &Uri) -> Response {
 }
 
 async fn form_of(body: axum::body::Body) -> Result<Vec<(String, String)>, Problem> {
-    let bytes = axum::body::to_bytes(body, FORM_BYTES).await;
+    let bytes = tokio::time::timeout(TIME, axum::body::to_bytes(body, FORM_BYTES)).await;
+    let bytes = bytes.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the form did not come"))?;
     let bytes = bytes
         .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a form has at most {FORM_BYTES} bytes")))?;
     serde_urlencoded::from_bytes(&bytes).map_err(|error| Problem::bad(format!("the form cannot be read: {error}")))
 }
 
 /// A problem, in the form that its asker reads.
-fn told(app: &App, form: Form, problem: &Problem) -> Response {
+fn told(app: &App, form: Form, problem: &Problem, viewer: Option<&(Viewer, Origin)>) -> Response {
     let response = match form {
         Form::Data => api::json(&problem.to_json()),
-        Form::Page => pages::problem::page(app, problem),
+        Form::Page => pages::problem::page(app, problem, viewer),
     };
     let mut response = response.unwrap_or_else(|_| problem.why.clone().into_response());
     *response.status_mut() = problem.status;
@@ -218,12 +222,12 @@ async fn nothing(Shared(app): Shared<Arc<App>>, uri: Uri) -> Response {
     if app.config.base.strip_suffix('/') == Some(uri.path()) {
         return axum::response::Redirect::permanent(&app.config.base).into_response();
     }
-    told(&app, form_for(&app, &uri), &Problem::missing("there is nothing under this address"))
+    told(&app, form_for(&app, &uri), &Problem::missing("there is nothing under this address"), None)
 }
 
 async fn not_so(Shared(app): Shared<Arc<App>>, uri: Uri) -> Response {
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address is not asked in this way");
-    told(&app, form_for(&app, &uri), &problem)
+    told(&app, form_for(&app, &uri), &problem, None)
 }
 
 async fn own_host(Shared(app): Shared<Arc<App>>, request: Request, next: axum::middleware::Next) -> Response {
@@ -236,7 +240,7 @@ async fn own_host(Shared(app): Shared<Arc<App>>, request: Request, next: axum::m
         StatusCode::MISDIRECTED_REQUEST,
         "this server does not answer under this name; if it should, start it with --allow-host NAME",
     );
-    finish(told(&app, form_for(&app, request.uri()), &problem)).await
+    finish(told(&app, form_for(&app, request.uri()), &problem, None)).await
 }
 
 async fn finish(mut response: Response) -> Response {

@@ -369,6 +369,69 @@ fn the_manual_names_all_that_can_be_asked() {
     assert!(text.contains(&manual()), "docs/reference/api.md is to hold:\n{}", manual());
 }
 
+/// Takes a recording into a store that is there.
+fn ingest(state: &State, scenario: &str) {
+    let log = format!("{}/../../corpus/{scenario}/mail.log", env!("CARGO_MANIFEST_DIR"));
+    let _lock = state.lock().unwrap();
+    let input = answers::reading::Input { files: vec![log.into()], ..answers::reading::Input::default() };
+    let reading = answers::reading::Reading::of_files(&input).unwrap();
+    let retention = answers::retention::Retention::default();
+    answers::ingest::ingest(state, reading, &retention, |_, _| {}).unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_the_token_that_opened_it() {
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+    let (_folder, state) = filled();
+    let users = Users::open(state.root()).unwrap();
+    users.add("alice", Role::Reader, &[], None).unwrap();
+    users.add("bob", Role::Reader, &[], None).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let app = App::new(Config { listen: address, ..config(state.clone()) });
+    let server = tokio::spawn(crate::serve(app, listener, async move { drop(stopped.await) }));
+    let watch = async |name: &str| {
+        let token = users.add_token(name, "").unwrap();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request =
+            format!("GET /x/api/v1/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut stream = tokio::io::BufReader::new(stream);
+        let mut line = String::new();
+        while !line.starts_with("id: ") {
+            line.clear();
+            assert!(stream.read_line(&mut line).await.unwrap() > 0, "the stream does not begin");
+        }
+        stream
+    };
+    let (mut alice, mut bob) = (watch("alice").await, watch("bob").await);
+    let id = users.tokens().unwrap().iter().find(|token| token.user == "alice").unwrap().id;
+    users.remove_token(id).unwrap();
+    ingest(&state, "guessing");
+    let mut rest = Vec::new();
+    // The connection may stay open for another request; the answer ends with an empty chunk.
+    let mut piece = [0; 4096];
+    while !rest.ends_with(b"0\r\n\r\n") {
+        let read = alice.read(&mut piece).await.unwrap();
+        assert!(read > 0 || rest.is_empty());
+        rest.extend_from_slice(&piece[..read]);
+        if read == 0 {
+            break;
+        }
+    }
+    assert!(!String::from_utf8_lossy(&rest).contains("data:"), "what came after the token was taken back is shown");
+    let mut line = String::new();
+    while !line.starts_with("data: [") {
+        line.clear();
+        assert!(bob.read_line(&mut line).await.unwrap() > 0, "the other stream ends too");
+    }
+    assert!(line.contains("sasl_failed"));
+    drop(bob);
+    stop.send(()).unwrap();
+    server.await.unwrap().unwrap();
+}
+
 /// Asks over TLS, trusting that certificate alone.
 async fn over_tls(address: std::net::SocketAddr, authority: &[u8]) -> std::io::Result<String> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -74,6 +74,21 @@ pub fn available() -> Result<()> {
     packages::check()
 }
 
+/// Draws the README's pictures of the pages into a folder.
+///
+/// # Errors
+/// If what that needs cannot be had.
+pub fn draw_for_docs(program: PathBuf, folder: &Path) -> Result<()> {
+    packages::install()?;
+    looks::for_docs(&place(program)?, folder)
+}
+
+fn place(program: PathBuf) -> Result<Place> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus");
+    let target = program.parent().and_then(Path::parent).map_or_else(|| PathBuf::from("target"), Path::to_owned);
+    Ok(Place { axe: packages::axe(&target.join("browser"))?, program: std::path::absolute(program)?, corpus })
+}
+
 /// Runs the checks.
 ///
 /// # Errors
@@ -81,9 +96,7 @@ pub fn available() -> Result<()> {
 pub fn run(options: &Options) -> Result<()> {
     packages::install()?;
     let Some(program) = options.program.clone() else { bail!("the program under test is not named") };
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus");
-    let target = program.parent().and_then(Path::parent).map_or_else(|| PathBuf::from("target"), Path::to_owned);
-    let place = Place { axe: packages::axe(&target.join("browser"))?, program: std::path::absolute(program)?, corpus };
+    let place = place(program)?;
     if let Some(folder) = &options.pictures {
         return looks::draw(&place, folder);
     }

@@ -13,6 +13,28 @@ use crate::serve::Server;
 /// Highest picture.
 const HEIGHT: u64 = 2_400;
 
+/// What the documents show: names of files, the page, and how wide, how high and in which light it is drawn.
+const FOR_DOCS: [(&str, &str, u32, u32, bool); 3] = [
+    ("overview.png", "", 1280, 860, false),
+    ("overview-phone.png", "", 390, 844, true),
+    ("search.png", "search?q=class:auth_failed", 1280, 860, false),
+];
+
+/// Draws the pictures of the documents.
+pub(crate) fn for_docs(place: &Place, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let scenarios =
+        ["busy_hour", "backend_socket_missing", "deferred_then_sent", "guessing_from_many_sources", "stale_device"];
+    let server = Server::of(place, &scenarios, &[])?;
+    for (name, page, width, height, dark) in FOR_DOCS {
+        let chrome = Chrome::open(Look { width, height, dark, ..Look::default() })?;
+        chrome.go(&format!("{}{page}", server.url))?;
+        chrome.until("the answers are there", "document.querySelector('.first, .rows')")?;
+        std::fs::write(folder.join(name), chrome.picture(width, height)?)?;
+    }
+    Ok(())
+}
+
 /// Draws all of them into a folder: `search-dark-390.png`.
 pub(crate) fn draw(place: &Place, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;

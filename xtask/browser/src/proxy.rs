@@ -24,7 +24,8 @@ impl Drop for Nginx {
 
 /// Every link of every place of the navigation stays below the path and leads somewhere; forms, files and the stream do too.
 pub(crate) fn below_a_path(place: &Place) -> Result<()> {
-    let server = Server::of(place, &["busy_hour"], &["--base-path", PATH])?;
+    let server =
+        Server::of(place, &["busy_hour"], &["--base-path", PATH, "--trusted-proxy", "127.0.0.1", "--no-sign-in"])?;
     let folder = tempfile::tempdir()?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let _nginx = start(folder.path(), port, &server.listen())?;
@@ -37,6 +38,7 @@ pub(crate) fn below_a_path(place: &Place) -> Result<()> {
             "return [...document.querySelectorAll('a[href], form[action], link[href], script[src]')].map((one) => \
              one.getAttribute('href') ?? one.getAttribute('action') ?? one.getAttribute('src')).filter((one) => one !== '#main' && !one.startsWith('{PATH}'))"
         ))?;
+        ensure!(!chrome.has(".problem"), "/{page} is a problem: {}", chrome.text("main")?);
         ensure!(strays.as_array().is_some_and(Vec::is_empty), "/{page}: {strays}");
         let styled = chrome.run("return getComputedStyle(document.querySelector('.top nav')).display")?;
         ensure!(styled == "flex", "/{page}: the style sheet is not there");

@@ -24,6 +24,9 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 /// Half a line is none: its rest would have the same number. Longer than any writer pauses.
 const UNENDED: Duration = Duration::from_secs(24 * 3600);
+/// What was rotated no longer ago than this is read again with the newest file: lines to come may tell of its last ones. Twice the time
+/// that a line is waited with.
+const LOOK_BACK: Duration = Duration::from_secs(120);
 /// A log whose last line is not older is one that is written now, by a clock that goes right.
 const LIVE_US: i64 = 600 * 1_000_000;
 /// Lines are not later than this.
@@ -53,6 +56,7 @@ impl<'c> Course<'c> {
         let mut config = FollowConfig::new(watches(shared, elsewhere));
         config.timezone = reading::zone(shared.config.timezone.as_deref())?;
         config.unended_after = UNENDED;
+        config.look_back = LOOK_BACK;
         let mut follower = Follower::new(config, None);
         shared.stops(follower.stopper());
         // The files are held open before the store catches up, so that rotation takes nothing away meanwhile.

@@ -10,13 +10,15 @@ use std::net::IpAddr;
 
 use super::finding::{Finding, Kind, hash_of, plural};
 use super::rows::{AccountRow, Home, Name, Suspect, WorstDay};
-use super::{Detector, Told};
+use super::{Detector, Told, variants};
 
 const DAY: i64 = 86_400_000_000;
 /// So many failures in a minute, or in ten, are a rush, where a login follows them.
 pub(crate) const RUSH_PER_MINUTE: u32 = 8;
 /// See [`RUSH_PER_MINUTE`].
 pub(crate) const RUSH_PER_TEN_MINUTES: u32 = 25;
+/// So many other forms of the name it got in with are no guesses.
+const OWN_FORMS: usize = 2;
 /// Signs from which on it is told.
 const ENOUGH: u32 = 3;
 /// With so many networks in a day nobody need have been seen before.
@@ -60,7 +62,7 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
 /// How many signs there are that a login was not its owner's.
 fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
     let thresholds = detector.thresholds();
-    let (tried, own) = foreign_names(detector, suspect);
+    let Names { forms, people: tried, own } = foreign_names(detector, suspect);
     let many_names =
         suspect.names + 1 >= thresholds.spray_names && tried >= thresholds.spray_names as usize - 1 && tried > 2 * own;
     if many_names {
@@ -74,6 +76,8 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
         return 0;
     }
     let tries = match suspect.tries {
+        // Nobody guesses at forms of one name that he gets in with: that is its owner with a new device.
+        _ if forms >= OWN_FORMS && tried == 0 => 0,
         tries if tries < thresholds.takeover_tries => 0,
         tries if suspect.fast && tries >= thresholds.guess_tries => 2,
         _ => 1,
@@ -101,11 +105,30 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
     tries + u32::from(strange) + under_attack + flood + returned
 }
 
-/// Names its source tried and never logged in as, and names it did.
-fn foreign_names(detector: &Detector, suspect: &Suspect) -> (usize, usize) {
-    let Some(client) = detector.clients.get(&suspect.client) else { return (0, 0) };
+/// What a source tried to log in as.
+#[derive(Default)]
+struct Names {
+    /// Names it never logged in as.
+    forms: usize,
+    /// How many people these are, besides those it logged in as.
+    people: usize,
+    /// Names it logged in as.
+    own: usize,
+}
+
+fn foreign_names(detector: &Detector, suspect: &Suspect) -> Names {
+    let Some(client) = detector.clients.get(&suspect.client) else { return Names::default() };
     let own: HashSet<u64> = client.ok_names.iter().map(|name| name.0).collect();
-    (client.names.iter().filter(|name| !own.contains(&name.0)).count(), own.len())
+    let foreign: Vec<Name> = client.names.iter().filter(|name| !own.contains(&name.0)).copied().collect();
+    let spelled = |names: &[Name]| names.iter().filter_map(|name| detector.spelled(*name)).collect::<Vec<_>>();
+    // Names that are forgotten, or many, count as they are.
+    let strange = spelled(&foreign);
+    let people = if strange.len() < foreign.len() || foreign.len() > variants::FORMS {
+        foreign.len()
+    } else {
+        variants::strangers(&spelled(&client.ok_names), &strange)
+    };
+    Names { forms: foreign.len(), people, own: own.len() }
 }
 
 /// What was sent from places new to an account at about the same time.

@@ -2,13 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::connect_info::Connected;
 use axum::http::HeaderMap;
-use axum::serve::IncomingStream;
 use ipnet::IpNet;
-use tokio::net::TcpListener;
-
-use crate::tls::TlsListener;
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -16,18 +11,6 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// The connection itself is encrypted.
     pub(crate) tls: bool,
-}
-
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self { address: *stream.remote_addr(), tls: false }
-    }
-}
-
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self { address: *stream.remote_addr(), tls: true }
-    }
 }
 
 /// Where a request comes from.

@@ -31,20 +31,12 @@ struct Failures {
 pub(crate) struct Throttle(Mutex<HashMap<Who, Failures>>);
 
 impl Throttle {
-    /// Seconds to wait, if this client or name must.
-    pub(crate) fn wait(&self, client: IpAddr, name: &str, now: Instant) -> Option<u32> {
-        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = |who: &Who, most: u32| {
-            let known = failures.get(who).filter(|known| known.count >= most)?;
-            SPAN.checked_sub(now.saturating_duration_since(known.since))
-        };
-        let left = left(&of(client), BY_CLIENT).max(left(&of_name(name), BY_NAME))?;
-        Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
-    }
-
-    /// A sign-in failed.
-    pub(crate) fn failed(&self, client: IpAddr, name: &str, now: Instant) {
+    /// A sign-in is tried. Output: seconds to wait, if this client or name must; else it counts as failed until [`Throttle::succeeded`].
+    pub(crate) fn tries(&self, client: IpAddr, name: &str, now: Instant) -> Option<u32> {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(left) = wait(&failures, client, name, now) {
+            return Some(u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1));
+        }
         if failures.len() >= KEPT {
             failures.retain(|_, known| now.saturating_duration_since(known.since) < SPAN);
         }
@@ -59,12 +51,26 @@ impl Throttle {
             }
             known.count += 1;
         }
+        None
     }
 
-    /// A sign-in succeeded: the client's failures are forgotten.
-    pub(crate) fn succeeded(&self, client: IpAddr) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&of(client));
+    /// The sign-in succeeded: the client's failures are forgotten, and the name's are as many as before.
+    pub(crate) fn succeeded(&self, client: IpAddr, name: &str) {
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.remove(&of(client));
+        if let Some(known) = failures.get_mut(&of_name(name)) {
+            known.count = known.count.saturating_sub(1);
+        }
     }
+}
+
+/// How long this client or name must wait.
+fn wait(failures: &HashMap<Who, Failures>, client: IpAddr, name: &str, now: Instant) -> Option<Duration> {
+    let left = |who: &Who, most: u32| {
+        let known = failures.get(who).filter(|known| known.count >= most)?;
+        SPAN.checked_sub(now.saturating_duration_since(known.since))
+    };
+    left(&of(client), BY_CLIENT).max(left(&of_name(name), BY_NAME))
 }
 
 fn of(client: IpAddr) -> Who {
@@ -92,35 +98,41 @@ mod tests {
         let neighbour: IpAddr = "2001:db8::ffff".parse().unwrap();
         let other: IpAddr = "2001:db8:0:1::1".parse().unwrap();
         for at in 0..BY_CLIENT {
-            assert_eq!(throttle.wait(ip, &at.to_string(), start), None);
-            throttle.failed(ip, &at.to_string(), start);
+            assert_eq!(throttle.tries(ip, &at.to_string(), start), None);
         }
-        assert_eq!(throttle.wait(ip, "new", start), Some(301));
-        assert_eq!(throttle.wait(neighbour, "new", start), Some(301));
-        assert_eq!(throttle.wait(other, "new", start), None);
-        assert_eq!(throttle.wait(ip, "new", start + SPAN + Duration::from_secs(1)), None);
-        throttle.succeeded(ip);
-        assert_eq!(throttle.wait(ip, "new", start), None);
+        assert_eq!(throttle.tries(ip, "new", start), Some(301));
+        assert_eq!(throttle.tries(neighbour, "new", start), Some(301));
+        assert_eq!(throttle.tries(other, "new", start), None);
+        let later = start + SPAN + Duration::from_secs(1);
+        assert_eq!(throttle.tries(ip, "new", later), None);
+        throttle.succeeded(ip, "new");
+        for _ in 0..BY_CLIENT {
+            assert_eq!(throttle.tries(ip, "new", later), None);
+        }
+        assert_eq!(throttle.tries(ip, "new", later), Some(301));
     }
 
     #[test]
     fn a_name_is_guessed_from_many_places() {
         let (throttle, start) = (Throttle::default(), Instant::now());
+        let home: IpAddr = "203.0.113.1".parse().unwrap();
         for at in 0..BY_NAME {
+            // Its owner signs in meanwhile: that is no guess, and forgives none.
+            assert_eq!(throttle.tries(home, "alice", start), None);
+            throttle.succeeded(home, "alice");
             let ip = IpAddr::from([192, 0, 2, u8::try_from(at).unwrap()]);
-            assert_eq!(throttle.wait(ip, "alice", start), None);
-            throttle.failed(ip, "Alice", start);
+            assert_eq!(throttle.tries(ip, "Alice", start), None);
         }
-        assert!(throttle.wait("198.51.100.1".parse().unwrap(), "alice", start).is_some());
-        assert!(throttle.wait("198.51.100.1".parse().unwrap(), "bob", start).is_none());
+        assert!(throttle.tries("198.51.100.1".parse().unwrap(), "alice", start).is_some());
+        assert!(throttle.tries("198.51.100.1".parse().unwrap(), "bob", start).is_none());
     }
 
     #[test]
     fn memory_is_bounded() {
         let (throttle, start) = (Throttle::default(), Instant::now());
         for at in 0..u32::try_from(KEPT).unwrap() {
-            throttle.failed(IpAddr::from(at.to_be_bytes()), "x", start);
+            throttle.tries(IpAddr::from(at.to_be_bytes()), &at.to_string(), start);
         }
-        assert!(throttle.0.lock().unwrap().len() <= KEPT + 1);
+        assert!(throttle.0.lock().unwrap().len() <= KEPT);
     }
 }

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use query::{Expr, Glob, IntRange, Query, TS, Term, Test};
 
 use super::{Access, AccessError, Origin, Role, User};
+use crate::app::App;
 use crate::problem::Problem;
 use crate::route::{Need, Route};
 
@@ -14,7 +15,7 @@ use crate::route::{Need, Route};
 const COOKIE: &str = "postfix_insights";
 
 /// Who asks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Viewer {
     /// The user; `None` where nobody signs in.
     pub(crate) name: Option<String>,
@@ -92,7 +93,7 @@ impl From<AccessError> for Problem {
 
 impl Access {
     /// Who asks. `None`: nobody who is known. `is_open`: without users, whoever gets here is let in.
-    pub(crate) fn viewer(
+    fn viewer(
         &self,
         headers: &HeaderMap,
         origin: &Origin,
@@ -103,8 +104,11 @@ impl Access {
             if let Some(token) = bearer(headers) {
                 return users.by_token(token);
             }
-            if let Some(name) = name_header.filter(|_| origin.by_proxy).and_then(|header| headers.get(header)) {
-                return name.to_str().map_or(Ok(None), |name| users.user(name));
+            if let Some(header) = name_header.filter(|header| origin.by_proxy && headers.contains_key(*header)) {
+                // Two of them: one is the client's own, and which one cannot be told.
+                let mut names = headers.get_all(header).into_iter();
+                let only = names.next().filter(|_| names.next().is_none()).and_then(|name| name.to_str().ok());
+                return only.map_or(Ok(None), |name| users.user(name));
             }
             cookie_of(headers).map_or(Ok(None), |secret| users.by_session(secret))
         })?;
@@ -113,6 +117,16 @@ impl Access {
             None if !is_open || name_header.is_some() || origin.by_stranger => None,
             None => Some(Viewer::local()),
         })
+    }
+}
+
+impl App {
+    /// Who asks. `None`: nobody who is known.
+    pub(crate) fn viewer(&self, headers: &HeaderMap, origin: &Origin) -> Result<Option<Viewer>, Problem> {
+        let config = &self.config;
+        // Also where the last user was removed meanwhile.
+        let is_open = config.no_sign_in || (config.is_local() && !origin.by_proxy);
+        self.access.viewer(headers, origin, config.name_header.as_ref(), is_open)
     }
 }
 

@@ -48,6 +48,14 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::data("api/v1/triage", LISTS, stories::triage, "who could not log in, why, and what to do")
         .patient()
         .needs(Need::Whole),
+    Route::data(
+        "api/v1/locked-out",
+        TIME,
+        stories::locked_out,
+        "who tried to log in and did not get in, attackers left out",
+    )
+    .patient()
+    .needs(Need::Whole),
     Route::data("api/v1/report", LISTS, stories::report, "how the mail of a period fared").patient().needs(Need::Whole),
     Route::data("api/v1/findings", LISTS, stories::findings, "what a person should know now")
         .patient()
@@ -68,7 +76,7 @@ pub(crate) static ROUTES: &[Route] = &[
     .post(),
     Route::data(
         "api/v1/stream",
-        &[Param::Q, Param::After],
+        &[Param::Q, Param::After, Param::Seen],
         stream::answer,
         "new entries that a query means, as they come",
     )

@@ -118,6 +118,7 @@ fn schema(route: &Route) -> Value {
         "top" => &["field", "values", "distinct"],
         "histogram" => &["buckets"],
         "triage" => &["coverage", "classes", "causes", "clients", "accounts", "recovered", "relay_denied", "findings"],
+        "locked-out" => &["count", "rows"],
         "report" => &["coverage", "messages", "recipients", "deliveries", "rejects"],
         "findings" => &["findings"],
         "client" => &["client", "coverage", "classes", "causes", "checklist", "attempts"],

@@ -1,15 +1,17 @@
-//! `/api/v1/triage`, `report`, `findings`, `client/ADDR`, `account/NAME`, `trace/ID`: what is counted in logins and messages.
+//! `/api/v1/triage`, `locked-out`, `report`, `findings`, `client/ADDR`, `account/NAME`, `trace/ID`: what is counted in logins and messages.
 //!
 //! `X-As-Of` says when an answer was made: a large one may be a little older than the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header;
 use axum::response::Response;
+use serde_json::value::RawValue;
 
 use crate::asked::Asked;
-use crate::data::Made;
+use crate::data::{Counted, Made};
 use crate::problem::Problem;
 
 /// How long a request waits for an answer that is being made.
@@ -17,7 +19,21 @@ const WAIT: Duration = Duration::from_secs(15);
 
 /// `triage`.
 pub(crate) fn triage(asked: &Asked) -> Result<Response, Problem> {
-    whole(asked.triage(WAIT)?)
+    counted(asked, |counted| counted.triage)
+}
+
+/// `locked-out`: who tried and did not get in, attackers left out.
+pub(crate) fn locked_out(asked: &Asked) -> Result<Response, Problem> {
+    counted(asked, |counted| counted.locked_out)
+}
+
+/// A part of what is counted in logins.
+fn counted(asked: &Asked, part: for<'a> fn(&Counted<'a>) -> &'a RawValue) -> Result<Response, Problem> {
+    let mut made = made(asked.triage(WAIT)?)?;
+    let counted: Counted<'_> = serde_json::from_slice(&made.json).map_err(|error| Problem::ours(&error.into()))?;
+    let json: Arc<[u8]> = part(&counted).get().as_bytes().into();
+    made.json = json;
+    whole(Some(made))
 }
 
 /// `report`.

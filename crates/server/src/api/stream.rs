@@ -1,58 +1,66 @@
 //! `/api/v1/stream`: new entries that a query means, as server-sent events.
 //!
 //! Each event is what one commit brought: `data` is a JSON array of entries, `id` says how far that is. An entry is known by its `source` and
-//! `line`; it comes again when more is known of it, and takes the place of what came before. With the last id as `Last-Event-ID` or `after` it goes
-//! on there: some may come again, none is missed. A comment every few seconds keeps proxies from taking the line for dead.
+//! `line`; when more is known of one that was sent, it comes in an event called `again` and takes the place of what came before, whether the query
+//! still means it or not. With the last id as `Last-Event-ID` or `after` the stream goes on there: some may come again, none is missed. A comment
+//! every few seconds keeps proxies from taking the line for dead.
+//!
+//! Why a login failed may be known only seconds later. Until then its line is sent as it would be understood alone.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use answers::explain;
 use answers::json::entry;
 use answers::mask::Mask;
+use answers::stream::WAIT;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::Response;
 use futures_util::stream::{Stream, unfold};
-use query::Query;
+use jiff::Timestamp;
+use query::{Entry, Query};
 use serde_json::Value;
-use store::index::{Arrivals, Marks};
+use store::index::{Arrivals, Marks, MarksError};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::app::App;
 use crate::asked::Asked;
+use crate::data::line;
 use crate::live::MOST;
 use crate::problem::Problem;
 
 /// A comment after so much silence.
 const SILENCE: Duration = Duration::from_secs(15);
-/// Then it ends, and the watcher comes again: with what its sign-in allows by then.
+/// Then it ends, and the watcher comes again.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// Milliseconds after which a browser comes back.
 const COME_BACK: u32 = 2_000;
 
 /// Answers.
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
-    let app = Arc::clone(&asked.app);
-    let permit = Arc::clone(&app.live.watchers).try_acquire_owned();
+    let live = &asked.app.live;
+    let permit = Arc::clone(&live.watchers).try_acquire_owned();
     let permit = permit.map_err(|_| Problem::busy("as many watch already as can be", 30))?;
-    let query = asked.query()?.and(asked.scope());
-    let (marks, is_new) = marks(asked)?;
+    let (query, scope) = (asked.query()?, asked.scope());
+    let (marks, is_new) = begin(asked)?;
     let watcher = Watcher {
-        commits: app.live.commits(),
-        stopping: app.live.stopping.subscribe(),
+        commits: live.commits(),
+        stopping: live.stopping.subscribe(),
         marks,
-        seen: HashSet::new(),
+        early: asked.params.get("seen").map(|text| marks_of("seen", text)).transpose()?.unwrap_or_default(),
+        seen: HashMap::new(),
         hashes: RandomState::new(),
         shows: !is_new,
         mask: asked.viewer.mask(),
         began: Instant::now(),
         begun: false,
         behind: true,
-        query,
-        app,
+        query: query.and(scope.clone()),
+        scope,
+        asked: asked.clone(),
         _permit: permit,
     };
     let response = Response::builder()
@@ -64,14 +72,10 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
 }
 
 /// Where to begin: where the watcher was; or a little before the end, and that it has not been here before.
-fn marks(asked: &Asked) -> Result<(Marks, bool), Problem> {
+fn begin(asked: &Asked) -> Result<(Marks, bool), Problem> {
     let last = asked.headers.get("last-event-id").and_then(|id| id.to_str().ok());
     match last.filter(|id| !id.is_empty()).or_else(|| asked.params.get("after")) {
-        Some(text) => {
-            let marks =
-                text.parse().map_err(|error: store::index::MarksError| Problem::bad(format!("after: {error}")))?;
-            Ok((marks, false))
-        }
+        Some(text) => Ok((marks_of("after", text)?, false)),
         None => {
             let marks = answers::state::index(&asked.app.config.state).marks(MOST as u64 / 2);
             Ok((marks.map_err(|error| Problem::ours(&error.into()))?, true))
@@ -79,14 +83,22 @@ fn marks(asked: &Asked) -> Result<(Marks, bool), Problem> {
     }
 }
 
+fn marks_of(name: &str, text: &str) -> Result<Marks, Problem> {
+    text.parse().map_err(|error: MarksError| Problem::bad(format!("{name}: {error}")))
+}
+
 /// Somebody who watches.
 struct Watcher {
-    app: Arc<App>,
+    asked: Asked,
     query: Query,
+    /// What of all entries the watcher may see.
+    scope: Query,
     mask: Mask,
     marks: Marks,
-    /// What was seen of what is not settled, and how it looked: hashes, for there are thousands for each of hundreds of watchers.
-    seen: HashSet<u64>,
+    /// Lines that the watcher's page showed before it began to watch.
+    early: Marks,
+    /// What was seen of what is not settled: hashes, for there are thousands for each of hundreds of watchers.
+    seen: HashMap<u64, Seen>,
     /// Seeded at random: strangers write what is hashed.
     hashes: RandomState,
     /// False until what is there already was seen.
@@ -98,6 +110,22 @@ struct Watcher {
     /// There may be more than was looked at.
     behind: bool,
     _permit: OwnedSemaphorePermit,
+}
+
+/// An entry that may come again.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// A hash of how it looked.
+    look: u64,
+    /// The watcher has it.
+    shown: bool,
+}
+
+/// What of a look is sent.
+#[derive(Default)]
+struct News {
+    new: Vec<Value>,
+    again: Vec<Value>,
 }
 
 fn events(watcher: Watcher) -> impl Stream<Item = Result<Bytes, Infallible>> {
@@ -118,10 +146,13 @@ impl Watcher {
                 return None;
             }
             if !self.behind {
-                tokio::select! {
-                    changed = self.commits.changed() => changed.ok()?,
+                let is_silent = tokio::select! {
+                    changed = self.commits.changed() => changed.map(|()| false).ok()?,
                     _ = self.stopping.changed() => return None,
-                    () = tokio::time::sleep(SILENCE) => return Some(": still here\n\n".to_owned()),
+                    () = tokio::time::sleep(SILENCE) => true,
+                };
+                if is_silent {
+                    return self.still_may().await.then(|| ": still here\n\n".to_owned());
                 }
             }
             if let Some(event) = self.look().await? {
@@ -130,37 +161,77 @@ impl Watcher {
         }
     }
 
+    /// Whether the watcher is still let in, and sees the same: a token may have been taken back, a role changed.
+    async fn still_may(&self) -> bool {
+        let asked = self.asked.clone();
+        let known = tokio::task::spawn_blocking(move || is_known(&asked));
+        known.await.unwrap_or(false)
+    }
+
     /// What came in, as an event. `None` within: nothing did.
     async fn look(&mut self) -> Option<Option<String>> {
-        let (app, marks) = (Arc::clone(&self.app), self.marks.clone());
-        let found = tokio::task::spawn_blocking(move || app.live.arrivals(&app, &marks)).await.ok()?;
-        let found = found.ok()?;
+        let (asked, marks) = (self.asked.clone(), self.marks.clone());
+        let look = move || is_known(&asked).then(|| asked.app.live.arrivals(&asked.app, &marks).ok()).flatten();
+        let found = tokio::task::spawn_blocking(look).await.ok()??;
         self.behind = found.more;
         let moved = found.marks != self.marks;
         self.marks = found.marks.clone();
-        let shows = self.shows;
-        let rows = self.new_rows(&found);
+        let news = self.news(&found, Timestamp::now().as_microsecond());
         self.shows |= !found.more;
-        if rows.is_empty() || !shows {
-            // An id without data moves the watcher on and shows nothing.
-            return Some(moved.then(|| format!("id: {}\n\n", self.marks)));
-        }
-        Some(Some(format!("id: {}\ndata: {}\n\n", self.marks, Value::Array(rows))))
+        let again = if news.again.is_empty() {
+            String::new()
+        } else {
+            format!("event: again\ndata: {}\n\n", Value::Array(news.again))
+        };
+        // An id without data moves the watcher on and shows nothing.
+        let text = match (news.new.is_empty(), moved) {
+            (true, false) => again,
+            (true, true) => format!("{again}id: {}\n\n", self.marks),
+            (false, _) => format!("{again}id: {}\ndata: {}\n\n", self.marks, Value::Array(news.new)),
+        };
+        Some((!text.is_empty()).then_some(text))
     }
 
-    /// What was not seen, or looked otherwise. Remembered is no more than was looked at.
-    fn new_rows(&mut self, found: &Arrivals) -> Vec<Value> {
-        let mut seen = HashSet::with_capacity(found.entries.len());
-        let mut rows = Vec::new();
-        for known in &found.entries {
-            let place = (&known.source, known.line);
-            let look = self.hashes.hash_one((place, &known.class, &known.cause, &known.username, known.attempts));
-            if !self.seen.contains(&look) && self.query.matches(known) {
-                rows.push(entry(known, self.mask));
+    /// What the watcher does not have, or has as it looked before. Remembered is no more than was looked at.
+    fn news(&mut self, found: &Arrivals, now: i64) -> News {
+        let (mut news, mut seen) = (News::default(), HashMap::with_capacity(found.lines.len()));
+        for arrived in found.lines.iter().filter(|arrived| self.scope.matches(&arrived.entry)) {
+            let known = &arrived.entry;
+            let place = self.hashes.hash_one((&known.source, known.line));
+            let look = self.hashes.hash_one((&known.class, &known.cause, &known.username, known.attempts));
+            let before = self.seen.get(&place).copied().or_else(|| {
+                let shown = self.early.cover(arrived) && self.query.matches(known);
+                shown.then_some(Seen { look, shown })
+            });
+            let is_had = before.is_some_and(|before| before.shown);
+            let is_same = before.is_some_and(|before| before.look == look);
+            let alone = as_understood_alone(known, now);
+            let shown = alone.as_ref().unwrap_or(known);
+            let is_meant = is_had || self.query.matches(shown);
+            if is_meant && !is_same && (self.shows || before.is_some()) {
+                let list = if is_had { &mut news.again } else { &mut news.new };
+                list.push(entry(shown, self.mask));
             }
-            seen.insert(look);
+            seen.insert(place, Seen { look, shown: is_meant });
         }
         self.seen = seen;
-        rows
+        news
     }
+}
+
+/// Whether whoever asked would be let in now as then.
+fn is_known(asked: &Asked) -> bool {
+    asked.app.viewer(&asked.headers, &asked.origin).is_ok_and(|viewer| viewer.as_ref() == Some(&asked.viewer))
+}
+
+/// A failed login that waits for what other lines tell of it, with the class and cause that it has by itself.
+fn as_understood_alone(known: &Entry, now: i64) -> Option<Entry> {
+    let waits = known.event.as_deref() == Some("sasl_failed") && known.class.is_none() && known.cause.is_none();
+    let is_fresh = known.ts.is_some_and(|ts| now.saturating_sub(ts) < WAIT);
+    if !waits || !is_fresh {
+        return None;
+    }
+    let explained = explain::to_json(&explain::explain(&line(known)), Mask(false));
+    let word = |name: &str| explained.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some(Entry { class: word("class"), cause: word("cause"), ..known.clone() })
 }

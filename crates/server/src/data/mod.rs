@@ -1,6 +1,8 @@
 //! What the store says to a viewer: the one place where answers are masked and narrowed to what the viewer may see.
 
 mod counts;
+mod line;
+mod locked_out;
 mod narrow;
 mod shelf;
 mod stories;
@@ -8,8 +10,9 @@ mod stories;
 use std::sync::Arc;
 
 use answers::reading::{self, Reading};
+pub(crate) use line::line;
 pub(crate) use shelf::{Made, Shelf, version};
-pub(crate) use stories::explained;
+pub(crate) use stories::{Counted, explained};
 
 use query::{Entry, Present, Query};
 use store::{Answer, Cursor, Order, Question, Row, RowsAsked, Store as _};

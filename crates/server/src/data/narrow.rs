@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::access::Scope;
 
-/// Of an account's story: counts of its clients are of all accounts, the checklist tells of everybody's logins, the coverage of all sources.
+/// Of an account's story: counts of its clients are of all accounts, the checklist tells of everybody's logins, a finding of all who were attacked
+/// together, the coverage of all sources.
 pub(super) fn account(story: &mut Map<String, Value>, _scope: &Scope) {
-    for part in ["coverage", "clients", "checklist"] {
+    for part in ["coverage", "clients", "checklist", "findings"] {
         story.remove(part);
     }
 }
@@ -40,6 +41,14 @@ fn is_own(message: &Value, scope: &Scope) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_account_tells_of_itself_alone() {
+        let story = json!({"account": "x@a.example", "attempts": [], "findings": [{"accounts": ["y@b.example"]}], "clients": [1], "checklist": [2], "coverage": {}});
+        let Value::Object(mut story) = story else { panic!("no object") };
+        account(&mut story, &Scope::new(&["a.example"]));
+        assert_eq!(story.keys().collect::<Vec<_>>(), ["account", "attempts"]);
+    }
 
     #[test]
     fn messages_of_others_are_left_out() {

@@ -9,38 +9,57 @@ use answers::report_json;
 use answers::story::{self, Wanted};
 use answers::subject::{self, Subject};
 use answers::times::Clock;
-use answers::{findings, json, memory, report, story_json, triage};
+use answers::{json, memory, report, story_json, triage};
 use input::FeedError;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
-use super::narrow;
 use super::shelf::{Key, Made, Shelf};
+use super::{locked_out, narrow};
 use crate::access::Scope;
 use crate::asked::Asked;
 use crate::problem::Problem;
+
+/// What was counted in logins, as JSON.
+#[derive(Deserialize)]
+pub(crate) struct Counted<'a> {
+    /// Who tried and did not get in, attackers left out.
+    #[serde(borrow)]
+    pub(crate) locked_out: &'a RawValue,
+    /// `triage --json`.
+    #[serde(borrow)]
+    pub(crate) triage: &'a RawValue,
+}
 
 /// Rows of lists as on the command line.
 const TOP: usize = 100;
 
 impl Asked {
-    /// Who could not log in, why, and what to do: `triage --json`.
+    /// Who could not log in, why, and what to do: [`Counted`].
     pub(crate) fn triage(&self, wait: Duration) -> Result<Option<Made>, Problem> {
         let (top, mask) = (self.lists()?, self.viewer.mask());
         self.made("triage", None, wait, move |reading| {
             let triaged = triage::triage(reading).map_err(unread)?;
-            let mut out = Vec::new();
+            let locked_out = locked_out::told(&triaged.tally, &triaged.findings, mask);
+            let mut out = format!("{{\"locked_out\": {locked_out}, \"triage\": ").into_bytes();
             json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, None)
                 .map_err(|error| Problem::ours(&error.into()))?;
+            out.push(b'}');
             Ok(out)
         })
     }
 
-    /// What a person should know now: `findings --json`.
+    /// What a person should know now, the gravest first: `findings --json`. Of the whole store it is made from what is remembered of it.
     pub(crate) fn findings(&self, wait: Duration) -> Result<Option<Made>, Problem> {
-        let mask = self.viewer.mask();
+        let (top, mask) = (self.lists()?, self.viewer.mask());
         self.made("findings", None, wait, move |reading| {
-            let triaged = memory::findings(&reading).map_err(unread)?;
-            bytes(&findings::to_json(&triaged, mask))
+            let found = memory::findings(&reading).map_err(unread)?;
+            let limit = if top == 0 { usize::MAX } else { top };
+            let findings = found.findings.iter().take(limit);
+            let findings: Vec<Value> =
+                findings.map(|finding| json::finding(finding, &found.read, limit, mask)).collect();
+            bytes(&json!({"findings": findings, "forgotten": found.tally.detector.forgotten()}))
         })
     }
 

@@ -98,7 +98,7 @@ mod tests {
     fn names_by_their_beginning() {
         let texts =
             |begun| names(begun).iter().map(|word| word["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
-        assert_eq!(texts("us"), ["user:"]);
+        assert_eq!(texts("us"), ["user:", "username_origin:"]);
         assert!(texts("cl").contains(&"class:".to_owned()) && texts("cl").contains(&"client:".to_owned()));
         assert!(texts("").is_empty() && texts("no_such").is_empty());
     }

@@ -11,11 +11,12 @@ use answers::parquet::Parquet;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::Response;
-use query::{Entry, Query};
+use query::Query;
 use store::RowsAsked;
 use tokio::sync::mpsc;
 
 use crate::asked::Asked;
+use crate::data;
 use crate::problem::Problem;
 
 /// Rows asked for at once.
@@ -42,11 +43,13 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     };
     let query = asked.query()?;
     let first = asked.rows_asked(ROWS)?;
+    // A turn of their own: whoever takes his file slowly keeps nobody from answers.
+    let turn = asked.app.exports.clone().try_acquire_owned();
+    let turn = turn.map_err(|_| Problem::busy("as many files are being written as can be", 30))?;
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let whose = asked.clone();
     let work = move || {
-        let turn = whose.app.heavy.clone();
-        let _turn = tokio::runtime::Handle::current().block_on(turn.acquire_owned());
+        let _turn = turn;
         let mut out = BufWriter::with_capacity(PIECE, Sender(sender.clone()));
         if let Err(error) = write(&whose, &query, first, format, &mut out).and_then(|()| out.flush()) {
             // The receiver may be gone: then nobody waits for it.
@@ -97,45 +100,11 @@ fn print(asked: &Asked, query: &Query, mut page: RowsAsked, mut printer: impl Pr
     loop {
         let found = asked.rows(query, page.clone()).map_err(|problem| io::Error::other(problem.why))?;
         for row in &found.rows {
-            printer.print(&row.entry, &line(&row.entry))?;
+            printer.print(&row.entry, &data::line(&row.entry))?;
         }
         match found.next {
             Some(next) => page.after = Some(next),
             None => return printer.finish(),
         }
-    }
-}
-
-/// The line as syslog writes it, with its time in RFC 3339 and secrets redacted: the store keeps its parts, not its bytes.
-fn line(entry: &Entry) -> Vec<u8> {
-    let time = entry.ts.map(query::rfc3339).unwrap_or_default();
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let pid = entry.pid.map(|pid| format!("[{pid}]")).unwrap_or_default();
-    let mut parts = vec![time, text(&entry.host)];
-    if entry.tag.is_some() {
-        parts.push(format!("{}{pid}:", text(&entry.tag)));
-    }
-    parts.push(text(&entry.text));
-    parts.retain(|part| !part.is_empty());
-    parts.join(" ").into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_put_together_again() {
-        let entry = Entry {
-            ts: Some(0),
-            host: Some("mx".into()),
-            tag: Some("postfix/smtpd".into()),
-            pid: Some(7),
-            text: Some("connect from h[192.0.2.1]".into()),
-            ..Entry::default()
-        };
-        let text = String::from_utf8(line(&entry)).unwrap();
-        assert_eq!(text, "1970-01-01T00:00:00.000000Z mx postfix/smtpd[7]: connect from h[192.0.2.1]");
-        assert_eq!(line(&Entry { text: Some("?".into()), ..Entry::default() }), b"?");
     }
 }

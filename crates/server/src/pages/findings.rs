@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 
-use super::told::{self, Finding, Findings, Told};
+use super::told::{self, Finding, Told};
 use super::{Layout, html};
 use crate::asked::Asked;
 use crate::problem::Problem;
@@ -15,12 +15,18 @@ struct Page {
     findings: Vec<Finding>,
 }
 
+/// `findings`.
+#[derive(serde::Deserialize)]
+struct Found {
+    findings: Vec<Finding>,
+}
+
 /// Answers.
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
-    let (Findings { findings }, as_of) = match told::told(asked, "findings", asked.findings(told::WAIT)?)? {
+    let (found, as_of) = match told::told::<Found>(asked, "findings", asked.findings(told::WAIT)?)? {
         Told::There(found, as_of) => (found, as_of),
         Told::Later(page) => return Ok(*page),
     };
     let layout = Layout::asked(asked, "findings", "Findings").with_presets(asked);
-    html(&Page { layout, as_of, findings })
+    html(&Page { layout, as_of, findings: found.findings })
 }

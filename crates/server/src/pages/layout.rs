@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::links::{address, part};
 use super::terms;
-use crate::access;
+use crate::access::{self, Origin, Viewer};
 use crate::app::App;
 use crate::asked::Asked;
 use crate::assets;
@@ -54,6 +54,49 @@ pub(crate) struct Layout {
     clock: Clock,
 }
 
+/// A step to take.
+pub(crate) struct Step<'s> {
+    /// Where it applies: `Dovecot`; empty if that is not said.
+    pub(crate) with: &'static str,
+    /// The command, or what to do.
+    pub(crate) what: &'s str,
+    /// What it tells.
+    pub(crate) why: &'static str,
+}
+
+/// What commands of steps begin with: what they are looked at with, and what they change.
+const PROGRAMS: [&str; 22] = [
+    "ausearch",
+    "chage",
+    "doveadm",
+    "doveconf",
+    "grep",
+    "journalctl",
+    "ls",
+    "passwd",
+    "postcat",
+    "postconf",
+    "postfix",
+    "postfix-insights",
+    "postmap",
+    "postqueue",
+    "postsuper",
+    "printf",
+    "sasldblistusers2",
+    "saslpluginviewer",
+    "ss",
+    "systemctl",
+    "testsaslauthd",
+    "fail2ban-client",
+];
+
+impl Step<'_> {
+    /// It is a command to copy; else it is said in words.
+    pub(crate) fn is_command(&self) -> bool {
+        self.what.split([' ', ';']).next().is_some_and(|first| PROGRAMS.contains(&first))
+    }
+}
+
 /// A length of time to look at.
 pub(crate) struct Preset {
     pub(crate) word: &'static str,
@@ -90,10 +133,17 @@ impl Layout {
             query: own("q"),
             since: own("since"),
             until: own("until"),
-            who: asked.viewer.name.clone(),
-            places: PLACES.into_iter().filter(|(path, _)| may_see(asked, path)).collect(),
-            masked: asked.viewer.is_masked(),
-            ..Self::new(&asked.app, place, title)
+            ..Self::new(&asked.app, place, title).seen_by(&asked.viewer, &asked.origin)
+        }
+    }
+
+    /// With the places that somebody may see.
+    pub(crate) fn seen_by(self, viewer: &Viewer, origin: &Origin) -> Self {
+        Self {
+            who: viewer.name.clone(),
+            places: PLACES.into_iter().filter(|(path, _)| may_see(viewer, origin, path)).collect(),
+            masked: viewer.is_masked(),
+            ..self
         }
     }
 
@@ -215,6 +265,13 @@ impl Layout {
         screen::escape(text).into_owned()
     }
 
+    /// A finding's sentence as a heading.
+    pub(crate) fn sentence(&self, text: &str) -> String {
+        let mut chars = text.chars();
+        let first = chars.next().map(|first| first.to_ascii_uppercase());
+        screen::escape(&first.into_iter().chain(chars).collect::<String>()).into_owned()
+    }
+
     /// A word of a table, for people: `auth_failed` is `auth failed`.
     pub(crate) fn word(&self, name: &str) -> String {
         screen::escape(&name.replace('_', " ")).into_owned()
@@ -229,6 +286,15 @@ impl Layout {
     pub(crate) fn cause(&self, id: &str) -> String {
         let found = diagnose::all().find(|cause| cause.id == id);
         found.map_or_else(|| screen::escape(id).into_owned(), |cause| cause.title.to_owned())
+    }
+
+    /// A step to take, as it stands in the cause table or in a finding.
+    pub(crate) fn step<'s>(&self, text: &'s str) -> Step<'s> {
+        let mut checks = diagnose::all().flat_map(|cause| cause.next);
+        match checks.find(|check| check.to_string() == text) {
+            Some(check) => Step { with: check.with.name(), what: check.command, why: check.why },
+            None => Step { with: "", what: text, why: "" },
+        }
     }
 
     /// Seconds for people.
@@ -248,9 +314,9 @@ impl Layout {
 }
 
 /// Whether the viewer may see a page.
-fn may_see(asked: &Asked, path: &str) -> bool {
+fn may_see(viewer: &Viewer, origin: &Origin, path: &str) -> bool {
     let route = super::ROUTES.iter().find(|route| route.path == path);
-    route.is_some_and(|route| access::may(Some(&asked.viewer), route, &asked.origin).is_ok())
+    route.is_some_and(|route| access::may(Some(viewer), route, origin).is_ok())
 }
 
 /// A number, or a reference to one: templates give now this, now that.

@@ -11,7 +11,7 @@ use store::Width;
 
 use super::chart::Chart;
 use super::links::address;
-use super::told::{self, Triaged};
+use super::told::{self, LockedOut, Logins, Triaged};
 use super::{Layout, html};
 use crate::asked::Asked;
 use crate::problem::Problem;
@@ -38,12 +38,31 @@ struct Page {
     shown: &'static str,
 }
 
+/// Rows of each of the first answers: all of them fit on a telephone's first screen.
+const FIRST: usize = 3;
+
 /// What was counted in logins.
 struct Told {
     as_of: String,
     triaged: Triaged,
+    locked_out: LockedOut,
     verdict: Verdict,
     causes: Vec<Cause>,
+    /// How many findings tell of somebody hostile.
+    attacks: u64,
+    /// The first of them: id and summary.
+    attack_words: Vec<(String, String)>,
+    backend: Backend,
+}
+
+/// How the login backend is.
+enum Backend {
+    /// Nobody asked it.
+    Unknown,
+    /// It answered so many logins, and had no fault.
+    Well(u64),
+    /// It had so many faults, or kept so many sessions from a login.
+    Faulty(u64),
 }
 
 /// A cause and how often it came.
@@ -86,9 +105,13 @@ fn chart(asked: &Asked, layout: &Layout) -> Result<Option<Chart>, Problem> {
 }
 
 fn told(made: &crate::data::Made) -> Result<Told, Problem> {
-    let mut triaged: Triaged = told::read(made)?;
+    let Logins { locked_out, triage: mut triaged } = told::read(made)?;
     let verdict = verdict(&triaged);
     let causes = causes(&triaged);
+    let attacks = triaged.findings.iter().filter(|finding| finding.is_attack());
+    let attack_words = attacks.clone().take(FIRST).map(|attack| (attack.id.clone(), attack.summary.clone())).collect();
+    let attacks = attacks.count() as u64;
+    let backend = backend(&triaged);
     triaged.clients.retain(|row| {
         row.auth_failed + row.backend_fault + row.auth_refused + row.auth_aborted + row.sessions_killed > 0
     });
@@ -96,18 +119,32 @@ fn told(made: &crate::data::Made) -> Result<Told, Problem> {
     triaged.accounts.retain(|row| row.auth_failed + row.backend_fault + row.auth_refused > 0);
     triaged.accounts.truncate(ROWS);
     triaged.recovered.truncate(ROWS);
-    Ok(Told { as_of: made.as_of.to_string(), verdict, causes, triaged })
+    Ok(Told { as_of: made.as_of.to_string(), verdict, causes, attacks, attack_words, backend, locked_out, triaged })
 }
 
-/// The commonest causes.
+fn backend(triaged: &Triaged) -> Backend {
+    let faults = triaged.class("backend_fault") + triaged.sessions_killed;
+    let answered = triaged.class("auth_ok") + triaged.class("auth_failed");
+    match (faults, answered) {
+        (0, 0) => Backend::Unknown,
+        (0, answered) => Backend::Well(answered),
+        (faults, _) => Backend::Faulty(faults),
+    }
+}
+
+/// The commonest causes, of sessions that never came to a login too.
 fn causes(triaged: &Triaged) -> Vec<Cause> {
-    let mut causes: Vec<(&String, &u64)> = triaged.causes.iter().collect();
-    causes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let cause = |(id, count): (&String, &u64)| Cause {
-        id: id.clone(),
+    let mut counts = triaged.causes.clone();
+    for (id, count) in &triaged.sessions_killed_causes {
+        *counts.entry(id.clone()).or_default() += count;
+    }
+    let mut causes: Vec<(String, u64)> = counts.into_iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let cause = |(id, count): (String, u64)| Cause {
         title: diagnose::all().find(|cause| cause.id == id).map_or_else(|| id.clone(), |cause| cause.title.to_owned()),
-        count: *count,
-        query: super::terms::text("cause", id),
+        query: super::terms::text("cause", &id),
+        count,
+        id,
     };
     causes.into_iter().take(ROWS).map(cause).collect()
 }
@@ -115,27 +152,44 @@ fn causes(triaged: &Triaged) -> Vec<Cause> {
 fn verdict(triaged: &Triaged) -> Verdict {
     let plural = answers::screen::plural;
     let (failures, ok) = (triaged.failures(), triaged.class("auth_ok"));
-    let logins = format!("{} failed, {} succeeded", plural(failures, "login", "logins"), plural(ok, "login", "logins"));
-    let findings = triaged.findings.len() as u64;
-    let verdict = |tone, text: String, more: String| Verdict { tone, text, more };
+    let killed = match triaged.sessions_killed {
+        0 => String::new(),
+        killed => format!(", {} died before a login", plural(killed, "session", "sessions")),
+    };
+    let more =
+        format!("{} failed, {} succeeded{killed}.", plural(failures, "login", "logins"), plural(ok, "login", "logins"));
+    let verdict = |tone, text: String| Verdict { tone, text, more };
     if triaged.coverage.lines == 0 {
-        return verdict(
-            "plain",
-            "There are no log lines of this time.".to_owned(),
-            "Choose a longer time, or see under Sources what was read.".to_owned(),
-        );
+        let more = "Choose a longer time, or see under Sources what was read.".to_owned();
+        return Verdict { tone: "plain", text: "There are no log lines of this time.".to_owned(), more };
     }
-    if findings > 0 {
-        let text = format!("{} you should know.", plural(findings, "thing", "things"));
-        return verdict("warn", text, format!("{logins}."));
+    let has = |kind: &str| triaged.findings.iter().any(|finding| finding.kind == kind);
+    let attacks = triaged.findings.iter().filter(|finding| finding.is_attack()).count() as u64;
+    let others = triaged.findings.len() as u64 - attacks;
+    let under_attack = if attacks > 0 { " Somebody is guessing passwords too." } else { "" };
+    if has("account_takeover") {
+        return verdict("bad", "An account seems to be in the wrong hands.".to_owned());
+    }
+    if has("backend_outage") {
+        return verdict("fault", format!("The login backend failed: users could not log in.{under_attack}"));
+    }
+    if attacks > 0 {
+        let others = match others {
+            0 => "No account fell, as far as the log tells.".to_owned(),
+            others => format!("Besides, {} you should know.", plural(others, "thing", "things")),
+        };
+        return verdict("warn", format!("Somebody is guessing passwords. {others}"));
+    }
+    if others > 0 {
+        return verdict("warn", format!("No attack, but {} you should know.", plural(others, "thing", "things")));
     }
     if triaged.class("backend_fault") + triaged.sessions_killed > 0 {
-        return verdict("fault", "The login backend had faults.".to_owned(), format!("{logins}."));
+        return verdict("fault", "The login backend had faults.".to_owned());
     }
     if failures > 0 {
-        return verdict("plain", "Some logins failed; nothing stands out.".to_owned(), format!("{logins}."));
+        return verdict("plain", "Some logins failed; no attack, and nothing stands out.".to_owned());
     }
-    verdict("good", "No login failed.".to_owned(), format!("{logins}."))
+    verdict("good", "No login failed.".to_owned())
 }
 
 #[cfg(test)]
@@ -154,7 +208,14 @@ mod tests {
             (r#"{"coverage": {"lines": 9}, "classes": {"auth_failed": 2}}"#, "plain", "Some logins failed"),
             (r#"{"coverage": {"lines": 9}, "classes": {"backend_fault": 1}}"#, "fault", "The login backend"),
             (r#"{"coverage": {"lines": 9}, "sessions_killed": 1}"#, "fault", "The login backend"),
-            (r#"{"coverage": {"lines": 9}, "findings": [{"id": "a"}]}"#, "warn", "1 thing you"),
+            (r#"{"coverage": {"lines": 9}, "findings": [{"id": "a"}]}"#, "warn", "No attack, but 1 thing you"),
+            (
+                r#"{"coverage": {"lines": 9}, "findings": [{"kind": "guessing"}, {"kind": "backend_outage"}]}"#,
+                "fault",
+                "The login backend failed: users could not log in. Somebody",
+            ),
+            (r#"{"coverage": {"lines": 9}, "findings": [{"kind": "spraying"}]}"#, "warn", "Somebody is guessing"),
+            (r#"{"coverage": {"lines": 9}, "findings": [{"kind": "account_takeover"}]}"#, "bad", "An account seems"),
         ] {
             let verdict = verdict(&triaged(json));
             assert_eq!(verdict.tone, tone, "{json}");
@@ -180,5 +241,10 @@ mod tests {
             ]
         );
         assert_ne!(causes[0].title, causes[0].id);
+        let both = super::causes(&triaged(
+            r#"{"causes": {"backend.hangs": 1}, "sessions_killed_causes": {"backend.hangs": 2, "backend.crash": 1}}"#,
+        ));
+        let counts: Vec<_> = both.iter().map(|cause| (cause.id.as_str(), cause.count)).collect();
+        assert_eq!(counts, [("backend.hangs", 3), ("backend.crash", 1)]);
     }
 }

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::{Layout, html};
+use crate::access::{Origin, Viewer};
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -17,9 +18,12 @@ struct Page<'a> {
     pointed: Option<&'a str>,
 }
 
-/// The page.
-pub(crate) fn page(app: &App, problem: &Problem) -> Result<Response, Problem> {
+/// The page. For somebody who is known it has the places around it that are his.
+pub(crate) fn page(app: &App, problem: &Problem, viewer: Option<&(Viewer, Origin)>) -> Result<Response, Problem> {
     let mut layout = Layout::new(app, "-", word(problem));
+    if let Some((viewer, origin)) = viewer {
+        layout = layout.seen_by(viewer, origin);
+    }
     if let Some(misread) = &problem.query {
         layout.query.clone_from(&misread.text);
     }

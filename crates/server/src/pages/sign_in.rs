@@ -33,18 +33,22 @@ pub(crate) fn sign_in(asked: &Asked) -> Result<Response, Problem> {
     let (access, client) = (&asked.app.access, asked.origin.client);
     let name = asked.params.get("name").unwrap_or_default();
     let password = asked.params.get("password").unwrap_or_default();
-    if let Some(seconds) = access.throttle.wait(client, name, Instant::now()) {
+    // It counts as failed until it is known not to have: many at once get no more tries than one after the other.
+    if let Some(seconds) = access.throttle.tries(client, name, Instant::now()) {
         failed(asked, name);
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many sign-ins failed: wait a while");
         return Err(Problem { retry_after: Some(seconds), ..problem });
     }
     let hash = access.with(|users| users.hash(name))?.flatten();
     if !asked.is_password(password, hash.as_deref())? {
-        access.throttle.failed(client, name, Instant::now());
         failed(asked, name);
         return Err(Problem::new(StatusCode::FORBIDDEN, "no user has this name and this password"));
     }
-    access.throttle.succeeded(client);
+    access.throttle.succeeded(client, name);
+    // Whatever session this browser had, maybe one that somebody else gave it, is over.
+    if let Some(old) = cookie_of(&asked.headers) {
+        access.with(|users| users.end(old))?;
+    }
     let secret = access.with(|users| users.begin(name))?.unwrap_or_default();
     let kept = cookie(&secret, &asked.app.config.base, asked.origin.secure, REMEMBERED);
     elsewhere(&format!("{}{}", asked.app.config.base, next(asked)), &kept)

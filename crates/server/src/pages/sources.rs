@@ -3,7 +3,7 @@
 use answers::status::{self, Status};
 use axum::response::Response;
 
-use super::told::{self, Told, Triaged};
+use super::told::{self, Logins, Told, Triaged};
 use super::{Layout, html};
 use crate::asked::Asked;
 use crate::problem::Problem;
@@ -41,8 +41,8 @@ struct Day {
 
 /// Answers.
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
-    let (triaged, as_of) = match told::told(asked, "sources", asked.triage(told::WAIT)?)? {
-        Told::There(triaged, as_of) => (triaged, as_of),
+    let (triaged, as_of) = match told::told::<Logins>(asked, "sources", asked.triage(told::WAIT)?)? {
+        Told::There(logins, as_of) => (logins.triage, as_of),
         Told::Later(page) => return Ok(*page),
     };
     let status = status::status(&asked.app.config.state).map_err(|error| Problem::ours(&error))?;

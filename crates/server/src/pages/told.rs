@@ -56,11 +56,12 @@ fn waiting(asked: &Asked, place: &'static str) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// `findings`.
+/// What is counted in logins.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Findings {
-    pub(crate) findings: Vec<Finding>,
+pub(crate) struct Logins {
+    pub(crate) locked_out: LockedOut,
+    pub(crate) triage: Triaged,
 }
 
 /// `triage`.
@@ -71,6 +72,7 @@ pub(crate) struct Triaged {
     pub(crate) classes: BTreeMap<String, u64>,
     pub(crate) sessions_killed: u64,
     pub(crate) causes: BTreeMap<String, u64>,
+    pub(crate) sessions_killed_causes: BTreeMap<String, u64>,
     pub(crate) clients: Vec<ClientRow>,
     pub(crate) accounts: Vec<AccountRow>,
     pub(crate) recovered: Vec<Recovered>,
@@ -86,6 +88,24 @@ impl Triaged {
     pub(crate) fn failures(&self) -> u64 {
         ["auth_failed", "backend_fault", "auth_refused", "auth_aborted"].iter().map(|name| self.class(name)).sum()
     }
+}
+
+/// Who tried and did not get in, attackers left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LockedOut {
+    pub(crate) count: u64,
+    pub(crate) rows: Vec<LockedOutRow>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LockedOutRow {
+    pub(crate) username: Option<String>,
+    pub(crate) client_ip: Option<String>,
+    pub(crate) failures: u64,
+    pub(crate) last: String,
+    pub(crate) verdict: String,
 }
 
 /// What was read.
@@ -204,12 +224,29 @@ pub(crate) struct Finding {
     pub(crate) counts: BTreeMap<String, serde_json::Value>,
     pub(crate) summary: String,
     pub(crate) ban: bool,
+    pub(crate) at_least: bool,
+    pub(crate) messages: Vec<Sent>,
     pub(crate) evidence: Vec<Line>,
     pub(crate) next: Vec<String>,
     pub(crate) avoid: Vec<String>,
 }
 
 impl Finding {
+    /// It tells of somebody hostile.
+    pub(crate) fn is_attack(&self) -> bool {
+        matches!(self.kind.as_str(), "account_takeover" | "distributed_attack" | "guessing" | "spraying")
+    }
+
+    /// How it is coloured besides its word.
+    pub(crate) fn tone(&self) -> &'static str {
+        match self.kind.as_str() {
+            "account_takeover" => "bad",
+            "backend_outage" | "config_fault" => "fault",
+            _ if self.ban => "bad",
+            _ => "warn",
+        }
+    }
+
     /// How sure, in per cent.
     pub(crate) fn sure(&self) -> u64 {
         (self.confidence * 100.0).round().max(0.0) as u64
@@ -247,6 +284,7 @@ pub(crate) struct Story {
     pub(crate) row: Option<AccountRow>,
     pub(crate) clients: Vec<ClientRow>,
     pub(crate) checklist: Vec<Step>,
+    pub(crate) findings: Vec<Finding>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) logins: Vec<Login>,
     pub(crate) refusals: Vec<Refusal>,

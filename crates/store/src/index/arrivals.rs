@@ -52,11 +52,29 @@ impl FromStr for Marks {
     }
 }
 
+/// A line that came in.
+#[derive(Debug)]
+pub struct Arrived {
+    /// As far as it is known now.
+    pub entry: Entry,
+    /// Its day, and the number of its source there.
+    at: (Date, u64),
+}
+
+impl Marks {
+    /// Whether a line stood before these marks when they were made.
+    #[must_use]
+    pub fn cover(&self, arrived: &Arrived) -> bool {
+        let line = arrived.entry.line.and_then(|line| u64::try_from(line).ok());
+        self.0.get(&arrived.at).zip(line).is_some_and(|(mark, line)| line <= *mark)
+    }
+}
+
 /// What came in.
 #[derive(Debug, Default)]
 pub struct Arrivals {
-    /// Entries behind the marks that were given, by time.
-    pub entries: Vec<Entry>,
+    /// Lines behind the marks that were given, by time.
+    pub lines: Vec<Arrived>,
     /// How far the sources are settled now.
     pub marks: Marks,
     /// There is more.
@@ -85,7 +103,7 @@ impl Index {
             for (number, part) in &day.payload.sources {
                 let key = (day.date, *number);
                 let known = since.0.get(&key).copied().unwrap_or_default();
-                let room = most.saturating_sub(found.entries.len());
+                let room = most.saturating_sub(found.lines.len());
                 if part.last <= known {
                     found.marks.0.insert(key, known);
                     continue;
@@ -96,10 +114,10 @@ impl Index {
                 let lines = new.iter().filter(settled).filter_map(|entry| u64::try_from(entry.line?).ok());
                 found.more |= cut;
                 found.marks.0.insert(key, lines.max().unwrap_or(known));
-                found.entries.extend(new);
+                found.lines.extend(new.into_iter().map(|entry| Arrived { entry, at: key }));
             }
         }
-        found.entries.sort_by(|a, b| (a.ts, &a.source, a.line).cmp(&(b.ts, &b.source, b.line)));
+        found.lines.sort_by(|a, b| order(&a.entry).cmp(&order(&b.entry)));
         Ok(found)
     }
 
@@ -108,6 +126,10 @@ impl Index {
         let last = days.iter().rev().take(DAYS).rev();
         Ok(last.filter_map(|date| self.open(*date)).collect())
     }
+}
+
+fn order(entry: &Entry) -> (Option<i64>, Option<&String>, Option<i64>) {
+    (entry.ts, entry.source.as_ref(), entry.line)
 }
 
 /// The lines of a source behind a number, the first so many of them.

@@ -24,12 +24,13 @@ mod sources;
 mod span;
 mod stored;
 mod tokens;
+mod twins;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub use arrivals::{Arrivals, Marks, MarksError};
+pub use arrivals::{Arrivals, Arrived, Marks, MarksError};
 pub use cut::{Covered, Cut};
 pub use day::{Date, DayError};
 pub use input::Identity;
