@@ -39,11 +39,15 @@ fn kinds(answer: &Value, ip: &str) -> Vec<(String, bool)> {
 
 #[test]
 fn a_guesser_is_banned_and_a_sprayer_too() {
-    let mut lines: Vec<String> = (0..30).map(|n| failure(n, "203.0.113.66", "root")).collect();
+    let name = |n: u32| if n % 2 == 0 { "root" } else { "admin" };
+    let mut lines: Vec<String> = (0..30).map(|n| failure(n, "203.0.113.66", name(n))).collect();
+    // One name alone may be a server of one's own.
+    lines.extend((0..30).map(|n| failure(200 + n, "203.0.113.68", "relay")));
     lines.extend((0..12).map(|n| failure(100 + n, "203.0.113.67", &format!("user{n}"))));
     let answer = triage(&lines);
     assert_eq!(kinds(&answer, "203.0.113.66"), [("guessing".to_owned(), true)]);
     assert_eq!(kinds(&answer, "203.0.113.67"), [("spraying".to_owned(), true)]);
+    assert_eq!(kinds(&answer, "203.0.113.68"), [("guessing".to_owned(), false)]);
 }
 
 #[test]
