@@ -1,15 +1,17 @@
 //! `ingest`: log files into the store, each line once, whatever the files are called and however often they are given.
 //!
 //! All files are read in the order of time, so that lines tell of each other as they do for `entries`; only those not yet in are kept.
-//! What a source's last minute in the store could not know when it went in (what came after it) is made good: its entries are taken
-//! back and come in anew with the lines that follow. With nothing of the newest file in the store, that file is taken in first by itself,
-//! so that it can be searched while the older ones follow, and once more in its turn.
+//! What the last minute of the store could not know when it went in (what came after it, in the same source or in the one that took its
+//! place) is made good: its entries are taken back and come in anew with the lines that follow. With nothing of the newest file in the
+//! store, that file is taken in first by itself, so that it can be searched while the older ones follow, and once more in its turn: which
+//! one that is, is noted before, so that a kill in between changes nothing.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use input::{FeedError, Line};
+use input::{FeedError, Line, Seen};
 use query::{Entry, Sight};
 use store::index::{Date, DayError, Identity, Kept, NewLine, WriteError, Writer};
 use store::state::{Notes, State};
@@ -23,6 +25,9 @@ use crate::stream::{self, Carried, Carry, Taker, WAIT, WAITING};
 const WRITER_BYTES: usize = 192 << 20;
 /// New lines after which all that is in is committed: so much is read again at most when the program is killed.
 const COMMIT_LINES: u64 = 250_000;
+
+/// Of logs that are followed, one may be so far behind another with the same lines: microseconds of log time.
+const SEEN_US: i64 = 24 * 3600 * 1_000_000;
 
 /// Lines on their way into the store.
 pub(crate) struct Taking {
@@ -40,6 +45,13 @@ pub(crate) struct Taking {
     failure: Option<anyhow::Error>,
     /// Of lines that are written now.
     live: bool,
+    /// Of one file of several, which goes in by itself: which source that is, is noted before any of its lines is in.
+    alone: bool,
+    /// Which lines came of late, of those that are written now.
+    seen: Seen,
+    hasher: RandomState,
+    /// New lines may tell of lines from this time on, in whatever source they stand.
+    told_from: Option<i64>,
 }
 
 /// A source as it is being read.
@@ -71,6 +83,10 @@ impl Taking {
             known: 0,
             failure: None,
             live: false,
+            alone: false,
+            told_from: None,
+            seen: Seen::within(SEEN_US),
+            hasher: RandomState::new(),
         })
     }
 
@@ -93,6 +109,10 @@ impl Taking {
     /// Keeps an entry; what is in its way is told at the end.
     fn add(&mut self, entry: &Entry, carried: &Carried) {
         let Carried { source, line, time_before, kept, .. } = carried;
+        if carried.twin {
+            let passed = self.writer.pass(*source, *line, entry.ts.or(*time_before).unwrap_or_default());
+            return self.note(passed);
+        }
         let line = NewLine { source: *source, line: *line, time_before: *time_before, entry, kept };
         let added = self.writer.add(line).and_then(|new| {
             self.new += u64::from(new);
@@ -141,14 +161,86 @@ impl Taking {
         Ok(self.notes.followed(source.number, path, bytes)?)
     }
 
+    /// Whether a line is in under a source that is not being read now: of those that are, a line comes once. Of lines that are
+    /// written now, every other source counts.
+    fn is_twin(&mut self, number: u64, time: Option<i64>, line: &Line<'_>) -> bool {
+        let Some(time) = time else { return false };
+        let mut beside = self.writer.meeting(number, time);
+        if !self.live {
+            beside.retain(|other| self.sources.values().all(|source| source.number != *other));
+        }
+        !beside.is_empty() && {
+            let kept = Kept::new(line.raw, line.record.as_ref());
+            self.writer.is_twin(number, time, &kept, &beside)
+        }
+    }
+
+    /// Whether another log that is followed just had the same line.
+    fn came_already(&mut self, line: &Line<'_>, time: Option<i64>) -> bool {
+        let several = self.live && self.sources.len() > 1;
+        time.is_some_and(|time| several && !self.seen.is_new(self.hasher.hash_one(line.raw), line.source, time))
+    }
+
     fn note(&mut self, result: Result<(), WriteError>) {
         if let Err(error) = result {
             self.failure.get_or_insert(told(error));
         }
     }
 
+    /// What stands in two logs is in under one of them, and goes with its last minute: logs that end together are taken to end where
+    /// the first of them ends, so that what one loses the other brings.
+    fn align(&mut self) {
+        let latest = || self.sources.values().filter_map(|source| source.latest);
+        let Some(last) = latest().max() else { return };
+        let is_near = |time: &i64| last.saturating_sub(*time) <= WAIT;
+        let common = latest().filter(is_near).min();
+        for source in self.sources.values_mut() {
+            source.latest = source.latest.map(|time| if is_near(&time) { common.unwrap_or(time) } else { time });
+        }
+    }
+
+    /// Takes a whole source out, to come in anew.
+    fn take_back(&mut self, number: u64) {
+        let rewound = self.writer.rewind(number, 1);
+        self.note(rewound);
+    }
+
+    /// Sources of which nothing came again: all their lines stand in others, too. Output: all that were read.
+    fn take_back_copies(&mut self) -> Vec<u64> {
+        let read: Vec<u64> = self.sources.values().map(|source| source.number).collect();
+        for number in &read {
+            if self.anew.remove(number) {
+                self.take_back(*number);
+            }
+        }
+        read
+    }
+
     fn source_of(&mut self, number: u64) -> Option<&mut Source> {
         self.sources.values_mut().find(|source| source.number == number)
+    }
+
+    /// A new line may tell of the last minute of other sources, too: a log that was rotated, another log of the same server.
+    fn tells_from(&mut self, number: u64, time: Option<i64>) {
+        let Some(source) = self.source_of(number).filter(|source| !source.rewound) else { return };
+        let from = source.latest.into_iter().chain(time).min().unwrap_or(i64::MIN).saturating_sub(WAIT);
+        if self.told_from.is_none_or(|told| from < told) {
+            self.told_from = Some(from);
+            let others: Vec<u64> =
+                self.sources.values().map(|source| source.number).filter(|other| *other != number).collect();
+            others.into_iter().for_each(|other| self.make_good_if_told(other));
+        }
+    }
+
+    /// What waits of a source takes the place of what is in the store, if new lines may have told of it.
+    fn make_good_if_told(&mut self, number: u64) {
+        let told = self.told_from;
+        let Some(source) = self.source_of(number) else { return };
+        let is_told = source.latest.zip(told).is_some_and(|(latest, told)| latest >= told);
+        if let Some((_, first)) = source.seam.front().filter(|_| is_told) {
+            let line = first.line;
+            self.make_good(number, line);
+        }
     }
 
     /// The first line that is not in the store: what of its source's last minute waits takes the place of what is there, and so does
@@ -192,7 +284,9 @@ impl Taker for Taking {
         let (Some(identity), Some(name)) = (Identity::of(head), self.names.get(at)) else { return };
         let number = self.writer.source(&identity, name);
         let forgotten = if self.live { Ok(()) } else { self.notes.forget_followed(number) };
-        if let Err(error) = self.notes.name(&identity, name).and(forgotten) {
+        let latest = self.writer.latest(number);
+        let noted = if self.alone { self.notes.note_alone(number) } else { Ok(()) };
+        if let Err(error) = self.notes.name(&identity, name).and(forgotten).and(noted) {
             self.failure.get_or_insert(error.into());
         }
         // Of two copies the first is read.
@@ -202,13 +296,14 @@ impl Taker for Taking {
             let source = Source {
                 number,
                 identity,
-                latest: self.writer.latest(number),
+                latest,
                 time_before: None,
                 in_seam: false,
                 seam: VecDeque::new(),
                 rewound: false,
             };
             self.sources.insert(at, source);
+            self.align();
         }
     }
 
@@ -223,27 +318,29 @@ impl Taker for Taking {
             return Carry::Skip;
         }
         let number = source.number;
+        let twin = self.is_twin(number, time, line);
         let known = self.writer.has(number, line.line, time);
+        let twin = twin || !known && self.came_already(line, time);
+        let Some(source) = self.sources.get_mut(&line.source) else { return Carry::Skip };
         let in_seam = || source.latest.zip(time).is_none_or(|(latest, time)| latest.saturating_sub(time) <= WAIT);
         // Whatever stands behind a line that comes in is taken out with it, and comes in again.
         let begins = !known || in_seam();
         source.in_seam |= begins;
         let anew = self.anew.contains(&number);
-        self.known += u64::from(known && !anew);
+        self.known += u64::from(known && !anew || twin && !known);
         if known && !source.in_seam && !anew {
             return Carry::Skip;
         }
         // Of a line that was the last one then, the beginning may have been taken for the whole.
         let known = known && !(self.live && line.line == self.writer.last(number));
         let kept = Kept::new(line.raw, line.record.as_ref());
-        Carry::Keep(Carried { source: number, line: line.line, time_before, known, kept })
+        Carry::Keep(Carried { source: number, line: line.line, time_before, known, twin, kept })
     }
 
     fn keep(&mut self, entry: Entry, carried: Carried) {
         let number = carried.source;
         if self.anew.remove(&number) {
-            let rewound = self.writer.rewind(number, carried.line);
-            self.note(rewound);
+            self.take_back(number);
             if let Some(source) = self.source_of(number) {
                 source.rewound = true;
             }
@@ -254,8 +351,10 @@ impl Taker for Taking {
             if source.seam.len() > WAITING {
                 source.seam.pop_front();
             }
+            self.make_good_if_told(number);
             return;
         }
+        self.tells_from(number, entry.ts.or(carried.time_before));
         self.make_good(number, carried.line);
         self.add(&entry, &carried);
     }
@@ -294,33 +393,39 @@ pub fn ingest(
     retention: &Retention,
     early: impl Fn(&Path, u64),
 ) -> anyhow::Result<Result<Ingested, FeedError>> {
-    let mut anew = BTreeSet::new();
-    if let Some(newest) = newest(&reading) {
+    if let Some(newest) = newest(&reading).filter(|newest| is_new(state, newest)) {
         let first = Reading::only(&reading, newest.clone());
-        let mut taking = taking(state, &first)?;
-        if stream::read_entries(first, &mut taking).is_ok() {
-            anew.extend(taking.sources.values().filter(|source| source.latest.is_none()).map(|source| source.number));
-            if taking.new > 0 {
-                early(&newest, taking.new);
-            }
+        let mut taking = Taking { alone: true, ..taking(state, &first)? };
+        if stream::read_entries(first, &mut taking).is_ok() && taking.new > 0 {
+            early(&newest, taking.new);
         }
         finish(taking, reading.is_halted())?;
     }
     let mut taking = taking(state, &reading)?;
-    taking.anew = anew;
+    taking.anew = taking.notes.alone()?;
     let (halt, settings) = (reading.halt(), reading.settings().clone());
     let read = match stream::read_entries(reading, &mut taking) {
         Ok(read) => read,
         Err(error) => return Ok(Err(error)),
     };
+    let read_whole = if halt.is_set() { Vec::new() } else { taking.take_back_copies() };
     let (new, known, damaged) = (taking.new, taking.known, taking.damaged());
-    let mut failure = finish(taking, halt.is_set()).err();
+    let failure = finish(taking, halt.is_set()).err();
+    if failure.is_none() {
+        state.notes()?.forget_alone(&read_whole)?;
+    }
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
     if failure.is_none() && !halt.is_set() {
-        let refreshed = memory::refresh(state, &settings, &halt);
-        failure = refreshed.context("all lines are in, but findings could not be remembered").err();
+        memory::refresh_if_possible(state, &settings, &halt);
     }
     Ok(Ok(Ingested { new, known, read, failure, removed, damaged }))
+}
+
+/// Whether nothing of a file is in the store.
+fn is_new(state: &State, file: &Path) -> bool {
+    let Ok(Some(identity)) = input::identify(file) else { return true };
+    let sources = crate::state::index(state).sources();
+    sources.map_or(true, |sources| sources.find(&identity).is_none())
 }
 
 fn taking(state: &State, reading: &Reading) -> anyhow::Result<Taking> {

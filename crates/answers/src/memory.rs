@@ -100,6 +100,11 @@ fn gone_on(state: &State, reading: &Reading) -> Result<Option<Triaged>, FeedErro
     Ok(is_true.then(|| Triaged::of(gate.counter, read)))
 }
 
+/// The same, where nothing else hangs on it: what cannot be written (a full disk) is not remembered, and whoever asks reads all lines.
+pub(crate) fn refresh_if_possible(state: &State, settings: &Settings, halt: &Halt) {
+    drop(refresh(state, settings, halt));
+}
+
 /// Remembers what is new in the store, as `reading` judges it. The caller holds the state's lock, and nothing is written meanwhile.
 pub fn refresh(state: &State, settings: &Settings, halt: &Halt) -> anyhow::Result<()> {
     let index = state::index(state);

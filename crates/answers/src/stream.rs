@@ -78,6 +78,8 @@ pub struct Carried {
     pub time_before: Option<i64>,
     /// It is in the store already, as far as it was known when it went in.
     pub known: bool,
+    /// It is in the store under another source.
+    pub twin: bool,
     /// The line.
     pub kept: Kept,
 }

@@ -11,14 +11,15 @@ const WINDOW_US: i64 = 120_000_000;
 const LINES_MAX: usize = 1 << 16;
 
 /// The lines of the window, by hash.
-#[derive(Default)]
-pub(crate) struct Seen {
+#[derive(Debug)]
+pub struct Seen {
+    window_us: i64,
     lines: HashMap<u64, Occurrences, foldhash::fast::RandomState>,
     order: VecDeque<(i64, u64)>,
 }
 
 /// How often a line occurred.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Occurrences {
     delivered: u32,
     /// Source and count. Few sources hold the same line.
@@ -47,9 +48,21 @@ impl Occurrences {
     }
 }
 
+impl Default for Seen {
+    fn default() -> Self {
+        Self::within(WINDOW_US)
+    }
+}
+
 impl Seen {
-    /// Takes a line in; says whether it is new.
-    pub(crate) fn is_new(&mut self, hash: u64, source: usize, time_us: i64) -> bool {
+    /// Remembers lines for so many microseconds of log time, of the latest 65,536 different ones.
+    #[must_use]
+    pub fn within(window_us: i64) -> Self {
+        Self { window_us, lines: HashMap::default(), order: VecDeque::new() }
+    }
+
+    /// Takes a line in, by a hash of its bytes, the number of its source and its time in microseconds; says whether it is new.
+    pub fn is_new(&mut self, hash: u64, source: usize, time_us: i64) -> bool {
         self.forget(time_us);
         let line = self.lines.entry(hash).or_insert_with(|| {
             self.order.push_back((time_us, hash));
@@ -63,7 +76,7 @@ impl Seen {
 
     fn forget(&mut self, now_us: i64) {
         while let Some((time, hash)) = self.order.front().copied() {
-            if self.order.len() < LINES_MAX && time >= now_us.saturating_sub(WINDOW_US) {
+            if self.order.len() < LINES_MAX && time >= now_us.saturating_sub(self.window_us) {
                 return;
             }
             self.order.pop_front();

@@ -133,6 +133,34 @@ fn rotated_renamed_and_packed_files_go_in_once() {
     assert_eq!(run(args(&["count", "--state"], &[&logs.state()])).stdout, before);
 }
 
+/// `mail.info` holds most of the lines of `mail.log`: together, one after the other, and the other way round, each line is in once.
+#[test]
+fn the_same_lines_in_two_logs_are_in_once() {
+    let logs = Logs::of(100_000, 1);
+    let whole = fs::read_to_string(logs.path("whole.log")).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let (log, info) = (logs.path("two.log"), logs.path("two.info"));
+    let is_info = |line: &&&str| !line.contains("warning:");
+    let write = |upto: usize| {
+        fs::write(&log, lines[..upto].join("\n") + "\n").unwrap();
+        let some: Vec<&str> = lines[3..upto].iter().filter(is_info).copied().collect();
+        fs::write(&info, some.join("\n") + "\n").unwrap();
+    };
+    let orders: [&[&[&Path]]; 4] =
+        [&[&[&log, &info]], &[&[&info, &log]], &[&[&log], &[&info]], &[&[&info], &[&log], &[&info, &log]]];
+    for (number, order) in orders.into_iter().enumerate() {
+        let state = logs.path(&format!("two-{number}"));
+        for upto in [lines.len() / 2, lines.len()] {
+            write(upto);
+            for files in order {
+                ingest(&state, files);
+            }
+            let count = text(&run(args(&["count", "--quiet", "--state"], &[&state])));
+            assert_eq!(count.trim(), upto.to_string(), "{order:?}");
+        }
+    }
+}
+
 #[test]
 fn a_log_that_grows_gives_the_entries_of_the_whole() {
     let logs = Logs::new();

@@ -24,6 +24,9 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 /// Half a line is none: its rest would have the same number. Longer than any writer pauses.
 const UNENDED: Duration = Duration::from_secs(24 * 3600);
+/// What was rotated no longer ago than this is read again with the newest file: lines to come may tell of its last ones. Twice the time
+/// that a line is waited with.
+const LOOK_BACK: Duration = Duration::from_secs(120);
 /// A log whose last line is not older is one that is written now, by a clock that goes right.
 const LIVE_US: i64 = 600 * 1_000_000;
 /// Lines are not later than this.
@@ -53,6 +56,7 @@ impl<'c> Course<'c> {
         let mut config = FollowConfig::new(watches(shared, elsewhere));
         config.timezone = reading::zone(shared.config.timezone.as_deref())?;
         config.unended_after = UNENDED;
+        config.look_back = LOOK_BACK;
         let mut follower = Follower::new(config, None);
         shared.stops(follower.stopper());
         // The files are held open before the store catches up, so that rotation takes nothing away meanwhile.
@@ -92,7 +96,8 @@ impl<'c> Course<'c> {
                 let (judged, halt) = (&self.shared.config.judged, &self.shared.halt);
                 self.waiting.taker.pause(state, || {
                     retention::enforce(state, kept)?;
-                    memory::refresh(state, judged, halt)
+                    memory::refresh_if_possible(state, judged, halt);
+                    Ok(())
                 })?;
                 retention_due = Instant::now() + RETENTION_EVERY;
             }
@@ -191,6 +196,7 @@ fn catch_up(shared: &Shared) -> anyhow::Result<()> {
     let files = shared.config.files.iter().filter(|file| file.as_os_str() != "-");
     let files: Vec<PathBuf> = files.flat_map(|file| input::with_rotated(file)).collect();
     if files.is_empty() {
+        memory::refresh_if_possible(&shared.state, &shared.config.judged, &shared.halt);
         return Ok(());
     }
     let input = Input { files, timezone: shared.config.timezone.clone(), ..Input::default() };

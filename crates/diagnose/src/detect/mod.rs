@@ -58,7 +58,7 @@ const PROOF_AT: [u32; PROOFS_PER_ROW] = [3, 10, 20];
 /// Mechanisms and services told apart at most.
 const WORDS: usize = 256;
 /// The layout of what [`Detector::snapshot`] writes.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// How much is remembered at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -378,7 +378,9 @@ impl Detector {
         let row = self.account(name, account);
         let new_place = row.ok > 0 && login.time - row.first_ok >= takeover::KNOWN_FOR && !row.lives_about(source);
         let attackers = u32::try_from(row.clients.len()).unwrap_or(u32::MAX);
-        let suspicious = first_here && (tries >= least || new_place || attackers >= least);
+        // Of an account hardly known, too: what it sends then, and what of that comes back, may tell.
+        let elsewhere = row.ok > 0 && !row.lives_about(source);
+        let suspicious = first_here && (tries >= least || elsewhere || attackers >= least);
         if first_here {
             row.spread.add(login.time, !row.lives_about(source));
         }

@@ -17,7 +17,7 @@ pub(crate) const ADDRESSES: usize = 500;
 /// Networks an account logs in from, remembered at most; the one silent for longest gives way.
 pub(crate) const HOMES: usize = 64;
 /// Logins of an account that are looked at closer at once, at most.
-pub(crate) const SUSPECTS: usize = 6;
+pub(crate) const SUSPECTS: usize = 12;
 /// Messages listed for each of them at most; all are counted.
 pub(crate) const MESSAGES: usize = 100;
 

@@ -1,21 +1,24 @@
 //! `account_takeover`: a login that was guessed or stolen, as far as its traces tell.
 //!
 //! Signs add up: the source tried many names, or many times in a rush; the account was never seen in that network; it is under
-//! attack; after the login it sends as it never did; much comes back. And by themselves: logins from more places in a day than
-//! anybody travels.
+//! attack; after the login it sends as it never did; much comes back. Who has a password may use it from several addresses at once: what
+//! places new to the account send at about the same time counts as one. And by themselves: logins from more places in a day than anybody
+//! travels.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::finding::{Finding, Kind, hash_of, plural};
 use super::rows::{AccountRow, Home, Name, Suspect, WorstDay};
-use super::{Detector, Told};
+use super::{Detector, Told, variants};
 
 const DAY: i64 = 86_400_000_000;
 /// So many failures in a minute, or in ten, are a rush, where a login follows them.
 pub(crate) const RUSH_PER_MINUTE: u32 = 8;
 /// See [`RUSH_PER_MINUTE`].
 pub(crate) const RUSH_PER_TEN_MINUTES: u32 = 25;
+/// So many other forms of the name it got in with are no guesses.
+const OWN_FORMS: usize = 2;
 /// Signs from which on it is told.
 const ENOUGH: u32 = 3;
 /// With so many networks in a day nobody need have been seen before.
@@ -24,6 +27,13 @@ const PLACES_OF_NOBODY: u32 = 4;
 const SOURCES_FOR_NETWORKS: u32 = 8;
 /// Recipients within an hour that count as much as a flood of messages.
 const RECIPIENTS: u32 = 150;
+/// The same where much of it comes back.
+const RECIPIENTS_RETURNED: u32 = 60;
+/// So many returned, and one in so many of all recipients: a list that nobody keeps. Of a list that is kept far fewer come back.
+const RETURNED: u32 = 10;
+const RETURNED_OF: u32 = 20;
+/// Logins from new places are one person's doing if they are so close together, in microseconds.
+const TOGETHER: i64 = 3 * 3_600_000_000;
 /// For so long an account must be known before a place can be new to it, in microseconds.
 pub(crate) const KNOWN_FOR: i64 = 2 * 86_400_000_000;
 /// A place that is used for so long without an alarm is the account's own, in microseconds.
@@ -52,11 +62,13 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
 /// How many signs there are that a login was not its owner's.
 fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
     let thresholds = detector.thresholds();
-    let (tried, own) = foreign_names(detector, suspect);
+    let Names { forms, people: tried, own } = foreign_names(detector, suspect);
     let many_names =
         suspect.names + 1 >= thresholds.spray_names && tried >= thresholds.spray_names as usize - 1 && tried > 2 * own;
     if many_names {
-        return 3 + u32::from(suspect.new_place) + u32::from(is_flood(suspect, thresholds.takeover_burst / 2, 4));
+        return 3
+            + u32::from(suspect.new_place)
+            + u32::from(Sent::about(row, suspect).is_flood(thresholds.takeover_burst / 2, 4));
     }
     let place = Place::of(row, suspect);
     // Several people that log in from there are an office, whatever one of them does.
@@ -64,37 +76,108 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
         return 0;
     }
     let tries = match suspect.tries {
+        // Nobody guesses at forms of one name that he gets in with: that is its owner with a new device.
+        _ if forms >= OWN_FORMS && tried == 0 => 0,
         tries if tries < thresholds.takeover_tries => 0,
         tries if suspect.fast && tries >= thresholds.guess_tries => 2,
         _ => 1,
     };
     let under_attack = u32::from(suspect.attackers >= thresholds.distributed_clients);
-    let strange = u32::from(suspect.new_place || tries > 0 && place == Place::Foreign);
+    let sent = Sent::about(row, suspect);
+    let returned = u32::from(sent.is_returned());
+    // Of an account that is hardly known a new place says little by itself.
+    let strange = suspect.new_place
+        || tries > 0 && place == Place::Foreign
+        || under_attack + returned > 0 && place != Place::Unknown;
     // Who failed before need not send as much to be noticed.
-    let (least, times) =
-        if tries + under_attack > 0 { (thresholds.takeover_burst / 2, 3) } else { (2 * thresholds.takeover_burst, 6) };
-    let flood = match (is_flood(suspect, least, times), strange > 0 || suspect.fast) {
+    let flood = if tries + under_attack > 0 {
+        sent.is_flood(thresholds.takeover_burst / 2, 3)
+    } else {
+        sent.is_flood(2 * thresholds.takeover_burst, 6)
+            || returned > 0 && sent.is_flood_returned(thresholds.takeover_burst, 3)
+    };
+    let flood = match (flood, strange || suspect.fast) {
         (true, true) => 2,
         // Nothing is known of the account before the log began: a flood alone says less.
         (true, false) => 1,
         _ => 0,
     };
-    let returned = u32::from(suspect.bounced >= 10 && suspect.bounced * 4 >= suspect.recipients);
-    tries + strange + under_attack + flood + returned
+    tries + u32::from(strange) + under_attack + flood + returned
 }
 
-/// Names its source tried and never logged in as, and names it did.
-fn foreign_names(detector: &Detector, suspect: &Suspect) -> (usize, usize) {
-    let Some(client) = detector.clients.get(&suspect.client) else { return (0, 0) };
+/// What a source tried to log in as.
+#[derive(Default)]
+struct Names {
+    /// Names it never logged in as.
+    forms: usize,
+    /// How many people these are, besides those it logged in as.
+    people: usize,
+    /// Names it logged in as.
+    own: usize,
+}
+
+fn foreign_names(detector: &Detector, suspect: &Suspect) -> Names {
+    let Some(client) = detector.clients.get(&suspect.client) else { return Names::default() };
     let own: HashSet<u64> = client.ok_names.iter().map(|name| name.0).collect();
-    (client.names.iter().filter(|name| !own.contains(&name.0)).count(), own.len())
+    let foreign: Vec<Name> = client.names.iter().filter(|name| !own.contains(&name.0)).copied().collect();
+    let spelled = |names: &[Name]| names.iter().filter_map(|name| detector.spelled(*name)).collect::<Vec<_>>();
+    // Names that are forgotten, or many, count as they are.
+    let strange = spelled(&foreign);
+    let people = if strange.len() < foreign.len() || foreign.len() > variants::FORMS {
+        foreign.len()
+    } else {
+        variants::strangers(&spelled(&client.ok_names), &strange)
+    };
+    Names { forms: foreign.len(), people, own: own.len() }
 }
 
-/// It sends so many times as much as the account ever did.
-fn is_flood(suspect: &Suspect, least: u32, times: u32) -> bool {
-    let before = suspect.most_per_hour_before;
-    suspect.volume.most >= least && suspect.volume.most >= times * before
-        || suspect.recipients_per_hour.most >= RECIPIENTS && suspect.recipients_per_hour.most >= 20 * before.max(1)
+/// What was sent from places new to an account at about the same time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    messages_per_hour: u32,
+    recipients_per_hour: u32,
+    recipients: u32,
+    bounced: u32,
+    /// Messages of the account in its fullest hour before.
+    before: u32,
+}
+
+impl Sent {
+    fn about(row: &AccountRow, suspect: &Suspect) -> Self {
+        let together = row
+            .suspects
+            .iter()
+            .filter(|other| (other.time - suspect.time).abs() <= TOGETHER && Place::of(row, other) != Place::Home);
+        let mut sent = Self { before: suspect.most_per_hour_before, ..Self::default() };
+        for other in together {
+            sent.messages_per_hour = sent.messages_per_hour.saturating_add(other.volume.most);
+            sent.recipients_per_hour = sent.recipients_per_hour.saturating_add(other.recipients_per_hour.most);
+            sent.recipients = sent.recipients.saturating_add(other.recipients);
+            sent.bounced = sent.bounced.saturating_add(other.bounced);
+        }
+        sent
+    }
+
+    /// It is so many times as much as the account ever sent.
+    fn is_flood(self, least: u32, times: u32) -> bool {
+        self.is_flood_of(least, times, (RECIPIENTS, 20))
+    }
+
+    /// The same where much comes back.
+    fn is_flood_returned(self, least: u32, times: u32) -> bool {
+        self.is_flood_of(least, times, (RECIPIENTS_RETURNED, 10))
+    }
+
+    /// So many messages and times as many as before; or so many recipients and times as many as messages before.
+    fn is_flood_of(self, least: u32, times: u32, (recipients, recipient_times): (u32, u32)) -> bool {
+        self.messages_per_hour >= least && self.messages_per_hour >= times.saturating_mul(self.before)
+            || self.recipients_per_hour >= recipients
+                && self.recipients_per_hour >= recipient_times.saturating_mul(self.before.max(1))
+    }
+
+    fn is_returned(self) -> bool {
+        self.bounced >= RETURNED && self.bounced.saturating_mul(RETURNED_OF) >= self.recipients
+    }
 }
 
 /// What a network is to an account.
@@ -104,6 +187,8 @@ enum Place {
     Home,
     /// It usually logs in from elsewhere.
     Foreign,
+    /// It once or twice logged in from elsewhere.
+    Elsewhere,
     /// Nothing else is known of the account.
     Unknown,
 }
@@ -115,10 +200,14 @@ impl Place {
         let settled = here.iter().any(|home| home.last - home.first > SETTLED);
         if settled || here.iter().any(|home| home.first < suspect.time) {
             Self::Home
-        } else if elsewhere.iter().map(|home| home.ok).sum::<u32>() >= 3 {
-            Self::Foreign
         } else {
-            Self::Unknown
+            // What is as new as this login tells nothing of the owner.
+            let before = elsewhere.iter().filter(|home| home.first < suspect.time - TOGETHER);
+            match before.map(|home| home.ok).sum::<u32>() {
+                0 => Self::Unknown,
+                1..3 => Self::Elsewhere,
+                _ => Self::Foreign,
+            }
         }
     }
 }
@@ -214,13 +303,17 @@ fn summary(
 ) -> String {
     let mut parts = Vec::new();
     match (clients, guilty) {
-        ([ip], [_, ..]) => parts.push(format!("{ip} failed {} and then got in", plural(tries, "time", "times"))),
-        (many, [_, ..]) => parts.push(format!(
-            "{} failed {} and then got in",
-            plural(many.len() as u64, "address", "addresses"),
-            plural(tries, "time", "times")
-        )),
-        _ => {}
+        (_, []) => {}
+        (clients, _) => {
+            let who = match clients {
+                [ip] => ip.to_string(),
+                many => plural(many.len() as u64, "address", "addresses"),
+            };
+            parts.push(match tries {
+                0 => format!("{who} got in without a failure"),
+                tries => format!("{who} failed {} and then got in", plural(tries, "time", "times")),
+            });
+        }
     }
     if guilty.iter().any(|(s, _)| s.new_place) {
         parts.push("from a network new to the account".to_owned());

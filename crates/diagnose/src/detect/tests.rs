@@ -32,38 +32,49 @@ fn proof(line: u64) -> Option<Proof> {
     Some(Proof { source: 0, number: line, text: format!("line {line}") })
 }
 
+fn refuse(
+    detector: &mut Detector,
+    (line, second): (u64, i64),
+    host: u8,
+    account: Option<&str>,
+    (cause, class): (&'static str, Class),
+) {
+    let failed = Failed {
+        time: START + second * SECOND,
+        line,
+        host: b"mail",
+        service: b"submission",
+        client: Some(address(host)),
+        account: account.map(str::as_bytes),
+        class: Some(class),
+        killed: false,
+        cause,
+        mechanism: b"LOGIN",
+        count: 1,
+    };
+    detector.failed(&failed, proof);
+}
+
+fn log_in(detector: &mut Detector, (line, second): (u64, i64), host: u8, account: &str) {
+    let login = LoggedIn {
+        time: START + second * SECOND,
+        line,
+        host: b"mail",
+        service: b"submission",
+        client: Some(address(host)),
+        account: Some(account.as_bytes()),
+        count: 1,
+    };
+    detector.logged_in(&login, proof);
+}
+
 fn feed(detector: &mut Detector, line: u64, fact: &Fact) {
     match *fact {
         Fact::Failed { second, host, name: number, cause, class } => {
             let account = number.map(name);
-            let failed = Failed {
-                time: START + second * SECOND,
-                line,
-                host: b"mail",
-                service: b"submission",
-                client: Some(address(host)),
-                account: account.as_deref().map(str::as_bytes),
-                class: Some(class),
-                killed: false,
-                cause,
-                mechanism: b"LOGIN",
-                count: 1,
-            };
-            detector.failed(&failed, proof);
+            refuse(detector, (line, second), host, account.as_deref(), (cause, class));
         }
-        Fact::LoggedIn { second, host, name: number } => {
-            let account = name(number);
-            let login = LoggedIn {
-                time: START + second * SECOND,
-                line,
-                host: b"mail",
-                service: b"submission",
-                client: Some(address(host)),
-                account: Some(account.as_bytes()),
-                count: 1,
-            };
-            detector.logged_in(&login, proof);
-        }
+        Fact::LoggedIn { second, host, name: number } => log_in(detector, (line, second), host, &name(number)),
         Fact::Sent { second, host, name: number, recipients, bounced } => {
             let (account, time) = (name(number), START + second * SECOND);
             detector.accepted(time, Some(address(host)), account.as_bytes());
@@ -358,4 +369,26 @@ fn days_are_days() {
         found.first().map(|finding| (finding.kind, finding.clients.len())),
         Some((Kind::DistributedAttack, 200))
     );
+}
+
+/// Somebody sets up a new phone far from home, and finds his name at last; whoever tries other people's names as often does not.
+#[test]
+fn forms_of_ones_own_name_are_no_guesses() {
+    let forms =
+        ["anna", "anna.meyer", "ANNA.MEYER@example.org", "anna-meyer@example.org", "anna.meyer@mail.example.org"];
+    let others = ["bert", "carl.koch", "dora@example.org", "emil.frank", "fritz@mail.example.org"];
+    let told = |tried: &[&str]| {
+        let mut detector = Detector::default();
+        town().iter().zip(0..).for_each(|(fact, line)| feed(&mut detector, line, fact));
+        let (own, day) = ("anna.meyer@mail.example.org", 86_400);
+        (0..3).for_each(|n| log_in(&mut detector, (100, n * day), 150, own));
+        for (n, account) in (0..20).zip(tried.iter().cycle()) {
+            let why = ("cred.undifferentiated", Class::AuthFailed);
+            refuse(&mut detector, (200 + n, 3 * day + n as i64 * 5), 1, Some(account), why);
+        }
+        log_in(&mut detector, (300, 3 * day + 200), 1, own);
+        detector.findings().iter().map(|finding| finding.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&forms), []);
+    assert_eq!(told(&others), [Kind::AccountTakeover]);
 }

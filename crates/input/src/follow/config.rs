@@ -41,6 +41,8 @@ pub struct FollowConfig {
     pub watches: Vec<Watch>,
     /// Where to begin with what is new to us.
     pub begin: Begin,
+    /// Rotated files of a log new to us are read as well, if something was written to them no longer ago.
+    pub look_back: Duration,
     /// Zone of stamps without one.
     pub timezone: TimeZone,
     /// An unended line is delivered as it is when it has not grown for so long.
@@ -59,6 +61,7 @@ impl FollowConfig {
         Self {
             watches,
             begin: Begin::default(),
+            look_back: Duration::ZERO,
             timezone: TimeZone::system(),
             unended_after: Duration::from_secs(30),
             retire_after: Duration::from_secs(60),

@@ -213,7 +213,8 @@ impl Log {
         let is_new = if self.scanned {
             !self.skipped.iter().any(|skipped| skipped.matches(head))
         } else {
-            index == 0 || older_is_ours || begin == Begin::Oldest || matches!(self.naming, Naming::Spool(_))
+            let is_wanted = begin == Begin::Oldest || is_younger(member, common.config.look_back);
+            index == 0 || older_is_ours || is_wanted || matches!(self.naming, Naming::Spool(_))
         };
         if !is_new {
             self.skipped.extend(Some(Fingerprint::of(head)).filter(|_| !self.scanned));
@@ -249,9 +250,14 @@ fn places(members: &[Member]) -> impl Iterator<Item = (u64, u64)> + '_ {
 
 /// A file that has been left as it is for longer than a line is waited for.
 fn is_old(common: &Common, member: &Member) -> bool {
+    !is_younger(member, common.config.unended_after)
+}
+
+/// Whether something was written to a file no longer ago.
+fn is_younger(member: &Member, most: std::time::Duration) -> bool {
     let now_us = jiff::Timestamp::now().as_microsecond();
-    let patience_us = i64::try_from(common.config.unended_after.as_micros()).unwrap_or(i64::MAX);
-    now_us.saturating_sub(member.modified_us()) > patience_us
+    let most_us = i64::try_from(most.as_micros()).unwrap_or(i64::MAX);
+    most_us > 0 && now_us.saturating_sub(member.modified_us()) <= most_us
 }
 
 /// The place after the last newline of a file, and how many there are. Reads it once, without keeping it.

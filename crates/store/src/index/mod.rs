@@ -24,6 +24,7 @@ mod sources;
 mod span;
 mod stored;
 mod tokens;
+mod twins;
 mod writer;
 
 use std::path::{Path, PathBuf};

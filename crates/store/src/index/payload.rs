@@ -43,6 +43,13 @@ pub struct Part {
     pub last: u64,
     /// The latest time of its lines here, microseconds since 1970 UTC.
     pub turn: i64,
+    /// The earliest time of its lines here. Not said by commits of version 0.1: then it may be any.
+    #[serde(default = "any_time")]
+    pub from: i64,
+}
+
+fn any_time() -> i64 {
+    i64::MIN
 }
 
 impl Default for Payload {

@@ -18,6 +18,7 @@ use super::payload::{Part, Payload};
 use super::schema::{self, Slots, prepare};
 use super::sources::Sources;
 use super::stored::Kept;
+use super::twins::Twins;
 
 /// Days written to at the same time; one more ends the one that was left alone the longest.
 const OPEN_MAX: usize = 2;
@@ -92,6 +93,7 @@ pub struct Writer {
     damaged: BTreeMap<Date, DayError>,
     open: BTreeMap<Date, Open>,
     turns: u64,
+    twins: Twins,
 }
 
 /// A day that is being written to.
@@ -117,6 +119,7 @@ impl Writer {
             damaged: BTreeMap::new(),
             open: BTreeMap::new(),
             turns: 0,
+            twins: Twins::default(),
         };
         writer.settle()?;
         for date in super::days(root).map_err(io)? {
@@ -131,6 +134,7 @@ impl Writer {
                 Err(why) => drop(writer.damaged.insert(date, why)),
             }
         }
+        writer.twins = Twins::new(&writer.payloads);
         Ok(writer)
     }
 
@@ -247,28 +251,13 @@ impl Writer {
         if self.has(line.source, line.line, time) {
             return Ok(false);
         }
-        let (identity, name) = (
-            self.sources.identity(line.source).cloned().unwrap_or_default(),
-            self.sources.name(line.source).to_owned(),
-        );
         let path = self.path(date);
         let fail = |why: DayError| WriteError::Day { path: path.clone(), why };
         self.opened(date)?;
+        let turn = self.part(date, line.source, line.line, time.unwrap_or_default()).turn;
         let (Some(open), payload) = (self.open.get_mut(&date), self.payloads.entry(date).or_default()) else {
             return Ok(false);
         };
-        let part = payload.sources.entry(line.source).or_insert_with(|| Part {
-            identity: identity.clone(),
-            name,
-            first: line.line,
-            last: 0,
-            turn: i64::MIN,
-        });
-        if identity.is_longer(&part.identity) {
-            part.identity = identity;
-        }
-        part.turn = part.turn.max(time.unwrap_or_default());
-        let turn = part.turn;
         let mut document = TantivyDocument::new();
         document.add_u64(open.slots.place, schema::place(line.source, line.line));
         if ts != Some(turn) {
@@ -287,6 +276,53 @@ impl Writer {
         open.pending += 1;
         part_last(payload, line.source, line.line);
         Ok(true)
+    }
+
+    /// What a day says of a source, which has a line of that number and time there.
+    fn part(&mut self, date: Date, source: u64, line: u64, time: i64) -> &mut Part {
+        let identity = self.sources.identity(source).cloned().unwrap_or_default();
+        let name = self.sources.name(source);
+        let parts = &mut self.payloads.entry(date).or_default().sources;
+        let part = parts.entry(source).or_insert_with(|| Part {
+            identity: identity.clone(),
+            name: name.to_owned(),
+            first: line,
+            last: 0,
+            turn: i64::MIN,
+            from: i64::MAX,
+        });
+        if identity.is_longer(&part.identity) {
+            part.identity = identity;
+        }
+        part.turn = part.turn.max(time);
+        part.from = part.from.min(time);
+        part
+    }
+
+    /// Sources in which a line of that time may stand as well, of those that were in when writing began.
+    #[must_use]
+    pub fn meeting(&self, source: u64, time: i64) -> Vec<u64> {
+        self.twins.meeting(source, time)
+    }
+
+    /// Whether a line stands in one of these sources, too. To be asked once for each line of a source, in order.
+    pub fn is_twin(&mut self, source: u64, time: i64, kept: &Kept, beside: &[u64]) -> bool {
+        self.twins.is_in(&self.root, source, time, kept, beside)
+    }
+
+    /// Takes note that a line is in, under another source.
+    pub fn pass(&mut self, source: u64, line: u64, time: i64) -> Result<(), WriteError> {
+        let date = Date::of(time);
+        if self.has(source, line, Some(time)) {
+            return Ok(());
+        }
+        self.opened(date)?;
+        let part = self.part(date, source, line, time);
+        part.last = part.last.max(line);
+        if let Some(open) = self.open.get_mut(&date) {
+            open.pending += 1;
+        }
+        Ok(())
     }
 
     /// Takes out the lines of a source from a number on, so that they can come in anew. The next commit says so.

@@ -243,10 +243,14 @@ fn make_key(path: &Path) -> io::Result<[u8; 32]> {
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let new = path.with_extension("new");
-    let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    let write = || {
+        let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    // Half a file must not fill a disk that is full.
+    write().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Small relational state: what sources are called, and from which day on lines are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -85,24 +85,50 @@ impl Notes {
         rows.collect()
     }
 
+    /// Sources that went in by themselves, and of which nobody has seen yet what the logs before them tell.
+    pub fn alone(&self) -> rusqlite::Result<BTreeSet<u64>> {
+        let text = self.setting("alone")?.unwrap_or_default();
+        // What cannot be read is as if it were not noted.
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Adds one to them.
+    pub fn note_alone(&self, source: u64) -> rusqlite::Result<()> {
+        let mut sources = self.alone()?;
+        if sources.insert(source) { self.set_alone(&sources) } else { Ok(()) }
+    }
+
+    /// Some of them are not any more.
+    pub fn forget_alone(&self, seen: &[u64]) -> rusqlite::Result<()> {
+        let mut sources = self.alone()?;
+        let before = sources.len();
+        sources.retain(|source| !seen.contains(source));
+        if sources.len() < before { self.set_alone(&sources) } else { Ok(()) }
+    }
+
+    fn set_alone(&self, sources: &BTreeSet<u64>) -> rusqlite::Result<()> {
+        // Cannot fail: they are numbers.
+        self.set("alone", &serde_json::to_string(sources).unwrap_or_default())
+    }
+
     /// The first day whose lines are kept: older ones were removed, and are not taken in again.
     pub fn horizon(&self) -> rusqlite::Result<Option<Date>> {
-        let found = self
-            .connection
-            .query_row("SELECT value FROM setting WHERE name = 'horizon'", [], |row| row.get::<_, String>(0))
-            .optional()?;
-        Ok(found.and_then(|text| text.parse().ok()))
+        Ok(self.setting("horizon")?.and_then(|text| text.parse().ok()))
     }
 
     /// Moves the horizon, never back.
     pub fn set_horizon(&self, day: Date) -> rusqlite::Result<()> {
-        if self.horizon()?.is_none_or(|now| now < day) {
-            self.connection.execute(
-                "INSERT OR REPLACE INTO setting (name, value) VALUES ('horizon', ?1)",
-                params![day.to_string()],
-            )?;
-        }
-        Ok(())
+        if self.horizon()?.is_none_or(|now| now < day) { self.set("horizon", &day.to_string()) } else { Ok(()) }
+    }
+
+    fn setting(&self, name: &str) -> rusqlite::Result<Option<String>> {
+        let sql = "SELECT value FROM setting WHERE name = ?1";
+        self.connection.query_row(sql, params![name], |row| row.get(0)).optional()
+    }
+
+    fn set(&self, name: &str, value: &str) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)";
+        self.connection.execute(sql, params![name, value]).map(drop)
     }
 }
 
@@ -130,10 +156,17 @@ mod tests {
         notes.followed(2, "other", 5).unwrap();
         notes.followed(1, "mail.log.1", 12).unwrap();
         notes.forget_followed(2).unwrap();
+        assert_eq!(notes.alone().unwrap(), [].into());
+        notes.note_alone(7).unwrap();
+        notes.note_alone(3).unwrap();
         assert_eq!(notes.all_followed().unwrap(), [(1, ("mail.log.1".to_owned(), 12))].into());
         drop(notes);
         let notes = Notes::open_read_only(&path).unwrap();
         assert_eq!(notes.names().unwrap(), [(of("b\n"), "other".into()), (of("a\nmore\n"), "mail.log.1".into())]);
+        assert_eq!(notes.alone().unwrap(), [3, 7].into());
+        assert!(notes.forget_alone(&[3]).is_err(), "it is read-only");
+        Notes::open(&path).unwrap().forget_alone(&[1, 3]).unwrap();
+        assert_eq!(notes.alone().unwrap(), [7].into());
         assert_eq!(notes.horizon().unwrap(), "2026-06-17".parse().ok());
         assert!(notes.set_horizon("2027-01-01".parse().unwrap()).is_err());
     }

@@ -299,7 +299,7 @@ fn takeover(stage: &mut Stage, town: &Town) {
     if stage.truth.takeovers.iter().any(|(known, _)| *known == name) {
         return;
     }
-    let manner = stage.rng.below(4);
+    let manner = stage.rng.below(6);
     let words = match manner {
         0 => "guessed fast",
         1 => "sprayed",
@@ -309,6 +309,8 @@ fn takeover(stage: &mut Stage, town: &Town) {
         0 => guessed(stage, town, &name, (10, 200), (300_000, 6 * SECOND)),
         1 => sprayed(stage, town, &name),
         2 => guessed(stage, town, &name, (12, 80), (40 * SECOND, 8 * MINUTE)),
+        3 => return known(stage, &name),
+        4 => return after_many(stage, &name),
         _ => return stolen(stage, &name),
     };
     let pause = stage.rng.range(SECOND, 3 * HOUR);
@@ -358,6 +360,59 @@ fn send(stage: &mut Stage, name: &str, ip: &str, at: Micros) {
             .collect();
         at = stage.wire.call(&mut stage.rng, &Call { login: Some((name, mails)), ..Call::at(at, ip) });
         at += stage.rng.range(5, 180) * SECOND;
+        left -= some;
+    }
+}
+
+/// No failure at all: the password is known, and used for one mailing to a bad list, some days after people have begun to log in.
+fn known(stage: &mut Stage, name: &str) {
+    let begin = stage.start + 2 * DAY;
+    let at = begin + stage.rng.below(stage.end - begin - 6 * HOUR);
+    mailing(stage, name, at);
+    stage.truth.takeovers.push((name.to_owned(), "password known".to_owned()));
+}
+
+/// Many try in vain; then others, never seen before, know the password.
+fn after_many(stage: &mut Stage, name: &str) {
+    let sources = stage.rng.range(12, 40);
+    let span = stage.rng.range(HOUR, 20 * HOUR);
+    let begin = stage.start + DAY + stage.rng.below(stage.end - stage.start - DAY - span - 8 * HOUR);
+    for _ in 0..sources {
+        let ip = address(&mut stage.rng);
+        for _ in 0..stage.rng.skewed(1, 3) {
+            let call = Call {
+                fails: vec![(name, Outcome::Refused { known: true }, 900)],
+                ..Call::at(begin + stage.rng.below(span), &ip)
+            };
+            stage.wire.call(&mut stage.rng, &call);
+        }
+    }
+    let pause = stage.rng.range(SECOND, 2 * HOUR);
+    mailing(stage, name, begin + span + pause);
+    stage.truth.takeovers.push((name.to_owned(), "after many others".to_owned()));
+}
+
+/// A message or a few in each session, to many, from one address or several in turn.
+fn mailing(stage: &mut Stage, name: &str, at: Micros) {
+    let sources: Vec<String> = (0..stage.rng.range(1, 6)).map(|_| address(&mut stage.rng)).collect();
+    let (mut at, mut left) = (at, stage.rng.range(30, 150));
+    // Of ten recipients one to four are not there.
+    let (most, gone) = (stage.rng.range(4, 30), stage.rng.range(1, 5) as u32);
+    while left > 0 {
+        let some = stage.rng.range(1, 4).min(left);
+        let mails = (0..some)
+            .map(|_| {
+                let recipients = stage.rng.range(2, most) as u32;
+                Mail {
+                    recipients,
+                    bounced: (0..recipients).filter(|_| stage.rng.chance(u64::from(gone) * 100)).count() as u32,
+                }
+            })
+            .collect();
+        let from = stage.rng.below(sources.len() as u64) as usize;
+        let ip = sources.get(from).cloned().unwrap_or_default();
+        at = stage.wire.call(&mut stage.rng, &Call { login: Some((name, mails)), ..Call::at(at, &ip) });
+        at += stage.rng.range(1, 40) * SECOND;
         left -= some;
     }
 }

@@ -2,123 +2,21 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "../common/mod.rs"]
 mod common;
 
-use std::fs::{self, OpenOptions};
+mod clocks;
+mod disk;
+mod killed;
+mod place;
+
+use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{code, errors, program, run, text};
-use tempfile::TempDir;
-
-/// Longer than anything takes.
-const DEADLINE: Duration = Duration::from_secs(120);
-
-/// A program that follows; it does not outlive the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-struct Place {
-    folder: TempDir,
-    lines: Vec<String>,
-    written: usize,
-}
-
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = loggen::Settings { bytes: 200_000, days: 1, ..loggen::Settings::default() };
-        let whole = folder.path().join("whole.txt");
-        loggen::write_files(&settings, &whole, &folder.path().join("truth.json")).unwrap();
-        let lines = fs::read_to_string(&whole).unwrap().lines().map(|line| format!("{line}\n")).collect();
-        Self { folder, lines, written: 0 }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Writes up to so many of a hundred parts of all lines.
-    fn write_upto(&mut self, percent: usize) {
-        let end = self.lines.len() * percent / 100;
-        let mut log = OpenOptions::new().append(true).create(true).open(self.path("mail.log")).unwrap();
-        self.lines[self.written..end].iter().for_each(|line| log.write_all(line.as_bytes()).unwrap());
-        self.written = end;
-    }
-
-    fn follow(&self) -> Running {
-        self.follow_sources(&[self.path("mail.log")])
-    }
-
-    fn follow_sources(&self, sources: &[PathBuf]) -> Running {
-        let mut command = program();
-        command.args(["follow", "--quiet", "--timezone", "UTC", "--state"]).arg(self.path("state"));
-        command.args(sources).stdin(Stdio::piped());
-        Running(command.spawn().unwrap())
-    }
-
-    /// Follows with other programs found first, and other options.
-    fn follow_with(&self, programs: &Path, options: &[String]) -> Running {
-        let path = std::env::var("PATH").unwrap();
-        let mut command = program();
-        command.args(["follow", "--quiet", "--timezone", "UTC", "--state"]).arg(self.path("state")).args(options);
-        command.env("PATH", format!("{}:{path}", programs.display())).stdin(Stdio::null());
-        Running(command.spawn().unwrap())
-    }
-
-    /// Waits until so many lines as were written can be searched.
-    fn all_found(&self) {
-        let begun = Instant::now();
-        let mut found = String::new();
-        while begun.elapsed() < DEADLINE {
-            found = text(&run(args(&["count", "--quiet", "--state"], &self.path("state"))));
-            if found.trim() == self.written.to_string() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        panic!("{} lines were written, found: {found}", self.written);
-    }
-
-    fn entries(&self, state: &str) -> Vec<String> {
-        let output = run(args(&["entries", "--quiet", "--timezone", "UTC", "--state"], &self.path(state)));
-        assert_eq!(code(&output), 0, "{}", errors(&output));
-        let mut entries: Vec<String> = text(&output).lines().map(str::to_owned).collect();
-        entries.sort();
-        entries
-    }
-
-    /// The store is as if the files had gone in at once.
-    fn is_as_ingested(&self) {
-        let mut command = args(&["ingest", "--quiet", "--timezone", "UTC", "--state"], &self.path("clean"));
-        command.extend(["mail.log.1", "mail.log"].map(|name| self.path(name)).into_iter().filter(|file| file.exists()));
-        let output = run(command);
-        assert_eq!(code(&output), 0, "{}", errors(&output));
-        let (followed, clean) = (self.entries("state"), self.entries("clean"));
-        assert_eq!(followed.len(), clean.len());
-        // The first that differs says more than all of them.
-        let differs = followed.iter().zip(&clean).find(|(one, other)| one != other);
-        assert_eq!(differs, None);
-    }
-}
-
-fn args(words: &[&str], path: &Path) -> Vec<PathBuf> {
-    words.iter().map(PathBuf::from).chain([path.to_owned()]).collect()
-}
-
-fn terminate(mut running: Running) {
-    let kill = Command::new("kill").arg("-TERM").arg(running.0.id().to_string()).status().unwrap();
-    assert!(kill.success());
-    assert!(running.0.wait().unwrap().success());
-}
+use common::{run, text};
+use place::{DEADLINE, Place, args, terminate};
 
 #[test]
 fn what_is_written_is_found_over_rotation_and_restart() {
@@ -157,22 +55,66 @@ fn what_is_rotated_while_nobody_follows_is_found() {
     place.is_as_ingested();
 }
 
+/// `mail.info` holds most of the lines of `mail.log`; both are followed.
 #[test]
-fn killed_at_any_moment_each_line_is_in_once() {
+fn the_same_lines_in_two_logs_are_in_once() {
     let mut place = Place::new();
-    for percent in [15, 30, 45, 60, 75, 90] {
-        place.write_upto(percent - 10);
-        let running = place.follow();
-        std::thread::sleep(Duration::from_millis(percent as u64 * 20));
+    let logs = [place.path("mail.log"), place.path("mail.info")];
+    let mut informed = 3;
+    let mut inform = |place: &Place| {
+        let some = place.lines[informed..place.written].iter().filter(|line| !line.contains("warning:"));
+        let mut info = fs::File::options().append(true).create(true).open(&logs[1]).unwrap();
+        some.for_each(|line| info.write_all(line.as_bytes()).unwrap());
+        informed = place.written;
+    };
+    for percent in [30, 60] {
         place.write_upto(percent);
-        // Killed without warning.
-        drop(running);
+        inform(&place);
+        let running = place.follow_sources(&logs);
+        place.all_found();
+        place.write_upto(percent + 15);
+        place.all_found();
+        inform(&place);
+        // Time for two commits: nothing is to come.
+        std::thread::sleep(Duration::from_secs(2));
+        place.all_found();
+        terminate(running);
+        place.all_found();
     }
-    place.write_upto(100);
+}
+
+/// `search --follow` shows each line that a query means once, those that are there and those that come.
+#[test]
+fn a_search_goes_on_with_what_comes() {
+    let mut place = Place::new();
+    place.write_upto(30);
     let running = place.follow();
     place.all_found();
+    let mut search = common::program();
+    search.args(["search", "class:auth_failed", "--follow", "--json", "--quiet", "--limit", "10000", "--state"]);
+    search.arg(place.path("state")).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut search = place::Running(search.spawn().unwrap());
+    let lines = place::lines_of(search.0.stdout.take().unwrap());
+    let mut shown = vec![lines.recv_timeout(DEADLINE).unwrap()];
+    place.write_upto(60);
+    place.all_found();
     terminate(running);
-    place.is_as_ingested();
+    let asked = ["entries", "--quiet", "-q", "class:auth_failed", "--state"];
+    let output = run(args(&asked, &place.path("state")));
+    let key = |line: &str| {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        (entry["source"].to_string(), entry["line"].as_u64().unwrap())
+    };
+    let meant: Vec<_> = text(&output).lines().map(key).collect();
+    assert!(meant.len() > 20, "{}", meant.len());
+    while shown.len() < meant.len() {
+        shown.push(lines.recv_timeout(DEADLINE).expect("a line that is not shown"));
+    }
+    let mut shown: Vec<_> = shown.iter().map(|line| key(line)).collect();
+    shown.sort();
+    let mut meant = meant;
+    meant.sort();
+    assert_eq!(shown, meant);
 }
 
 #[test]
@@ -333,51 +275,4 @@ fn the_journal_is_followed() {
     let running = place.follow_with(&programs, &["--journal".to_owned()]);
     place.all_found();
     terminate(running);
-}
-
-/// A real full disk: nothing is lost, and it goes on by itself when there is room.
-#[test]
-fn a_full_disk_is_waited_for() {
-    let mut place = Place::new();
-    let state = place.path("state");
-    fs::create_dir(&state).unwrap();
-    let mount = "mount -t tmpfs -o size=600k,mode=700 none \"$0\"";
-    if !Command::new("unshare")
-        .args(["--mount", "sh", "-c", mount])
-        .arg(&state)
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success())
-    {
-        println!("nothing can be mounted here: nothing is tested");
-        return;
-    }
-    place.write_upto(100);
-    let follow = format!("{mount} && exec \"$1\" follow --timezone UTC --state \"$0\" \"$2\"");
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", &follow]).arg(&state).arg(env!("CARGO_BIN_EXE_postfix-insights"));
-    command.arg(place.path("mail.log")).stdin(Stdio::null()).stderr(Stdio::piped());
-    let mut running = Running(command.spawn().unwrap());
-    let mut told = std::io::BufReader::new(running.0.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("the disk is full") {
-        line.clear();
-        assert!(std::io::BufRead::read_line(&mut told, &mut line).unwrap() > 0, "it ended without a word of it");
-    }
-    let drain = std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
-    // The whole of the process stays in its own mounts, so its view of the folder is the one that counts.
-    let inside = |words: &[&str]| {
-        let mut command = Command::new("nsenter");
-        command.args(["--mount", "--target", &running.0.id().to_string()]).args(words);
-        command.output().unwrap()
-    };
-    assert!(inside(&["mount", "-o", "remount,size=200m", state.to_str().unwrap()]).status.success());
-    let begun = Instant::now();
-    let asked = [env!("CARGO_BIN_EXE_postfix-insights"), "count", "--quiet", "--state", state.to_str().unwrap()];
-    while String::from_utf8_lossy(&inside(&asked).stdout).trim() != place.written.to_string() {
-        assert!(begun.elapsed() < DEADLINE, "it does not go on");
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    terminate(running);
-    drop(drain.join());
 }
