@@ -39,7 +39,7 @@ fn kinds(answer: &Value, ip: &str) -> Vec<(String, bool)> {
 
 #[test]
 fn a_guesser_is_banned_and_a_sprayer_too() {
-    let name = |n: u32| if n % 2 == 0 { "root" } else { "admin" };
+    let name = |n: u32| if n.is_multiple_of(2) { "root" } else { "admin" };
     let mut lines: Vec<String> = (0..30).map(|n| failure(n, "203.0.113.66", name(n))).collect();
     // One name alone may be a server of one's own.
     lines.extend((0..30).map(|n| failure(200 + n, "203.0.113.68", "relay")));
