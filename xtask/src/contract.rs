@@ -35,7 +35,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let program = options.program.clone().map_or_else(program::release, Ok)?;
     let served = Served::start(&program, [LOG])?.ready()?;
     let address = format!("http://{}/api/v1/openapi.json", served.address);
-    let mut command = Command::new(tool);
+    let mut command = Command::new(&tool);
+    // What it keeps for itself it keeps where it works.
+    command.current_dir(tool.parent().context("no folder of the tool's")?);
     command.args([
         "run",
         &address,

@@ -3,6 +3,8 @@
 //! Sources that follow one another take the fast path: their blocks are delivered one after the other. Sources whose times overlap are
 //! merged ([`crate::merge`]).
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Scope;
@@ -16,11 +18,13 @@ use crate::block::{Block, Detail, Kind, Span};
 use crate::clock::Clock;
 use crate::coverage::{Count, Coverage, Damage, Silences, SourceCoverage};
 use crate::line::{GoOn, Inferred, Line, Worth};
-use crate::open;
+use crate::look;
+use crate::open::{self, Opened};
 use crate::plan::{self, Input, Planned};
 use crate::pool::{self, Job, Manner, Stream, Workshop};
 use crate::problem::Problem;
 use crate::reader::Broken;
+use crate::rotation::with_rotated;
 use crate::source::Sources;
 
 const BLOCK_BYTES: usize = 256 << 10;
@@ -151,6 +155,19 @@ pub fn feed_with_heads<R: GoOn>(
     Ok(desk.close())
 }
 
+/// Opens a file that was looked at before. Rotation may have given its name to another one meanwhile: then it has another name.
+fn open_again(path: &Path, head: &[u8], taken: &Arc<AtomicU64>) -> io::Result<Opened> {
+    let opened = open::open_file(path, taken);
+    if head.is_empty() || look::starts_with(path, head) {
+        return opened;
+    }
+    let renamed = with_rotated(path).into_iter().find(|other| look::starts_with(other, head));
+    match renamed {
+        Some(other) => open::open_file(&other, taken),
+        None => Err(io::Error::other("it was replaced by another file meanwhile; read the logs again")),
+    }
+}
+
 /// What is needed to start reading a source. Workers end when it is dropped.
 pub(crate) struct Hands<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
@@ -223,9 +240,10 @@ impl<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)> Desk<'_, S, P> {
         let (feeder, mut stream) =
             pool::stream(Manner { live, detail, block_bytes, blocks }, hands.jobs.clone(), &mut self.spare);
         let course = self.course(&source);
+        let head = source.head().to_vec();
         let opened = match source.input {
             Input::Stream(opened) => Ok(opened),
-            Input::File(path) => open::open_file(&path, &self.taken),
+            Input::File(path) => open_again(&path, &head, &self.taken),
         };
         match opened {
             // Nobody waits for a stream that may never say anything more.

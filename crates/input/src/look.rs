@@ -135,9 +135,18 @@ pub(crate) fn look_at_file(path: &Path, size: u64) -> io::Result<Look> {
 
 /// What a file is known by, packed or not; `None` if it has no whole line yet.
 pub fn identify(path: &Path) -> io::Result<Option<Identity>> {
+    Ok(Identity::of(&head_of(path)?))
+}
+
+/// Whether a file's text starts so now.
+pub(crate) fn starts_with(path: &Path, head: &[u8]) -> bool {
+    head_of(path).is_ok_and(|now| now.starts_with(head))
+}
+
+fn head_of(path: &Path) -> io::Result<Vec<u8>> {
     let mut look = Look::default();
     look_through(&mut look, open::open_file(path, &Arc::default())?, FINGERPRINT_BYTES as u64);
-    Ok(Identity::of(&look.head))
+    Ok(look.head)
 }
 
 /// Looks at the first `most` bytes; says how many there were.

@@ -473,6 +473,9 @@ pub(crate) struct Search {
     /// Which come first.
     #[arg(long, value_enum, default_value_t = Sort::Newest, value_name = "ORDER")]
     pub(crate) sort: Sort,
+    /// Then go on with what `follow` or `serve` brings into the store, the oldest first, until it is ended.
+    #[arg(long, conflicts_with_all = ["files", "context", "sort", "cursor"])]
+    pub(crate) follow: bool,
     /// Go on where an earlier search ended.
     #[arg(long, value_name = "CURSOR")]
     pub(crate) cursor: Option<store::Cursor>,

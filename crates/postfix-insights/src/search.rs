@@ -1,5 +1,7 @@
 //! `search`: what a query means, newest first, with the lines around it, for people.
 
+mod following;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter};
@@ -16,6 +18,7 @@ use answers::formats::{Ndjson, Printer as _};
 use answers::mask::Mask;
 use answers::screen::{Ink, Screen, escape, number, plural};
 use answers::times::Clock;
+use following::Following;
 
 /// Runs the command.
 pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
@@ -29,6 +32,12 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
         Sort::Newest => Order::Newest,
         Sort::Oldest => Order::Oldest,
     };
+    let following = match (args.follow, reading.state()) {
+        (false, _) => None,
+        (true, Some(state)) => Some(Following::begin(state)?),
+        (true, None) => anyhow::bail!("--follow: there is no store; fill one with `postfix-insights follow`"),
+    };
+    let during = reading.asked_time();
     let rows = RowsAsked { order, limit: args.limit, after: args.cursor.clone(), context: args.context };
     let questions = [Question::Rows(rows), Question::Count];
     let (answered, exit) = match asked::ask(reading, &query, &questions, args.output.quiet)? {
@@ -38,14 +47,17 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
     let [Answer::Rows(page), Answer::Count(all)] = answered.answers.as_slice() else {
         anyhow::bail!("a store answered another question");
     };
-    let mask = Mask(args.output.mask);
+    let shown = Shown { query: &query, screen: args.output.screen(), clock: &clock, mask: Mask(args.output.mask) };
+    if let Some(mut following) = following {
+        let rows: Vec<Entry> = page.rows.iter().rev().map(|row| Entry::clone(&row.entry)).collect();
+        following.skip(rows.iter());
+        shown.entries(&rows, args.json)?;
+        return following.run(&query.clone().and(during), |entries| shown.entries(entries, args.json));
+    }
     if args.json {
-        let mut printer = Ndjson(BufWriter::with_capacity(1 << 16, io::stdout()), mask);
-        page.rows.iter().try_for_each(|row| printer.print(&row.entry, b""))?;
-        printer.finish()?;
+        shown.json(page.rows.iter().map(|row| &*row.entry))?;
     } else {
-        let screen = args.output.screen();
-        print::text(&Shown { query: &query, screen, clock: &clock, mask }.page(page))?;
+        print::text(&shown.page(page))?;
     }
     if !args.output.quiet {
         tell(page, *all, &query, args.output.verbose > 0);
@@ -82,6 +94,22 @@ struct Block {
 }
 
 impl Shown<'_> {
+    fn json<'e>(&self, mut entries: impl Iterator<Item = &'e Entry>) -> io::Result<()> {
+        let mut printer = Ndjson(BufWriter::with_capacity(1 << 16, io::stdout()), self.mask);
+        entries.try_for_each(|entry| printer.print(entry, b""))?;
+        printer.finish()
+    }
+
+    /// Lines one by one.
+    fn entries(&self, entries: &[Entry], json: bool) -> anyhow::Result<()> {
+        if json {
+            return Ok(self.json(entries.iter())?);
+        }
+        let mut out = String::new();
+        entries.iter().for_each(|entry| self.entry(entry, true, &mut out));
+        Ok(print::text(&out)?)
+    }
+
     fn page(&self, page: &Page) -> String {
         let mut out = String::new();
         let context = page.rows.iter().any(|row| !row.before.is_empty() || !row.after.is_empty());

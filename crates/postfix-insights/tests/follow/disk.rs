@@ -3,16 +3,17 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use crate::place::{DEADLINE, Place, Running, terminate};
+use crate::place::{DEADLINE, Place, Running, lines_of, terminate};
 
 /// A small disk of its own, mounted where the state is, that only this test's programs see.
 struct Disk {
     running: Running,
     state: PathBuf,
     /// What it says on standard error.
-    said: std::sync::mpsc::Receiver<String>,
+    said: Receiver<String>,
 }
 
 impl Disk {
@@ -32,11 +33,7 @@ impl Disk {
         command.args(["--mount", "sh", "-c", &follow]).arg(&state).arg(env!("CARGO_BIN_EXE_postfix-insights"));
         command.arg(place.path("mail.log")).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut running = Running(command.spawn().unwrap());
-        let told = std::io::BufReader::new(running.0.stderr.take().unwrap());
-        let (says, said) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            std::io::BufRead::lines(told).map_while(Result::ok).try_for_each(|line| says.send(line))
-        });
+        let said = lines_of(running.0.stderr.take().unwrap());
         Some(Self { running, state, said })
     }
 

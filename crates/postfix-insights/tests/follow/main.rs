@@ -83,6 +83,40 @@ fn the_same_lines_in_two_logs_are_in_once() {
     }
 }
 
+/// `search --follow` shows each line that a query means once, those that are there and those that come.
+#[test]
+fn a_search_goes_on_with_what_comes() {
+    let mut place = Place::new();
+    place.write_upto(30);
+    let running = place.follow();
+    place.all_found();
+    let mut search = common::program();
+    search.args(["search", "class:auth_failed", "--follow", "--json", "--quiet", "--limit", "10000", "--state"]);
+    search.arg(place.path("state")).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut search = place::Running(search.spawn().unwrap());
+    let lines = place::lines_of(search.0.stdout.take().unwrap());
+    let mut shown = vec![lines.recv_timeout(DEADLINE).unwrap()];
+    place.write_upto(60);
+    place.all_found();
+    terminate(running);
+    let asked = ["entries", "--quiet", "-q", "class:auth_failed", "--state"];
+    let output = run(args(&asked, &place.path("state")));
+    let key = |line: &str| {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        (entry["source"].to_string(), entry["line"].as_u64().unwrap())
+    };
+    let meant: Vec<_> = text(&output).lines().map(key).collect();
+    assert!(meant.len() > 20, "{}", meant.len());
+    while shown.len() < meant.len() {
+        shown.push(lines.recv_timeout(DEADLINE).expect("a line that is not shown"));
+    }
+    let mut shown: Vec<_> = shown.iter().map(|line| key(line)).collect();
+    shown.sort();
+    let mut meant = meant;
+    meant.sort();
+    assert_eq!(shown, meant);
+}
+
 #[test]
 fn a_failed_login_is_known_as_one_though_nothing_follows_it() {
     let mut place = Place::new();

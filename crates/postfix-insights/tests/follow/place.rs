@@ -1,9 +1,10 @@
 //! A log that is written to, a program that follows it, and what its store holds.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -133,4 +134,11 @@ pub(crate) fn terminate(mut running: Running) {
     let kill = Command::new("kill").arg("-TERM").arg(running.0.id().to_string()).status().unwrap();
     assert!(kill.success());
     assert!(running.0.wait().unwrap().success());
+}
+
+/// What a program says, line by line, as it says it.
+pub(crate) fn lines_of(told: impl Read + Send + 'static) -> Receiver<String> {
+    let (says, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || BufReader::new(told).lines().map_while(Result::ok).try_for_each(|line| says.send(line)));
+    said
 }
