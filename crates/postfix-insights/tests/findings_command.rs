@@ -38,7 +38,7 @@ fn lines() -> Vec<String> {
         say(60 * n + 30, 0, failed(&format!("100.{n}.7.7"), "bert@example.org"));
     }
     for n in 0..30 {
-        say(600, n, failed("203.0.113.66", if n % 2 == 0 { "root\u{1b}[31m" } else { "admin" }));
+        say(600, n, failed("203.0.113.66", if n.is_multiple_of(2) { "root\u{1b}[31m" } else { "admin" }));
     }
     lines.sort();
     lines
