@@ -61,10 +61,10 @@ impl Following {
     /// What a query means of what came in and was not shown.
     fn new_of(&mut self, arrivals: Arrivals, query: &Query) -> Vec<Entry> {
         self.marks = arrivals.marks;
-        let all: BTreeSet<At> = arrivals.entries.iter().map(at).collect();
+        let mut new: Vec<Entry> = arrivals.lines.into_iter().map(|line| line.entry).collect();
+        let all: BTreeSet<At> = new.iter().map(at).collect();
         // What is settled does not come again.
         self.shown.retain(|shown| all.contains(shown));
-        let mut new = arrivals.entries;
         new.retain(|entry| query.matches(entry) && !self.shown.contains(&at(entry)));
         self.shown.extend(new.iter().map(at));
         new
