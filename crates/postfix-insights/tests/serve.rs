@@ -372,7 +372,7 @@ fn fail2ban_matches_failed_sign_ins_and_no_name_passes_for_an_address() {
     let shown: String =
         lines.iter().map(|line| format!("Nov 22 12:00:00 mail postfix-insights[7]: {line}\n")).collect();
     let (file, filter) =
-        (folder.path().join("journal.log"), repository().join("docs/fail2ban/filter.d/postfix-insights.conf"));
+        (folder.path().join("journal.log"), repository().join("contrib/fail2ban/filter.d/postfix-insights.conf"));
     fs::write(&file, shown).unwrap();
     let output = Command::new("fail2ban-regex")
         .args(["--print-all-matched", "-o", "ip"])
