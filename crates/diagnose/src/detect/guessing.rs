@@ -95,7 +95,7 @@ fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
     Look {
         names: row.names(),
         strange,
-        strangers: if strange as usize > variants::FORMS { strange } else { strangers(detector, row) },
+        strangers: if (2..=variants::FORMS).contains(&(strange as usize)) { strangers(detector, row) } else { strange },
         neighbours,
         unknown: row.unknown_user,
         fast: is_fast(row, thresholds, 1),

@@ -44,9 +44,10 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let part = short.len() >= WORD && (long.starts_with(short) || long.ends_with(short));
     // Names that count up are no typing errors.
-    let digits = |name: &[u8]| name.iter().copied().filter(u8::is_ascii_digit).collect::<Vec<u8>>();
-    let typed =
-        short.len() >= TYPED && digits(short) == digits(long) && strsim::generic_damerau_levenshtein(short, long) <= 1;
+    let digits =
+        || short.iter().filter(|byte| byte.is_ascii_digit()).eq(long.iter().filter(|byte| byte.is_ascii_digit()));
+    let near = short.len() >= TYPED && short.len() + 1 >= long.len() && digits();
+    let typed = near && strsim::generic_damerau_levenshtein(short, long) <= 1;
     short == long || part || typed
 }
 
