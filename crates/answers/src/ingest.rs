@@ -61,6 +61,8 @@ struct Source {
     /// The latest time of its lines that were in the store before.
     latest: Option<i64>,
     time_before: Option<i64>,
+    /// The time of the first line that was read.
+    begun: Option<i64>,
     /// Its last minute in the store has begun: from here on every line is looked at.
     in_seam: bool,
     /// Entries of its last minute in the store, as they look now.
@@ -175,10 +177,21 @@ impl Taking {
         }
     }
 
-    /// Whether another log that is followed just had the same line.
+    /// Whether another log that is followed beside this one just had the same line.
     fn came_already(&mut self, line: &Line<'_>, time: Option<i64>) -> bool {
-        let several = self.live && self.sources.len() > 1;
-        time.is_some_and(|time| several && !self.seen.is_new(self.hasher.hash_one(line.raw), line.source, time))
+        let Some(time) = time.filter(|_| self.live && self.sources.len() > 1) else { return false };
+        let is_new = self.seen.is_new(self.hasher.hash_one(line.raw), line.source, time);
+        !is_new && self.has_company(line.source)
+    }
+
+    /// Whether another log is written beside that of this place: one that it took the place of is not, though both may have lines
+    /// of the same second.
+    fn has_company(&self, at: usize) -> bool {
+        let begun = |at: &usize| self.sources.get(at).and_then(|source| source.begun);
+        let Some(own) = begun(&at) else { return false };
+        let others = self.sources.iter().filter(|(other, _)| **other != at);
+        let mut spans = others.filter_map(|(_, source)| source.begun.zip(source.time_before));
+        spans.any(|(from, to)| to > own || from >= own)
     }
 
     fn note(&mut self, result: Result<(), WriteError>) {
@@ -298,6 +311,7 @@ impl Taker for Taking {
                 identity,
                 latest,
                 time_before: None,
+                begun: None,
                 in_seam: false,
                 seam: VecDeque::new(),
                 rewound: false,
@@ -314,6 +328,7 @@ impl Taker for Taking {
         let time_before = source.time_before;
         let time = line.time.or(time_before);
         source.time_before = time;
+        source.begun = source.begun.or(time);
         if self.horizon.is_some_and(|horizon| time.is_some_and(|time| Date::of(time) < horizon)) {
             return Carry::Skip;
         }

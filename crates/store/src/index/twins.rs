@@ -2,7 +2,7 @@
 //!
 //! A new line goes in, whether it is one of those comes out. As within one reading, the n-th occurrence of the same bytes in a source is
 //! new only if other sources do not hold n of them. Only sources that were in when writing began count, and only where their
-//! time and the line's meet: logs that follow one another cost nothing.
+//! time and the line's meet: logs that follow one another cost nothing, and have no line in common.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
@@ -24,10 +24,29 @@ const LINES_MAX: usize = 4_000_000;
 /// How often a line occurs, by its hash.
 type Occurrences = HashMap<u64, u32, RandomState>;
 
+/// From when to when the lines of a source go, microseconds since 1970 UTC.
+#[derive(Clone, Copy)]
+struct Span {
+    from: i64,
+    turn: i64,
+}
+
+impl Span {
+    /// Whether a source that began at `begun` has nothing in common with it but that instant: stamps of whole seconds may be the
+    /// same at the end of a log and at the beginning of the one that took its place, and so may whole lines.
+    fn only_touches(self, begun: i64, time: i64) -> bool {
+        time == self.turn && begun >= self.turn || time == self.from && begun < self.from
+    }
+}
+
 /// What was in when writing began.
 #[derive(Default)]
 pub(super) struct Twins {
     before: BTreeMap<Date, BTreeMap<u64, Part>>,
+    /// From when to when each source goes, over all days.
+    spans: HashMap<u64, Span, RandomState>,
+    /// When each source begins that is written.
+    begun: HashMap<u64, i64, RandomState>,
     /// By day and source.
     loaded: BTreeMap<(Date, u64), Occurrences>,
     /// By source and hash: how often it came.
@@ -40,14 +59,24 @@ impl Twins {
     /// With the days as they are now.
     pub(super) fn new(days: &BTreeMap<Date, Payload>) -> Self {
         let before = days.iter().map(|(date, payload)| (*date, payload.sources.clone())).collect();
-        Self { before, ..Self::default() }
+        let mut spans: HashMap<u64, Span, RandomState> = HashMap::default();
+        for (number, part) in days.values().flat_map(|payload| &payload.sources) {
+            let span = spans.entry(*number).or_insert(Span { from: part.from, turn: part.turn });
+            *span = Span { from: span.from.min(part.from), turn: span.turn.max(part.turn) };
+        }
+        Self { before, spans, ..Self::default() }
     }
 
-    /// Sources in which a line of that time may stand as well.
-    pub(super) fn meeting(&self, source: u64, time: i64) -> Vec<u64> {
+    /// Sources in which a line of that time may stand as well. To be asked for each line of a source, in order.
+    pub(super) fn meeting(&mut self, source: u64, time: i64) -> Vec<u64> {
+        let known = self.spans.get(&source).map_or(time, |span| span.from.min(time));
+        let begun = *self.begun.entry(source).or_insert(known);
         let parts = self.before.get(&Date::of(time)).into_iter().flatten();
-        let meets = |part: &Part| (part.from..=part.turn).contains(&time);
-        parts.filter(|(number, part)| **number != source && meets(part)).map(|(number, _)| *number).collect()
+        let meets = |number: &u64, part: &Part| {
+            (part.from..=part.turn).contains(&time)
+                && self.spans.get(number).is_none_or(|span| !span.only_touches(begun, time))
+        };
+        parts.filter(|(number, part)| **number != source && meets(number, part)).map(|(number, _)| *number).collect()
     }
 
     /// Whether the line stands in one of these sources. To be asked once for each line of a source, in order. `root` is the folder of days.
@@ -107,4 +136,26 @@ fn each(
         let (kept, _) = Kept::unpack(&day.packed(DocAddress::new(segment, doc))?)?;
         Ok(take(ts, &kept))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_that_follow_one_another_only_touch() {
+        let span = Span { from: 100, turn: 200 };
+        // What took its place, what it took the place of, a copy, one that began with it, and one that began in its midst.
+        for (begun, time, touches) in [
+            (200, 200, true),
+            (50, 100, true),
+            (100, 100, false),
+            (100, 200, false),
+            (50, 150, false),
+            (150, 200, false),
+            (201, 201, false),
+        ] {
+            assert_eq!(span.only_touches(begun, time), touches, "{begun} {time}");
+        }
+    }
 }

@@ -299,9 +299,10 @@ impl Writer {
         part
     }
 
-    /// Sources in which a line of that time may stand as well, of those that were in when writing began.
+    /// Sources in which a line of that time may stand as well, of those that were in when writing began. To be asked for each line of a
+    /// source, in order.
     #[must_use]
-    pub fn meeting(&self, source: u64, time: i64) -> Vec<u64> {
+    pub fn meeting(&mut self, source: u64, time: i64) -> Vec<u64> {
         self.twins.meeting(source, time)
     }
 
