@@ -161,6 +161,27 @@ fn the_same_lines_in_two_logs_are_in_once() {
     }
 }
 
+/// Two failures of the same second, and a rotation between them: whichever log goes in first.
+#[test]
+fn the_same_line_at_the_end_of_a_log_and_at_the_beginning_of_the_next_is_two() {
+    let logs = Logs::of(1_000, 1);
+    let (old, new) = (logs.path("mail.log.1"), logs.path("mail.log"));
+    let line = |at: &str, text: &str| format!("2026-06-17T{at}+00:00 mail postfix/submission/smtpd[7]: {text}\n");
+    let failure = line("10:00:09", "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6");
+    let connect = line("10:00:01", "connect from unknown[192.0.2.1]");
+    fs::write(&old, connect + &failure).unwrap();
+    let gone = line("10:00:10", "disconnect from unknown[192.0.2.1] ehlo=1 auth=0/3 commands=1/4");
+    fs::write(&new, line("10:00:09", "a line of its own") + &failure + &failure + &gone).unwrap();
+    for (number, order) in [[&old, &new], [&new, &old]].into_iter().enumerate() {
+        let state = logs.path(&format!("touching-{number}"));
+        for file in order {
+            ingest(&state, &[file]);
+        }
+        let asked = args(&["count", "--quiet", "-q", "event:sasl_failed", "--state"], &[&state]);
+        assert_eq!(text(&run(asked)).trim(), "3", "{order:?}");
+    }
+}
+
 #[test]
 fn a_log_that_grows_gives_the_entries_of_the_whole() {
     let logs = Logs::new();
