@@ -274,15 +274,21 @@ impl Taking {
     }
 }
 
+/// What is said first of a full disk.
+const FULL: &str = "the disk is full: what was committed before stays and is searched; make room and ingest again";
+
 /// A full disk is named as such, with the way on.
 fn told(error: WriteError) -> anyhow::Error {
     let full = error.is_full();
     let error = anyhow::Error::from(error);
-    if full {
-        error.context("the disk is full: what was committed before stays and is searched; make room and ingest again")
-    } else {
-        error
-    }
+    if full { error.context(FULL) } else { error }
+}
+
+/// What is said of a full disk to whoever follows: it goes on by itself. The days' files, the small state and the spool each tell of it in
+/// words of their own, which come after.
+pub(crate) fn waits_for_room(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).filter(|cause| cause != FULL).collect();
+    format!("the disk is full; nothing is lost, lines wait until there is room ({})", causes.join(": "))
 }
 
 impl Taker for Taking {

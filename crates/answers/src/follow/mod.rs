@@ -23,6 +23,7 @@ use input::{SourceStatus, Stopper, TlsFiles};
 use jiff::Timestamp;
 use store::state::{Lock, State};
 
+use crate::ingest;
 use crate::reading::Halt;
 use crate::retention::Retention;
 use course::Course;
@@ -221,7 +222,7 @@ impl Shared {
             *lock(&self.stopper) = None;
             match result {
                 Err(error) if store::index::has_no_room(error.as_ref()) && !self.config.has_standard_input() => {
-                    self.note(|status| status.phase = Phase::Waiting(format!("{error:#}")));
+                    self.note(|status| status.phase = Phase::Waiting(ingest::waits_for_room(&error)));
                     if self.rests() {
                         return Err(error);
                     }

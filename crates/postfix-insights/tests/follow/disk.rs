@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::place::{DEADLINE, Place, Running, lines_of, terminate};
@@ -53,8 +53,22 @@ impl Disk {
         }
     }
 
-    fn says(&self, words: &str) {
-        while !self.said.recv_timeout(DEADLINE).expect(words).contains(words) {}
+    /// Takes what room is left, again and again, until it says these words: what the store was just replacing
+    /// when the disk was filled frees room later, and all lines might fit into that.
+    fn filled_until_it_says(&self, words: &str) {
+        let begun = Instant::now();
+        loop {
+            self.inside(&["sh", "-c", "cat /dev/zero >>\"$0/other\" 2>/dev/null"]);
+            match self.said.recv_timeout(Duration::from_millis(100)) {
+                Ok(line) if line.contains(words) => return,
+                Ok(line) => println!("it says: {line}"),
+                Err(end) => assert!(
+                    end == RecvTimeoutError::Timeout && begun.elapsed() < DEADLINE,
+                    "it does not say {words:?} ({end}); on the disk:\n{}",
+                    self.inside(&["sh", "-c", "df \"$0\"; ls -lR \"$0\""])
+                ),
+            }
+        }
     }
 }
 
@@ -71,7 +85,7 @@ fn a_full_disk_is_waited_for() {
     // Not one block is left, however little the store takes.
     disk.inside(&["sh", "-c", "cat /dev/zero >\"$0/other\" 2>/dev/null"]);
     place.write_upto(100);
-    disk.says("the disk is full");
+    disk.filled_until_it_says("the disk is full");
     disk.inside(&["sh", "-c", "rm \"$0/other\""]);
     disk.all_found(place.written);
     terminate(disk.running);

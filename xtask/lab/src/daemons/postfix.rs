@@ -50,9 +50,11 @@ impl Postfix {
         run(Command::new("postsuper").arg("-c").arg(lab_path("postfix")).args([order, queue_id])).map(drop)
     }
 
-    /// Makes `pickup` look for new mail, which it otherwise does once a minute.
+    /// Makes `pickup` look for new mail, which it otherwise does once a minute. `pickup` may just be closing its end
+    /// after an earlier waking, which kills `postkick`: then it is woken again.
     pub(crate) fn wake_pickup(&self) -> Result<()> {
-        run(Command::new("postkick").arg("-c").arg(lab_path("postfix")).args(["public", "pickup", "W"])).map(drop)
+        let wake = || run(Command::new("postkick").arg("-c").arg(lab_path("postfix")).args(["public", "pickup", "W"]));
+        wake().or_else(|_| wake()).or_else(|_| wake()).map(drop)
     }
 
     /// What is in the queue.
