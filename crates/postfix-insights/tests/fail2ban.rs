@@ -78,6 +78,16 @@ impl Fail2ban {
             std::thread::sleep(Duration::from_millis(200));
         }
     }
+
+    /// Waits until it bans nobody more: the last ones found may be about to be banned.
+    fn has_banned(&self) {
+        let bans = || std::fs::read_to_string(self.own_log()).unwrap_or_default().matches("] Ban ").count();
+        let mut known = None;
+        while known != Some(bans()) {
+            known = Some(bans());
+            std::thread::sleep(Duration::from_secs(3));
+        }
+    }
 }
 
 impl Drop for Fail2ban {
@@ -141,8 +151,7 @@ fn the_rehearsal_bans_whom_fail2ban_bans() {
     let ignored = 9;
     assert!(matched > 40);
     fail2ban.has_found(matched - ignored);
-    // The last one found may be about to be banned.
-    std::thread::sleep(Duration::from_secs(2));
+    fail2ban.has_banned();
     let (log, own_log, config) = (fail2ban.log(), fail2ban.own_log(), fail2ban.config());
     let [log, own_log, config] = [&log, &own_log, &config].map(|path| path.to_str().unwrap());
     let real: BTreeSet<String> = std::fs::read_to_string(own_log)
