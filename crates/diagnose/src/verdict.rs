@@ -63,6 +63,9 @@ impl Verdict {
 /// Failures from which on an address without a finding is worth a look.
 const SOME_FAILURES: u64 = 5;
 
+/// Nobody has as many names of his own to fail with.
+const MANY_NAMES: usize = 3;
+
 /// Words that findings give; everybody else's follows from the counts.
 #[derive(Default)]
 pub(crate) struct Verdicts {
@@ -103,10 +106,33 @@ impl Verdicts {
         self.clients.get(&Source::of(ip)).copied().unwrap_or_else(|| client_by_counts(client))
     }
 
-    pub(crate) fn account(&self, account: &AccountTally) -> Verdict {
+    /// `word_of`: the word for a client, and how many names it failed with.
+    pub(crate) fn account(
+        &self,
+        account: &AccountTally,
+        word_of: impl Fn(IpAddr) -> Option<(Verdict, usize)>,
+    ) -> Verdict {
         let found = self.accounts.get(account.username.to_ascii_lowercase().as_slice());
-        found.copied().unwrap_or_else(|| account_by_counts(account))
+        let counted = account_by_counts(account);
+        found.copied().unwrap_or_else(|| match account_by_clients(account, word_of) {
+            Some(Verdict::Unclear) if counted != Verdict::Mistyped => counted,
+            found => found.unwrap_or(counted),
+        })
     }
+}
+
+/// The word for an account whose failures are all the work of somebody who tries names: then its own people have mistyped nothing.
+fn account_by_clients(account: &AccountTally, word_of: impl Fn(IpAddr) -> Option<(Verdict, usize)>) -> Option<Verdict> {
+    let weigh = |(ip, _)| match word_of(ip)? {
+        (Verdict::Attack, _) => Some(Verdict::Attack),
+        (Verdict::Suspicious, _) => Some(Verdict::Suspicious),
+        (Verdict::Unclear, names) if names >= MANY_NAMES => Some(Verdict::Unclear),
+        _ => None,
+    };
+    let clients = account.failing_clients();
+    let words: Option<Vec<Verdict>> = clients.into_iter().map(weigh).collect();
+    let words = words?;
+    [Verdict::Attack, Verdict::Suspicious, Verdict::Unclear].into_iter().find(|word| words.contains(word))
 }
 
 /// The word for a client that no finding tells of.

@@ -131,3 +131,21 @@ fn a_mail_user_on_port_25_is_told_apart_from_a_stranger() {
     let user = triage(&[login(10, "192.0.2.5", "alice@example.org"), refused("192.0.2.5"), refused("192.0.2.6")]);
     assert_eq!(user["causes"], serde_json::json!({"client.wrong_port_25": 1, "config.auth_not_enabled": 1}));
 }
+
+#[test]
+fn an_attackers_failures_are_no_persons_mistakes() {
+    let mut lines: Vec<String> = (0..12).map(|n| failure(100 + n, "203.0.113.67", &format!("user{n}"))).collect();
+    lines
+        .extend(["anna", "root", "info"].iter().zip(200..).map(|(name, second)| failure(second, "203.0.113.68", name)));
+    // These two have mistyped: one gave up, one got in.
+    lines.push(failure(300, "192.0.2.5", "bob"));
+    lines.push(failure(310, "192.0.2.6", "carol"));
+    lines.push(login(320, "192.0.2.6", "carol"));
+    let answer = triage(&lines);
+    let verdict = |name: &str| {
+        let rows = answer["accounts"].as_array().unwrap();
+        rows.iter().find(|row| row["username"] == name).unwrap()["verdict"].as_str().unwrap().to_owned()
+    };
+    let names = ["user3", "anna", "bob", "carol"];
+    assert_eq!(names.map(verdict), ["attack", "unclear", "mistyped", "recovered"]);
+}

@@ -180,9 +180,14 @@ fn account(n: usize) -> String {
     format!("{first}.{last}@{domain}")
 }
 
-/// A name from the lists that guessers use; no account has such a name.
+/// A word from the lists that guessers use.
+pub(crate) fn guessers_word(rng: &mut Rng) -> &'static str {
+    rng.pick(DICTIONARY)
+}
+
+/// A name made of such a word; no account has such a name.
 pub(crate) fn guess(rng: &mut Rng) -> String {
-    let name = rng.pick(DICTIONARY);
+    let name = guessers_word(rng);
     if rng.chance(450) { name.to_owned() } else { format!("{name}@{}", rng.pick(OURS)) }
 }
 

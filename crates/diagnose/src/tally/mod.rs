@@ -139,7 +139,10 @@ impl Tally {
     /// The word for an account, once the log is over.
     #[must_use]
     pub fn account_verdict(&self, account: &AccountTally) -> Verdict {
-        self.verdicts.account(account)
+        self.verdicts.account(account, |ip| {
+            let client = self.clients.get(&ip)?;
+            Some((self.client_verdict(ip, client), client.usernames()))
+        })
     }
 
     /// How often a class was counted.

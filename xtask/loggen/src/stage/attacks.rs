@@ -6,50 +6,8 @@ use super::people::Town;
 use super::wire::{Call, Mail, Outcome};
 use super::{Attack, Mix, Plan, Stage};
 use crate::log::{DAY, HOUR, MINUTE, Micros, SECOND};
+use crate::people::guessers_word;
 use crate::rng::Rng;
-
-const WORDS: [&str; 40] = [
-    "admin",
-    "info",
-    "test",
-    "office",
-    "sales",
-    "support",
-    "webmaster",
-    "contact",
-    "scanner",
-    "postmaster",
-    "user",
-    "mail",
-    "noreply",
-    "backup",
-    "root",
-    "guest",
-    "hr",
-    "billing",
-    "accounting",
-    "marketing",
-    "service",
-    "helpdesk",
-    "printer",
-    "fax",
-    "shop",
-    "order",
-    "invoice",
-    "nagios",
-    "demo",
-    "student",
-    "ftp",
-    "www",
-    "mysql",
-    "oracle",
-    "git",
-    "spam",
-    "abuse",
-    "ceo",
-    "finance",
-    "team",
-];
 
 /// Everything hostile of a plan.
 pub(super) fn all(stage: &mut Stage, town: &Town, plan: &Plan) {
@@ -84,7 +42,7 @@ fn address(rng: &mut Rng) -> String {
 }
 
 fn strange(rng: &mut Rng) -> String {
-    let word = rng.pick(&WORDS);
+    let word = guessers_word(rng);
     match rng.below(4) {
         0 => word.to_owned(),
         1 => format!("{word}{}@example.test", rng.below(90)),
