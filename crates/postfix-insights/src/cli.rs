@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Whether the store is sound, and its sources are there.
     Check(Check),
+    /// Bring a store that an older version wrote up to date; go on with it if that was interrupted.
+    Reindex(Reindex),
     /// Take lines or days out of the store for good.
     Purge(Purge),
     /// How the mail of a period fared: delivered, delayed, returned, refused, and why.
@@ -816,6 +818,19 @@ pub(crate) struct Check {
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reindex {
+    /// The store.
+    #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Machine-readable.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No notes on the way.
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]

@@ -20,12 +20,18 @@ use answers::times::{self, rfc3339};
 /// What a purge's lines not yet on disk take at most, about.
 const WRITER_BYTES: usize = 64 << 20;
 
-fn opened(folder: Option<&Path>) -> anyhow::Result<State> {
+/// A store that there is, in whatever layout.
+pub(crate) fn named(folder: Option<&Path>) -> anyhow::Result<State> {
     let folder = folder.map(Path::to_owned).or_else(state::usual);
     let state = State::new(&folder.context("--state: no usual folder for it, because HOME is not set; name one")?);
     if !state.exists() {
         bail!("{}: nothing is stored there yet; fill it with `postfix-insights ingest FILES`", state.root().display());
     }
+    Ok(state)
+}
+
+fn opened(folder: Option<&Path>) -> anyhow::Result<State> {
+    let state = named(folder)?;
     state.check()?;
     Ok(state)
 }

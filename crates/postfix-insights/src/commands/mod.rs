@@ -10,6 +10,7 @@ pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod questions;
 pub(crate) mod rehearse;
+pub(crate) mod reindex;
 pub(crate) mod report;
 pub(crate) mod serve;
 pub(crate) mod subject;

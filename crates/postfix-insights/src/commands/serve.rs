@@ -35,6 +35,11 @@ async fn serve(args: &Serve) -> anyhow::Result<Exit> {
         Some(folder) => folder.path().join("state"),
         None => args.state.clone().or_else(state::usual).context("--state: no usual folder for it; name one")?,
     };
+    let state = State::new(&folder);
+    if state.exists() {
+        // Another program may hold the lock and bring it up to date just now.
+        state.check()?;
+    }
     let config = config(args, listen, &folder)?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let shown = format!("{scheme}://{listen}{}", config.base);

@@ -105,6 +105,25 @@ pub(super) struct Open {
     used: u64,
 }
 
+impl Open {
+    pub(super) fn add(&mut self, document: TantivyDocument) -> Result<(), DayError> {
+        self.writer.add_document(document).map_err(|why| {
+            // A thread that gave up says why only when it is asked to end.
+            self.writer.prepare_commit().err().unwrap_or(why)
+        })?;
+        Ok(())
+    }
+
+    /// The lines and the note are one commit.
+    pub(super) fn commit(&mut self, payload: &Payload) -> Result<(), DayError> {
+        let text = serde_json::to_string(payload)?;
+        let mut prepared = self.writer.prepare_commit()?;
+        prepared.set_payload(&text);
+        prepared.commit()?;
+        Ok(())
+    }
+}
+
 impl Writer {
     /// Opens a folder of days, which is made if it is not there. `memory_bytes`: what lines not yet on disk take at most, about.
     pub fn new(root: &Path, memory_bytes: usize, threads: usize) -> Result<Self, WriteError> {
@@ -155,6 +174,7 @@ impl Writer {
 
     /// What a day's commit says now that it was written anew.
     pub(super) fn now_is(&mut self, date: Date, payload: Payload) {
+        self.damaged.remove(&date);
         self.payloads.insert(date, payload);
     }
 
@@ -268,11 +288,7 @@ impl Writer {
         payload.undated |= ts.is_none();
         // Whoever hides names goes over the day once more.
         payload.pseudonyms = false;
-        if let Err(why) = open.writer.add_document(document) {
-            // A thread that gave up says why only when it is asked to end.
-            let why = open.writer.prepare_commit().err().unwrap_or(why);
-            return Err(fail(why.into()));
-        }
+        open.add(document).map_err(fail)?;
         open.pending += 1;
         part_last(payload, line.source, line.line);
         Ok(true)
@@ -399,14 +415,7 @@ impl Writer {
         if open.pending == 0 {
             return Ok(());
         }
-        let mut commit = || -> Result<(), DayError> {
-            let text = serde_json::to_string(payload)?;
-            let mut prepared = open.writer.prepare_commit()?;
-            prepared.set_payload(&text);
-            prepared.commit()?;
-            Ok(())
-        };
-        commit().map_err(|why| WriteError::Day { path, why })?;
+        open.commit(payload).map_err(|why| WriteError::Day { path, why })?;
         open.pending = 0;
         Ok(())
     }
