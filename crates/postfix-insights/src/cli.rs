@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Follow(Follow),
     /// What the store holds: days, sizes, sources and how far they are in.
     Status(Status),
-    /// Whether the store is sound, and its sources are there.
+    /// Whether logs can be read and look like mail logs, and the store is sound: why is nothing found?
     Check(Check),
     /// Bring a store that an older version wrote up to date; go on with it if that was interrupted.
     Reindex(Reindex),
@@ -812,6 +812,9 @@ pub(crate) struct Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
+    /// Logs to look at. Without any: the store and its sources, or, if there is no store, the logs in the usual places.
+    #[arg(value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
     /// The store.
     #[arg(long, value_name = "DIR", env = "POSTFIX_INSIGHTS_STATE")]
     pub(crate) state: Option<PathBuf>,

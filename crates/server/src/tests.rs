@@ -231,6 +231,9 @@ async fn what_is_asked_wrongly() {
     for (uri, code) in [
         ("/x/api/v1/entries?q=class:auth_failed", 200),
         ("/x/api/v1/entries?q=(a", 400),
+        ("/x/api/v1/entries?q=class:nonsense", 400),
+        ("/x/search?q=class:auth_failed,sent", 400),
+        ("/x/search?q=class:(auth_failed%20OR%20sent)", 200),
         ("/x/api/v1/entries?nonsense=1", 400),
         ("/x/api/v1/entries?limit=1&limit=2", 400),
         ("/x/api/v1/entries?limit=-1", 400),

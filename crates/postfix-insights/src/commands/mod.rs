@@ -2,6 +2,7 @@
 
 pub(crate) mod bans;
 pub(crate) mod blocklist;
+pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod entries;
 pub(crate) mod explain;
