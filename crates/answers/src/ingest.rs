@@ -60,6 +60,8 @@ struct Source {
     identity: Identity,
     /// The latest time of its lines that were in the store before.
     latest: Option<i64>,
+    /// It ends in the store where the newest of the others do, about.
+    ends_last: bool,
     time_before: Option<i64>,
     /// The time of the first line that was read.
     begun: Option<i64>,
@@ -67,8 +69,17 @@ struct Source {
     in_seam: bool,
     /// Entries of its last minute in the store, as they look now.
     seam: VecDeque<(Entry, Carried)>,
+    /// The seam is whole: nothing of it was too much to be kept.
+    seam_is_whole: bool,
     /// They have taken the place of those in the store.
     rewound: bool,
+}
+
+impl Source {
+    /// When its last minute in the store begins; `None`: nothing of it is there.
+    fn seam_from(&self) -> Option<i64> {
+        self.latest.map(|latest| latest.saturating_sub(WAIT))
+    }
 }
 
 impl Taking {
@@ -163,13 +174,16 @@ impl Taking {
         Ok(self.notes.followed(source.number, path, bytes)?)
     }
 
-    /// Whether a line is in under a source that is not being read now: of those that are, a line comes once. Of lines that are
-    /// written now, every other source counts.
-    fn is_twin(&mut self, number: u64, time: Option<i64>, line: &Line<'_>) -> bool {
+    /// Whether a line is in under another source, and stays there. Of sources that are being read a line comes once; what they held of it
+    /// before stays unless it is of their last minute. Of lines that are written now, every other source counts.
+    fn is_twin(&mut self, number: u64, time: Option<i64>, line: &Line<'_>, comes: bool) -> bool {
         let Some(time) = time else { return false };
         let mut beside = self.writer.meeting(number, time);
         if !self.live {
-            beside.retain(|other| self.sources.values().all(|source| source.number != *other));
+            beside.retain(|other| match self.sources.values().find(|source| source.number == *other) {
+                None => true,
+                Some(read) => comes && !self.anew.contains(other) && read.seam_from().is_some_and(|from| time < from),
+            });
         }
         !beside.is_empty() && {
             let kept = Kept::new(line.raw, line.record.as_ref());
@@ -203,12 +217,17 @@ impl Taking {
     /// What stands in two logs is in under one of them, and goes with its last minute: logs that end together are taken to end where
     /// the first of them ends, so that what one loses the other brings.
     fn align(&mut self) {
-        let latest = || self.sources.values().filter_map(|source| source.latest);
+        // One that comes in anew ends nowhere yet.
+        let stays = |source: &&Source| !self.anew.contains(&source.number);
+        let latest = || self.sources.values().filter(stays).filter_map(|source| source.latest);
         let Some(last) = latest().max() else { return };
         let is_near = |time: &i64| last.saturating_sub(*time) <= WAIT;
         let common = latest().filter(is_near).min();
-        for source in self.sources.values_mut() {
-            source.latest = source.latest.map(|time| if is_near(&time) { common.unwrap_or(time) } else { time });
+        for source in self.sources.values_mut().filter(|source| !self.anew.contains(&source.number)) {
+            source.ends_last = source.latest.as_ref().is_some_and(is_near);
+            if source.ends_last {
+                source.latest = common.or(source.latest);
+            }
         }
     }
 
@@ -248,29 +267,59 @@ impl Taking {
     /// What waits of a source takes the place of what is in the store, if new lines may have told of it.
     fn make_good_if_told(&mut self, number: u64) {
         let told = self.told_from;
-        let Some(source) = self.source_of(number) else { return };
+        let Some(source) = self.source_of(number).filter(|source| !source.rewound) else { return };
         let is_told = source.latest.zip(told).is_some_and(|(latest, told)| latest >= told);
-        if let Some((_, first)) = source.seam.front().filter(|_| is_told) {
-            let line = first.line;
-            self.make_good(number, line);
+        if !is_told {
+            return;
+        }
+        let has_seam = !source.seam.is_empty();
+        if has_seam || self.first_held(number).is_some() {
+            self.make_good(number, None);
         }
     }
 
-    /// The first line that is not in the store: what of its source's last minute waits takes the place of what is there, and so does
-    /// the line itself, of which the beginning may have been taken for the whole.
-    fn make_good(&mut self, number: u64, line: u64) {
+    /// The first line of a source's last minute that is kept under it, whichever log brings that line now: of lines that stand in two
+    /// logs, the one may be kept under this source and come out of the other. `None` where what goes may not all come again.
+    fn first_held(&mut self, number: u64) -> Option<u64> {
+        if self.sources.len() < 2 {
+            return None;
+        }
+        let source = self.source_of(number).filter(|source| source.ends_last && source.seam_is_whole)?;
+        let from = source.seam_from()?;
+        self.writer.first_since(number, from).unwrap_or_else(|error| {
+            self.note(Err(error));
+            None
+        })
+    }
+
+    /// What of a source's last minute waits takes the place of what is in the store. So does the first line that is not in, `new`, of which
+    /// the beginning may have been taken for the whole.
+    fn make_good(&mut self, number: u64, new: Option<u64>) {
         let Some(source) = self.source_of(number) else { return };
         let seam = std::mem::take(&mut source.seam);
         if std::mem::replace(&mut source.rewound, true) {
             return;
         }
-        let from = seam.front().map_or(line, |(_, first)| first.line);
+        let held = self.first_held(number);
+        let seam = if held.is_some() || self.brings_all(number, &seam) { seam } else { VecDeque::new() };
+        let waits = seam.front().map(|(_, first)| first.line);
+        let Some(from) = waits.into_iter().chain(held).chain(new).min() else { return };
         let rewound = self.writer.rewind(number, from);
         self.note(rewound);
         // They are new to the store only in what is known of them.
         let new = self.new;
         seam.iter().for_each(|(entry, carried)| self.add(entry, carried));
         self.new = new;
+    }
+
+    /// Whether all that is kept of a source's seam came out of the source again: what came out of another log would be lost with it.
+    fn brings_all(&mut self, number: u64, seam: &VecDeque<(Entry, Carried)>) -> bool {
+        let (Some((_, first)), Some((_, last))) = (seam.front(), seam.back()) else { return true };
+        if self.sources.len() < 2 {
+            return true;
+        }
+        let came = seam.iter().filter(|(_, carried)| !carried.twin).count() as u64;
+        self.writer.count(number, first.line..=last.line).is_ok_and(|kept| kept <= came)
     }
 }
 
@@ -310,10 +359,12 @@ impl Taker for Taking {
                 number,
                 identity,
                 latest,
+                ends_last: false,
                 time_before: None,
                 begun: None,
                 in_seam: false,
                 seam: VecDeque::new(),
+                seam_is_whole: true,
                 rewound: false,
             };
             self.sources.insert(at, source);
@@ -333,14 +384,13 @@ impl Taker for Taking {
             return Carry::Skip;
         }
         let number = source.number;
-        let twin = self.is_twin(number, time, line);
         let known = self.writer.has(number, line.line, time);
-        let twin = twin || !known && self.came_already(line, time);
-        let Some(source) = self.sources.get_mut(&line.source) else { return Carry::Skip };
-        let in_seam = || source.latest.zip(time).is_none_or(|(latest, time)| latest.saturating_sub(time) <= WAIT);
+        let in_seam = source.seam_from().zip(time).is_none_or(|(from, time)| time >= from);
         // Whatever stands behind a line that comes in is taken out with it, and comes in again.
-        let begins = !known || in_seam();
-        source.in_seam |= begins;
+        source.in_seam |= !known || in_seam;
+        let comes = source.in_seam || self.anew.contains(&number);
+        let twin = self.is_twin(number, time, line, comes) || !known && self.came_already(line, time);
+        let Some(source) = self.sources.get(&line.source) else { return Carry::Skip };
         let anew = self.anew.contains(&number);
         self.known += u64::from(known && !anew || twin && !known);
         if known && !source.in_seam && !anew {
@@ -357,7 +407,8 @@ impl Taker for Taking {
         if self.anew.remove(&number) {
             self.take_back(number);
             if let Some(source) = self.source_of(number) {
-                source.rewound = true;
+                // Nothing of it is there any more.
+                (source.rewound, source.latest) = (true, None);
             }
         }
         let Some(source) = self.source_of(number) else { return };
@@ -365,12 +416,13 @@ impl Taker for Taking {
             source.seam.push_back((entry, carried));
             if source.seam.len() > WAITING {
                 source.seam.pop_front();
+                source.seam_is_whole = false;
             }
             self.make_good_if_told(number);
             return;
         }
         self.tells_from(number, entry.ts.or(carried.time_before));
-        self.make_good(number, carried.line);
+        self.make_good(number, Some(carried.line));
         self.add(&entry, &carried);
     }
 

@@ -19,6 +19,7 @@ mod pseudonym;
 mod purge;
 mod reindex;
 mod replay;
+mod rewind;
 mod rewrite;
 mod schema;
 mod sources;
