@@ -330,6 +330,9 @@ pub(crate) struct Serve {
     /// The header in which such a proxy names the user who signed in with it, such as `Remote-User`.
     #[arg(long, value_name = "HEADER", env = "POSTFIX_INSIGHTS_AUTH_HEADER")]
     pub(crate) auth_header: Option<server::HeaderName>,
+    /// fail2ban's own log, for the bans on a client's page (default: /var/log/fail2ban.log, if it can be read).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fail2ban_log: Vec<PathBuf>,
     /// Nobody signs in here, though a proxy lets others in: it sees to that itself.
     #[arg(long, env = "POSTFIX_INSIGHTS_NO_SIGN_IN")]
     pub(crate) no_sign_in: bool,
