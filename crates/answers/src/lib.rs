@@ -10,6 +10,7 @@
 
 pub mod bans;
 pub mod blocklist;
+pub mod check;
 pub mod entries;
 pub mod explain;
 pub mod files;

@@ -18,6 +18,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every level.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Warning, Self::Error, Self::Fatal, Self::Panic];
+
     /// The name as the `level` field shows it.
     #[must_use]
     pub fn name(self) -> &'static str {

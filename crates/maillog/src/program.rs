@@ -44,6 +44,12 @@ pub enum Program {
 }
 
 impl Program {
+    /// Whether it is a program of Postfix.
+    #[must_use]
+    pub fn is_postfix(self) -> bool {
+        !matches!(self, Self::Dovecot | Self::Saslauthd | Self::Neighbour | Self::Other)
+    }
+
     /// Whether Postfix, Dovecot or saslauthd wrote the line: one we are expected to understand.
     #[must_use]
     pub fn is_ours(self) -> bool {

@@ -64,10 +64,6 @@ pub(crate) fn nothing_matched(query: &Query, explained: bool) {
     if !explained {
         explain(query);
     }
-    for stranger in query.strangers() {
-        let nearest = stranger.nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        print::note(&format!("there is no {} `{}`{nearest}", stranger.field.name, stranger.word));
-    }
 }
 
 /// Commands that count logins and messages need every line of them; they refuse a query, and say which commands take one.

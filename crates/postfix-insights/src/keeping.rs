@@ -1,12 +1,10 @@
-//! `status`, `check` and `purge`: what the store holds, whether it is sound, and taking out of it.
+//! `status` and `purge`: what the store holds, and taking out of it.
 
-use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use query::{Present, Query};
-use serde_json::{Value, json};
-use store::index::{Date, Index, Writer};
+use store::index::{Date, Writer};
 use store::state::State;
 
 use crate::cli;
@@ -20,21 +18,20 @@ use answers::times::{self, rfc3339};
 /// What a purge's lines not yet on disk take at most, about.
 const WRITER_BYTES: usize = 64 << 20;
 
-fn opened(folder: Option<&Path>) -> anyhow::Result<State> {
+/// A store that there is, in whatever layout.
+pub(crate) fn named(folder: Option<&Path>) -> anyhow::Result<State> {
     let folder = folder.map(Path::to_owned).or_else(state::usual);
     let state = State::new(&folder.context("--state: no usual folder for it, because HOME is not set; name one")?);
     if !state.exists() {
         bail!("{}: nothing is stored there yet; fill it with `postfix-insights ingest FILES`", state.root().display());
     }
-    state.check()?;
     Ok(state)
 }
 
-/// Says which days could not be read.
-fn told(index: &Index) -> Exit {
-    let damaged = index.told().damaged;
-    damaged.iter().for_each(|damaged| print::error(&state::words(damaged)));
-    if damaged.is_empty() { Exit::Ok } else { Exit::Partly }
+pub(crate) fn opened(folder: Option<&Path>) -> anyhow::Result<State> {
+    let state = named(folder)?;
+    state.check()?;
+    Ok(state)
 }
 
 /// Runs `status`.
@@ -60,48 +57,6 @@ pub(crate) fn status(args: &cli::Status) -> anyhow::Result<Exit> {
     }
     held.damaged.iter().for_each(|damaged| print::error(damaged));
     Ok(if held.damaged.is_empty() { Exit::Ok } else { Exit::Partly })
-}
-
-/// Runs `check`: each day's files against their checksums, and each source that has a name.
-pub(crate) fn check(args: &cli::Check) -> anyhow::Result<Exit> {
-    let state = opened(args.state.as_deref())?;
-    let index = state::index(&state);
-    let mut rows = Vec::new();
-    let mut sound = true;
-    for date in index.days()? {
-        let (status, why) = match index.verify(date) {
-            Ok(files) if files.is_empty() => ("ok", String::new()),
-            Ok(files) => {
-                let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-                ("fault", format!("damaged: {}", names.join(", ")))
-            }
-            Err(why) => ("fault", why.to_string()),
-        };
-        sound &= status == "ok";
-        rows.push(json!({"id": format!("day {date}"), "status": status, "summary": why}));
-    }
-    let sources = index.sources()?;
-    for number in sources.numbers() {
-        let name = sources.name(number);
-        let (status, why) = match std::fs::File::open(name) {
-            Ok(_) => ("ok", String::new()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                ("warn", "the file is gone or has another name now; what was read of it is kept".to_owned())
-            }
-            Err(error) => ("warn", error.to_string()),
-        };
-        rows.push(json!({"id": name, "status": status, "summary": why}));
-    }
-    if args.json {
-        print::json(&json!({"checks": rows, "worst": if sound { "ok" } else { "fault" }}))?;
-    } else {
-        let part = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let line = |row: &Value| {
-            format!("{:5} {}  {}\n", part(row, "status"), escape(&part(row, "id")), escape(&part(row, "summary")))
-        };
-        print::text(&rows.iter().map(line).collect::<String>())?;
-    }
-    Ok(if sound { told(&index) } else { Exit::Partly })
 }
 
 /// Runs `purge`.

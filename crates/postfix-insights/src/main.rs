@@ -23,7 +23,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    config, entries, explain, follow, ingest, questions, report, serve, subject, trace, triage, user,
+    check, config, entries, explain, follow, ingest, questions, reindex, report, serve, subject, trace, triage, user,
 };
 use crate::configuration::Loaded;
 use crate::exit::Exit;
@@ -79,7 +79,8 @@ fn run(cli: &Cli, loaded: &Loaded) -> anyhow::Result<Exit> {
         Command::Ingest(args) => ingest::run(args),
         Command::Follow(args) => follow::run(args),
         Command::Status(args) => keeping::status(args),
-        Command::Check(args) => keeping::check(args),
+        Command::Check(args) => check::run(args),
+        Command::Reindex(args) => reindex::run(args),
         Command::Purge(args) => keeping::purge(args),
         Command::Report(args) => report::run(args),
         Command::Trace(args) => trace::run(args),

@@ -136,9 +136,13 @@ fn exit_codes() {
             args.push(query);
             code(&ask(&args, &log))
         };
-        assert_eq!((ask("class:auth_failed"), ask("class:nothing"), ask("usre:x")), (0, 1, 2), "{command:?}");
+        assert_eq!(
+            (ask("class:auth_failed"), ask("event:nothing"), ask("usre:x"), ask("class:nothing")),
+            (0, 1, 2, 2),
+            "{command:?}"
+        );
     }
-    assert_eq!(text(&ask(&["count", "-q", "class:nothing"], &log)), "0\n");
+    assert_eq!(text(&ask(&["count", "-q", "event:nothing"], &log)), "0\n");
     assert_eq!(code(&ask(&["top", "usre"], &log)), 2);
     assert_eq!(code(&ask(&["histogram", "--width", "soon"], &log)), 2);
     assert_eq!(code(&ask(&["histogram", "--width", "0s"], &log)), 2);
@@ -157,16 +161,17 @@ fn a_bad_query_is_pointed_at() {
     let told = errors(&output);
     assert!(told.contains("character 19: no field is called `usre`, did you mean `user`?"), "{told}");
     assert!(told.contains("class:auth_failed usre:bob\n                      ^^^^\n"), "{told}");
+    let told = errors(&ask(&["count", "-q", "class:auth_failed,auth_ok"], &recording("guessing")));
+    assert!(told.contains("character 7: there is no class `auth_failed,auth_ok`; for any of several write `class:(auth_failed OR auth_ok)`"), "{told}");
     let told = errors(&ask(&["search", "\u{1b}[31m:x \u{202e}OR"], &recording("guessing")));
     assert!(!told.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{told}");
 }
 
 #[test]
 fn an_empty_answer_says_how_the_query_was_understood() {
-    let told = errors(&ask(&["search", "class:auth_fail -user:*"], &recording("guessing")));
-    assert!(told.contains("class is \"auth_fail\"") && told.contains("not: username is there"), "{told}");
-    assert!(told.contains("there is no class `auth_fail`; did you mean `auth_failed`?"), "{told}");
-    assert_eq!(errors(&ask(&["search", "class:auth_fail", "--quiet"], &recording("guessing"))), "");
+    let told = errors(&ask(&["search", "event:nothing -user:*"], &recording("guessing")));
+    assert!(told.contains("event is \"nothing\"") && told.contains("not: username is there"), "{told}");
+    assert_eq!(errors(&ask(&["search", "event:nothing", "--quiet"], &recording("guessing"))), "");
 }
 
 #[test]

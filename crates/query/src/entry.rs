@@ -2,8 +2,8 @@
 
 use diagnose::Diagnosis;
 use maillog::{
-    Client, ContentCheck, Event, Examination, Examiner, LoginName, LoginOutcome, Program, QueueId, Record, Remote,
-    RemoteKind, TlsEstablished, level, program, redact, sasl_server,
+    Client, ContentCheck, Event, Examination, Examiner, LoginName, LoginOutcome, QueueId, Record, Remote, RemoteKind,
+    TlsEstablished, level, program, redact, sasl_server,
 };
 
 use crate::fields::Entry;
@@ -14,7 +14,7 @@ use crate::fields::Entry;
 pub fn describe(record: &Record<'_>, event: Option<&Event<'_>>) -> Entry {
     let tag = record.tag;
     let redacted = redact(record.text);
-    let postfix = !matches!(program(tag), Program::Dovecot | Program::Saslauthd | Program::Neighbour | Program::Other);
+    let postfix = program(tag).is_postfix();
     let mut entry = Entry {
         host: filled(record.host),
         tag: filled(tag.0),

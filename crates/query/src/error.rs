@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::present::TimeError;
+use crate::vocabulary::Meant;
 
 /// A query that cannot be read: what is wrong, and which characters of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,16 @@ pub enum Problem {
         name: String,
         /// The field whose name is most like it.
         nearest: Option<&'static str>,
+    },
+    /// `class:auth_fail`
+    #[error("there is no {field} `{value}`{}", meant.told(field))]
+    UnknownValue {
+        /// The field.
+        field: &'static str,
+        /// As it was written.
+        value: String,
+        /// What there is.
+        meant: Meant,
     },
     /// `client:` and nothing behind.
     #[error("`{0}:` wants a value: {1}")]

@@ -43,4 +43,4 @@ pub use present::{Present, TimeError, rfc3339};
 pub use query::Query;
 pub use sight::Sight;
 pub use value::nearest;
-pub use vocabulary::Stranger;
+pub use vocabulary::Meant;

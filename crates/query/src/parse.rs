@@ -359,6 +359,10 @@ mod tests {
         );
         check("reason:\"no such user\" reason:*mismatch", "reason:\"no such user\" reason:\"*mismatch\"");
         check("USER:x MECH:(PLAIN)", "username:x mechanism:PLAIN");
+        check(
+            "class:SENT class:auth_* class:? class:* cause:cred.* level:Warning event:x service:a,b",
+            "class:SENT class:auth_* class:? class:* cause:cred.* level:Warning event:x service:a,b",
+        );
         check("truncated:yes truncated:No", "truncated:yes truncated:no");
     }
 
@@ -438,6 +442,22 @@ mod tests {
         check("since:noon", 6..10, "no time I can read");
         check("on:2h", 3..5, "no day I can read");
         check("grün usre:x", 5..9, "did you mean `user`?");
+        check("a class:auth_fail", 8..17, "character 9: there is no class `auth_fail`, did you mean `auth_failed`?");
+        check("class:failed", 6..12, "did you mean `auth_failed` or `tls_failed` or `relayhost_auth_failed`?");
+        check(
+            "class:auth_failed,sent",
+            6..22,
+            "no class `auth_failed,sent`; for any of several write `class:(auth_failed OR sent)`",
+        );
+        check("class:auth_fialed|sent*", 6..23, "write `class:(auth_failed OR sent*)`");
+        check("class:nonsense", 6..14, "no class `nonsense`; there are auth_failed, backend_fault, ");
+        check("class:nonsense,sent", 6..19, "there are auth_failed, ");
+        check("class:nonsense*", 6..15, "there are auth_failed, ");
+        check("class:\"\"", 6..8, "there are auth_failed, ");
+        check("class:(sent OR x)", 15..16, "no class `x`");
+        check("-(cause:cred.unknwon_user OR user:x)", 8..25, "did you mean `cred.unknown_user`?");
+        check("cause:nonsense", 6..14, "`postfix-insights causes` lists them");
+        check("level:warn", 6..10, "did you mean `warning`?");
     }
 
     #[test]

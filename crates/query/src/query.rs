@@ -11,7 +11,6 @@ use crate::parse::parse;
 use crate::pattern::{Glob, Phrase};
 use crate::present::Present;
 use crate::sight::{Sight, possible};
-use crate::vocabulary::{Stranger, strangers};
 
 /// Which entries are meant: `client:203.0.113.0/24 user:bob@* -mech:PLAIN "authentication failed"`.
 ///
@@ -91,14 +90,6 @@ impl Query {
     #[must_use]
     pub fn explain(&self) -> String {
         explain(&self.0)
-    }
-
-    /// Words it holds that no entry can hold: a class or a cause that there is not.
-    #[must_use]
-    pub fn strangers(&self) -> Vec<Stranger<'_>> {
-        let mut found = Vec::new();
-        strangers(&self.0, &mut found);
-        found
     }
 
     /// Where an entry's text shows what was asked for: byte ranges from left to right, none touching another.
@@ -194,22 +185,6 @@ mod tests {
         assert_eq!(shown("\"plain authentication\" authentication failed"), ["PLAIN authentication", "failed"]);
         assert_eq!(shown("client:203.0.113.0/24 user:bob*"), ["203.0.113.9", "Bob@Example.org"]);
         assert_eq!(shown("-plain class:auth_failed OR mech:LOGIN"), [""; 0]);
-    }
-
-    #[test]
-    fn words_that_no_entry_holds() {
-        let found = |text: &str| -> Vec<(String, Option<&'static str>)> {
-            query(text).strangers().iter().map(|stranger| (stranger.word.to_owned(), stranger.nearest)).collect()
-        };
-        assert_eq!(
-            found("class:auth_fail -(cause:cred.unknwon_user OR user:x)"),
-            [
-                ("auth_fail".to_owned(), Some("auth_failed")),
-                ("cred.unknwon_user".to_owned(), Some("cred.unknown_user"))
-            ]
-        );
-        assert_eq!(found("class:auth_failed,sent"), [("auth_failed,sent".to_owned(), Some("auth_failed"))]);
-        assert_eq!(found("class:AUTH_FAILED class:auth_* class:? event:nonsense nonsense"), []);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::expr::{Bound, IntRange, RealRange, Term, Test};
 use crate::fields::{FIELDS, Field, Kind, TS, field};
 use crate::pattern::{Glob, Phrase};
 use crate::present::{Present, TimeError};
+use crate::vocabulary;
 
 /// A character of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ pub(crate) fn term(target: Target, written: &Written, present: &Present) -> Resu
 
 fn of_kind(field: &'static Field, written: &Written, text: &str, present: &Present) -> Result<Test, Problem> {
     Ok(match field.kind {
-        Kind::Word => Test::Word(Glob::new(written.pieces(), field.cased)),
+        Kind::Word => Test::Word(word(field, written, text)?),
         Kind::Text => Test::Phrase(written.phrase()),
         Kind::Address => Test::Net(network(text)?),
         Kind::Int => Test::Int(integers(text)?),
@@ -129,6 +130,14 @@ fn of_kind(field: &'static Field, written: &Written, text: &str, present: &Prese
         Kind::Time => Test::Time(times(text, present)?),
         Kind::Flag => Test::Flag(flag(text)?),
     })
+}
+
+fn word(field: &'static Field, written: &Written, text: &str) -> Result<Glob, Problem> {
+    let glob = Glob::new(written.pieces(), field.cased);
+    match vocabulary::unknown(field, &glob, text) {
+        Some(problem) => Err(problem),
+        None => Ok(glob),
+    }
 }
 
 /// The text of a range's ends, and whether they are in it.

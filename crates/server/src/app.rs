@@ -41,6 +41,8 @@ pub struct Config {
     pub name_header: Option<HeaderName>,
     /// Nobody signs in, though a proxy lets others in: it sees to that itself.
     pub no_sign_in: bool,
+    /// fail2ban's own logs, in which bans of clients are looked up.
+    pub fail2ban_logs: Vec<PathBuf>,
     /// What the site says about itself, by which findings are judged.
     pub judged: Settings,
     /// Certificate chain and key, PEM: the server speaks TLS itself.

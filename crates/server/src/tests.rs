@@ -38,6 +38,7 @@ fn config(state: State) -> Config {
         proxies: Vec::new(),
         name_header: None,
         no_sign_in: false,
+        fail2ban_logs: Vec::new(),
         judged: diagnose::detect::Settings::default(),
         tls: None,
     }
@@ -231,6 +232,9 @@ async fn what_is_asked_wrongly() {
     for (uri, code) in [
         ("/x/api/v1/entries?q=class:auth_failed", 200),
         ("/x/api/v1/entries?q=(a", 400),
+        ("/x/api/v1/entries?q=class:nonsense", 400),
+        ("/x/search?q=class:auth_failed,sent", 400),
+        ("/x/search?q=class:(auth_failed%20OR%20sent)", 200),
         ("/x/api/v1/entries?nonsense=1", 400),
         ("/x/api/v1/entries?limit=1&limit=2", 400),
         ("/x/api/v1/entries?limit=-1", 400),
@@ -473,4 +477,89 @@ async fn it_speaks_tls_and_nobody_holds_up_the_others() {
     server.await.unwrap().unwrap();
     assert!(matches!(crate::tls::config(&key, &key), Err(crate::TlsError::File { .. })));
     assert!(matches!(crate::tls::config(folder.path(), &key), Err(crate::TlsError::File { .. })));
+}
+
+/// What a path answers to whom a token is of.
+async fn told(router: &Router, path: &str, token: &str) -> (StatusCode, String) {
+    let request = Request::builder().uri(format!("/x/{path}")).header(header::HOST, "localhost:8025");
+    let request = request.header(header::AUTHORIZATION, format!("Bearer {token}")).body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (status, body) = (response.status(), response.into_body());
+    (status, String::from_utf8(axum::body::to_bytes(body, 1 << 24).await.unwrap().to_vec()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_has_a_page_of_its_own_with_what_each_may_see() {
+    let bench = bench();
+    let id_for = async |name: &str| {
+        let (_, list) = told(&bench.router, "api/v1/findings", bench.token(name)).await;
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        list["findings"][0]["id"].as_str().unwrap().to_owned()
+    };
+    for name in ["admin", "reader", "masked"] {
+        let (token, id) = (bench.token(name), id_for(name).await);
+        let (status, json) = told(&bench.router, &format!("api/v1/findings/{id}"), token).await;
+        assert_eq!(status, StatusCode::OK, "{name}: {json}");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let ticket = |whom: &str| json["tickets"][whom].as_str().unwrap().to_owned();
+        assert_eq!(json["id"], id);
+        let (status, page) = told(&bench.router, &format!("findings/{id}"), token).await;
+        assert_eq!(status, StatusCode::OK, "{name}: {page}");
+        assert!(page.contains("For the owner of the account") && page.contains("Reference: "), "{name}");
+        let is_whole = name != "masked";
+        for shown in [&page, &ticket("user"), &ticket("colleague"), &ticket("abuse")] {
+            assert!(is_whole || !shown.contains(ACCOUNT) && !shown.contains(CLIENT), "{name}: {shown}");
+        }
+        assert_eq!(
+            (ticket("user").contains(ACCOUNT), ticket("abuse").contains(CLIENT)),
+            (is_whole, is_whole),
+            "{name}"
+        );
+        // It can be reached from where findings are told of.
+        for from in ["", "findings"] {
+            let (_, list) = told(&bench.router, from, token).await;
+            assert!(list.contains(&format!("/x/findings/{id}\"")), "{name}: {from}");
+        }
+        for none in ["findings/takeover-0", "api/v1/findings/takeover-0"] {
+            assert_eq!(told(&bench.router, none, token).await.0, StatusCode::NOT_FOUND, "{none}");
+        }
+    }
+    // It tells of everybody who was attacked together.
+    let id = id_for("reader").await;
+    for name in ["domain", "foreign"] {
+        for path in [format!("findings/{id}"), format!("api/v1/findings/{id}")] {
+            assert_eq!(told(&bench.router, &path, bench.token(name)).await.0, StatusCode::FORBIDDEN, "{name}: {path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bans_stand_on_the_client_s_page() {
+    let (folder, state) = filled();
+    let log = folder.path().join("fail2ban.log");
+    let line = |client: &str| {
+        format!("2026-11-22 12:00:00,000 fail2ban.actions        [7]: NOTICE  [postfix-sasl] Ban {client}\n")
+    };
+    std::fs::write(&log, line(CLIENT) + &line("203.0.113.99")).unwrap();
+    let users = Users::open(state.root()).unwrap();
+    users.add("reader", Role::Reader, &[], None).unwrap();
+    users.add("masked", Role::Masked, &[], None).unwrap();
+    let tokens = ["reader", "masked"].map(|name| users.add_token(name, "").unwrap());
+    let with_log = Config { fail2ban_logs: vec![log.clone()], ..config(state.clone()) };
+    let router = crate::router(App::new(with_log));
+    let (_, json) = told(&router, &format!("api/v1/client/{CLIENT}"), &tokens[0]).await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["bans"]["fail2ban"].as_array().unwrap().len(), 1, "{}", json["bans"]);
+    assert_eq!(json["bans"]["fail2ban"][0]["jail"], "postfix-sasl");
+    let (_, page) = told(&router, &format!("client/{CLIENT}"), &tokens[0]).await;
+    assert!(page.contains("<strong>Banned</strong> in <b>postfix-sasl</b>"), "{page}");
+    assert!(page.contains(&format!("unbanip {CLIENT}")) && !page.contains("203.0.113.99"), "{page}");
+    let (_, page) = told(&router, &format!("client/{CLIENT}"), &tokens[1]).await;
+    assert!(page.contains("postfix-sasl") && !page.contains(&format!("unbanip {CLIENT}")), "{page}");
+    let (_, page) = told(&router, "client/192.0.2.200", &tokens[0]).await;
+    assert!(!page.contains("<strong>Banned</strong>"), "{page}");
+    // Without a log that can be read nothing is said of bans.
+    let without = Config { fail2ban_logs: vec![log.with_extension("none")], ..config(state) };
+    let (_, page) = told(&crate::router(App::new(without)), &format!("client/{CLIENT}"), &tokens[0]).await;
+    assert!(page.contains("Six questions") && !page.contains("by fail2ban"), "{page}");
 }

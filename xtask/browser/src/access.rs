@@ -17,9 +17,11 @@ pub(crate) fn axe(place: &Place) -> Result<()> {
     let server =
         Server::of(place, &["busy_hour", "backend_socket_missing", "deferred_then_sent", "hostile_user_names"], &[])?;
     let mut found = Vec::new();
+    let mut all = pages().map(str::to_owned).to_vec();
+    all.push(server.first_finding()?);
     for look in [Look::default(), Look { dark: true, width: 390, ..Look::default() }] {
         let chrome = Chrome::open(look)?;
-        for page in pages() {
+        for page in &all {
             chrome.go(&format!("{}{page}", server.url))?;
             chrome.until("the page is there", "document.querySelector('h1') && document.readyState === 'complete'")?;
             chrome.run("for (const one of [...document.querySelectorAll('details')].slice(0, 6)) one.open = true")?;

@@ -51,7 +51,7 @@ impl Place {
 
 type Check = fn(&Place) -> Result<()>;
 
-const CHECKS: [(&str, Check); 12] = [
+const CHECKS: [(&str, Check); 14] = [
     ("a first visit ends at a cause", reading::first_visit),
     ("drawing over bars chooses a time", reading::brushing),
     ("facets add and leave out", reading::facets),
@@ -60,7 +60,9 @@ const CHECKS: [(&str, Check); 12] = [
     ("pages work without script", reading::no_script),
     ("pages are light", reading::weight),
     ("new lines come by themselves", live::tail),
-    ("below a path behind nginx", proxy::below_a_path),
+    ("below a path behind nginx", proxy::behind_nginx),
+    ("below a path behind Apache", proxy::behind_apache),
+    ("below a path behind Caddy", proxy::behind_caddy),
     ("names of strangers are text", hostile::text),
     ("each role sees its part", roles::each),
     ("axe finds nothing", access::axe),

@@ -6,8 +6,14 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 /// Programs, and the packages they come in.
-const PROGRAMS: [(&str, &str); 4] =
-    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("nginx", "nginx-light"), ("npm", "npm")];
+const PROGRAMS: [(&str, &str); 6] = [
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("nginx", "nginx-light"),
+    ("apache2", "apache2-bin"),
+    ("caddy", "caddy"),
+    ("npm", "npm"),
+];
 /// The version of axe-core: a newer one may find more.
 const AXE: &str = "axe-core@4.10.3";
 

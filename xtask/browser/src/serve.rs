@@ -61,6 +61,13 @@ impl Server {
         answer.get("count").and_then(Value::as_u64).context("no count")
     }
 
+    /// The page of the first finding.
+    pub(crate) fn first_finding(&self) -> Result<String> {
+        let answer: Value = serde_json::from_str(&self.get("api/v1/findings")?)?;
+        let id = answer.pointer("/findings/0/id").and_then(Value::as_str).context("no finding")?;
+        Ok(format!("findings/{id}"))
+    }
+
     /// What stands under an address behind the base path.
     pub(crate) fn get(&self, path: &str) -> Result<String> {
         Ok(ureq::get(format!("{}{path}", self.url)).call()?.body_mut().with_config().limit(1 << 30).read_to_string()?)

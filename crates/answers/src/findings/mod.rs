@@ -23,6 +23,17 @@ pub fn to_json(triaged: &Triaged, mask: Mask) -> Value {
     json!({"findings": rows, "forgotten": triaged.tally.detector.forgotten()})
 }
 
+/// One finding as JSON, with the tickets that can be written of it.
+#[must_use]
+pub fn one(page: &Page<'_>, finding: &Finding) -> Value {
+    let mut told = crate::json::finding(finding, &page.triaged.read, usize::MAX, page.mask);
+    let tickets = Audience::ALL.map(|audience| (audience.name().to_owned(), ticket(page, finding, audience).into()));
+    if let Some(told) = told.as_object_mut() {
+        told.insert("tickets".to_owned(), Value::Object(tickets.into_iter().collect()));
+    }
+    told
+}
+
 /// Everything a page is drawn from.
 pub struct Page<'a> {
     /// The log.
@@ -35,7 +46,13 @@ pub struct Page<'a> {
     pub clock: &'a Clock,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    /// The finding of an id. Where names are masked, what they stand in is masked in the id, too.
+    #[must_use]
+    pub fn named(&self, id: &str) -> Option<&'a Finding> {
+        self.triaged.findings.iter().find(|finding| self.id(finding) == id)
+    }
+
     /// A line for each, with its id.
     #[must_use]
     pub fn list(&self) -> String {

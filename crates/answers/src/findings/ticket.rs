@@ -18,6 +18,21 @@ pub enum Audience {
     AbuseDesk,
 }
 
+impl Audience {
+    /// Everybody.
+    pub const ALL: [Self; 3] = [Self::User, Self::Colleague, Self::AbuseDesk];
+
+    /// Its name in JSON and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Colleague => "colleague",
+            Self::AbuseDesk => "abuse",
+        }
+    }
+}
+
 /// The ticket.
 #[must_use]
 pub fn ticket(page: &Page<'_>, finding: &Finding, audience: Audience) -> String {

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::{asked, print};
 
 /// Where fail2ban logs unless told otherwise (`fail2ban.conf`, logtarget).
-const LOG: &str = "/var/log/fail2ban.log";
+pub(crate) const LOG: &str = "/var/log/fail2ban.log";
 
 /// Where bans are read about.
 #[derive(Clone, Debug, Args)]

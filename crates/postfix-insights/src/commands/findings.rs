@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use answers::findings::{Audience, Page, ticket, to_json};
+use answers::findings::{Audience, Page, one, ticket, to_json};
 use answers::mask::Mask;
 use answers::memory;
 use answers::reading::Reading;
@@ -119,7 +119,7 @@ fn tell(show: &Show) -> anyhow::Result<Exit> {
     let page = Page { triaged: &triaged, mask, screen: show.output.screen(), clock: &clock };
     match (show.form, show.from.json) {
         (Some(Form::Ticket), _) => print::text(&ticket(&page, finding, show.whom.audience()))?,
-        (None, true) => print::json(&answers::json::finding(finding, &triaged.read, usize::MAX, mask))?,
+        (None, true) => print::json(&one(&page, finding))?,
         (None, false) => print::text(&page.show(finding))?,
     }
     Ok(Exit::of_reading(&triaged.read, show.output.quiet))

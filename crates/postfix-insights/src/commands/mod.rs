@@ -2,6 +2,7 @@
 
 pub(crate) mod bans;
 pub(crate) mod blocklist;
+pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod entries;
 pub(crate) mod explain;
@@ -10,6 +11,7 @@ pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod questions;
 pub(crate) mod rehearse;
+pub(crate) mod reindex;
 pub(crate) mod report;
 pub(crate) mod serve;
 pub(crate) mod subject;

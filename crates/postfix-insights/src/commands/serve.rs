@@ -1,7 +1,7 @@
 //! `serve`: the pages and the API, of named files or of the store.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Serve;
+use crate::commands::bans;
 use crate::exit::Exit;
 use crate::print;
 
@@ -35,6 +36,11 @@ async fn serve(args: &Serve) -> anyhow::Result<Exit> {
         Some(folder) => folder.path().join("state"),
         None => args.state.clone().or_else(state::usual).context("--state: no usual folder for it; name one")?,
     };
+    let state = State::new(&folder);
+    if state.exists() {
+        // Another program may hold the lock and bring it up to date just now.
+        state.check()?;
+    }
     let config = config(args, listen, &folder)?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let shown = format!("{scheme}://{listen}{}", config.base);
@@ -87,9 +93,19 @@ fn config(args: &Serve, listen: SocketAddr, folder: &Path) -> anyhow::Result<Con
         proxies: args.trusted_proxy.clone(),
         name_header: args.auth_header.clone(),
         no_sign_in: args.no_sign_in,
+        fail2ban_logs: fail2ban_logs(args),
         judged: args.judged.settings(),
         tls: args.tls_cert.clone().zip(args.tls_key.clone()),
     })
+}
+
+/// fail2ban's logs that were named; else, beside this host's own store, the usual one if it can be read.
+fn fail2ban_logs(args: &Serve) -> Vec<PathBuf> {
+    let usual = Path::new(bans::LOG);
+    if args.fail2ban_log.is_empty() && args.files.is_empty() && std::fs::File::open(usual).is_ok() {
+        return vec![usual.to_owned()];
+    }
+    args.fail2ban_log.clone()
 }
 
 /// Follows the logs into the store, unless another program does.

@@ -60,6 +60,9 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::data("api/v1/findings", LISTS, stories::findings, "what a person should know now")
         .patient()
         .needs(Need::Whole),
+    Route::data("api/v1/findings/{*subject}", TIME, stories::finding, "one finding, and the tickets written of it")
+        .patient()
+        .needs(Need::Whole),
     Route::data("api/v1/client/{*subject}", TIME, stories::client, "everything about a client or a network")
         .patient()
         .needs(Need::Whole),

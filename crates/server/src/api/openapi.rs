@@ -73,8 +73,11 @@ fn operation(route: &Route) -> Value {
 /// `get_api_v1_top`.
 fn id(route: &Route) -> String {
     let verb = if route.verb == Verb::Post { "post" } else { "get" };
-    let path = route.path.trim_end_matches("/{*subject}").trim_end_matches(".json").replace(['/', '.'], "_");
-    format!("{verb}_{path}")
+    let stem = route.path.trim_end_matches("/{*subject}");
+    // A list, and one of it.
+    let one = if stem != route.path && route::all().any(|other| other.path == stem) { "_one" } else { "" };
+    let path = stem.trim_end_matches(".json").replace(['/', '.'], "_");
+    format!("{verb}_{path}{one}")
 }
 
 fn parameter(param: Param) -> Value {
@@ -120,6 +123,9 @@ fn schema(route: &Route) -> Value {
         "triage" => &["coverage", "classes", "causes", "clients", "accounts", "recovered", "relay_denied", "findings"],
         "locked-out" => &["count", "rows"],
         "report" => &["coverage", "messages", "recipients", "deliveries", "rejects"],
+        "findings" if route.path.contains('{') => {
+            &["id", "kind", "confidence", "summary", "evidence", "next", "tickets"]
+        }
         "findings" => &["findings"],
         "client" => &["client", "coverage", "classes", "causes", "checklist", "attempts"],
         "account" => &["account", "classes", "causes", "attempts", "messages"],

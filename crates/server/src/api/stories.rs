@@ -1,4 +1,4 @@
-//! `/api/v1/triage`, `locked-out`, `report`, `findings`, `client/ADDR`, `account/NAME`, `trace/ID`: what is counted in logins and messages.
+//! `/api/v1/triage`, `locked-out`, `report`, `findings`, `findings/ID`, `client/ADDR`, `account/NAME`, `trace/ID`: what is counted in logins and messages.
 //!
 //! `X-As-Of` says when an answer was made: a large one may be a little older than the store.
 
@@ -59,6 +59,11 @@ pub(crate) fn trace(asked: &Asked) -> Result<Response, Problem> {
 /// `findings`.
 pub(crate) fn findings(asked: &Asked) -> Result<Response, Problem> {
     whole(asked.findings(WAIT)?)
+}
+
+/// `findings/ID`.
+pub(crate) fn finding(asked: &Asked) -> Result<Response, Problem> {
+    whole(asked.finding(&asked.subject, WAIT)?)
 }
 
 fn made(made: Option<Made>) -> Result<Made, Problem> {

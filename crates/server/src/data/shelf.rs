@@ -197,6 +197,7 @@ mod tests {
             proxies: Vec::new(),
             name_header: None,
             no_sign_in: false,
+            fail2ban_logs: Vec::new(),
             judged: diagnose::detect::Settings::default(),
             tls: None,
         })

@@ -1,15 +1,17 @@
 //! Answers that count logins and messages: they read lines, and stand on the [`Shelf`].
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use answers::mask::Mask;
 use answers::reading::Reading;
 use answers::report_json;
+use answers::screen::Screen;
 use answers::story::{self, Wanted};
 use answers::subject::{self, Subject};
 use answers::times::Clock;
-use answers::{json, memory, report, story_json, triage};
+use answers::{bans, findings, json, memory, report, story_json, triage};
 use input::FeedError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -31,6 +33,11 @@ pub(crate) struct Counted<'a> {
     #[serde(borrow)]
     pub(crate) triage: &'a RawValue,
 }
+
+/// How tickets are written: they are pasted into mails.
+const TICKET: Screen = Screen { colour: false, width: 100 };
+/// What is said where a finding is not.
+const NO_FINDING: &str = "there is no such finding in this time: it may have ended, or been told of under another sign-in; the list of findings has those that there are";
 
 /// Rows of lists as on the command line.
 const TOP: usize = 100;
@@ -60,6 +67,18 @@ impl Asked {
             let findings: Vec<Value> =
                 findings.map(|finding| json::finding(finding, &found.read, limit, mask)).collect();
             bytes(&json!({"findings": findings, "forgotten": found.tally.detector.forgotten()}))
+        })
+    }
+
+    /// One finding with the tickets written of it: `findings show ID --json`.
+    pub(crate) fn finding(&self, id: &str, wait: Duration) -> Result<Option<Made>, Problem> {
+        let (mask, wanted) = (self.viewer.mask(), id.to_owned());
+        let clock = Clock::new(self.app.config.zone.clone());
+        self.made("finding", Some(id), wait, move |reading| {
+            let found = memory::findings(&reading).map_err(unread)?;
+            let page = findings::Page { triaged: &found, mask, screen: TICKET, clock: &clock };
+            let finding = page.named(&wanted).ok_or_else(|| Problem::missing(NO_FINDING))?;
+            bytes(&findings::one(&page, finding))
         })
     }
 
@@ -97,10 +116,15 @@ impl Asked {
         subject: Subject,
         wait: Duration,
     ) -> Result<Option<Made>, Problem> {
-        let mask = self.viewer.mask();
+        let (mask, logs) = (self.viewer.mask(), self.app.config.fail2ban_logs.clone());
         self.made(question, Some(text), wait, move |reading| {
+            let banned = banned(&subject, &logs, &reading, mask);
             let (story, read) = subject::tell(subject, reading).map_err(unread)?;
-            bytes(&subject::to_json(&story, &read, mask))
+            let mut told = subject::to_json(&story, &read, mask);
+            if let (Some(told), Some(banned)) = (told.as_object_mut(), banned) {
+                told.insert("bans".to_owned(), banned);
+            }
+            bytes(&told)
         })
     }
 
@@ -129,15 +153,27 @@ impl Asked {
         make: impl FnOnce(Reading) -> Result<Vec<u8>, Problem> + Send + 'static,
     ) -> Result<Option<Made>, Problem> {
         let own = |name| self.params.get(name).map(str::to_owned);
+        // Bans come and go without a line in the mail log.
+        let of_bans = question == "client" && !self.app.config.fail2ban_logs.is_empty();
         let key = Key {
             question,
             about: vec![about.map(str::to_owned), own("since"), own("until"), own("top")],
             masked: self.viewer.is_masked(),
-            moves: own("since").or_else(|| own("until")).is_some() || question == "report",
+            moves: own("since").or_else(|| own("until")).is_some() || question == "report" || of_bans,
         };
         let reading = self.reading()?;
         Shelf::get(&Arc::clone(&self.app), &key, wait, Box::new(move || make(reading)))
     }
+}
+
+/// Bans of a client, as fail2ban's own log tells of them: `client --fail2ban-log FILE --json`. `None`: nobody, or no log that can be read.
+fn banned(subject: &Subject, logs: &[PathBuf], reading: &Reading, mask: Mask) -> Option<Value> {
+    let Subject::Client(net) = *subject else { return None };
+    if logs.is_empty() {
+        return None;
+    }
+    let (history, read) = bans::history(logs, reading).ok()?;
+    read.problems.is_empty().then(|| bans::of_clients(&history, &[], &|ip| net.contains(&ip), mask))
 }
 
 /// An answer without what is of other domains, for a viewer of some.

@@ -62,8 +62,7 @@ mod tests {
     fn every_example_is_a_query_that_can_mean_something() {
         let present = query::Present { zone: jiff::tz::TimeZone::UTC, now: jiff::Timestamp::UNIX_EPOCH };
         for (text, _) in EXAMPLES {
-            let query = query::Query::parse(text, &present).unwrap();
-            assert!(query.strangers().is_empty(), "{text}");
+            assert!(query::Query::parse(text, &present).is_ok(), "{text}");
         }
     }
 }

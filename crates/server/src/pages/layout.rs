@@ -210,6 +210,11 @@ impl Layout {
         self.about("account", name)
     }
 
+    /// The address of the page about a finding.
+    pub(crate) fn finding(&self, id: &str) -> String {
+        self.at(&format!("findings/{}", part(id)))
+    }
+
     /// The address of the page about a message.
     pub(crate) fn message(&self, id: &str) -> String {
         self.at(&format!("message/{}", part(id)))
@@ -266,6 +271,11 @@ impl Layout {
     }
 
     /// A finding's sentence as a heading.
+    /// Text of strangers in several lines.
+    pub(crate) fn lines(&self, text: &str) -> String {
+        text.lines().map(|line| self.safe(line)).collect::<Vec<_>>().join("\n")
+    }
+
     pub(crate) fn sentence(&self, text: &str) -> String {
         let mut chars = text.chars();
         let first = chars.next().map(|first| first.to_ascii_uppercase());

@@ -9,6 +9,7 @@ mod delivery;
 mod explain;
 mod export;
 mod find;
+mod finding;
 mod findings;
 mod help;
 mod host;
@@ -49,6 +50,9 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::page("export", EXPORT, export::answer, "the same entries as a file"),
     Route::page("live", &[Param::Q], live::answer, "entries as they come"),
     Route::page("findings", TIME, findings::answer, "what a person should know now").patient().needs(Need::Whole),
+    Route::page("findings/{*subject}", TIME, finding::answer, "one finding, with tickets to send")
+        .patient()
+        .needs(Need::Whole),
     Route::page("client/{*subject}", TIME, account::client, "everything about a client or a network")
         .patient()
         .needs(Need::Whole),

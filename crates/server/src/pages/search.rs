@@ -44,7 +44,6 @@ struct Page {
     /// How the query was understood, in plain words.
     understood: String,
     /// Words that no entry can hold, and what may be meant.
-    strangers: Vec<String>,
     parts: Vec<Part>,
     chart: Option<Chart>,
     facets: Vec<Facet>,
@@ -103,7 +102,6 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
         sort: asked.params.get("sort").unwrap_or_default().to_owned(),
         count,
         understood: if asked.query_text().is_empty() { String::new() } else { parsed.explain() },
-        strangers: strangers(&parsed),
         parts: terms::parts(&parsed)
             .into_iter()
             .map(|(text, left)| Part { text, without: place.with(&left) })
@@ -126,14 +124,6 @@ fn questions(asked: &Asked, fields: &[&'static Field]) -> Vec<Question> {
     let histogram = HistogramAsked { width: Width::Auto(BARS), offset, by: query::field("class") };
     let top = |field: &&'static Field| Question::Top(TopAsked { field, distinct: None, limit: VALUES });
     [Question::Count, Question::Histogram(histogram)].into_iter().chain(fields.iter().map(top)).collect()
-}
-
-fn strangers(parsed: &Query) -> Vec<String> {
-    let words = |stranger: query::Stranger<'_>| match stranger.nearest {
-        Some(nearest) => format!("No {} is called {}; did you mean {nearest}?", stranger.field.name, stranger.word),
-        None => format!("No {} is called {}.", stranger.field.name, stranger.word),
-    };
-    parsed.strangers().into_iter().map(words).collect()
 }
 
 /// Where the page is: what links begin from.

@@ -231,6 +231,54 @@ pub(crate) struct Finding {
     pub(crate) avoid: Vec<String>,
 }
 
+/// A finding on its own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct OneFinding {
+    #[serde(flatten)]
+    pub(crate) finding: Finding,
+    pub(crate) tickets: Tickets,
+}
+
+/// What can be written about a finding.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Tickets {
+    user: String,
+    colleague: String,
+    abuse: String,
+}
+
+impl Tickets {
+    /// For whom, and the words.
+    pub(crate) fn words(self) -> Vec<(&'static str, String)> {
+        vec![
+            ("For the owner of the account", self.user),
+            ("For another administrator", self.colleague),
+            ("For whoever is responsible for the address", self.abuse),
+        ]
+    }
+}
+
+/// Bans of a client.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Bans {
+    pub(crate) fail2ban: Vec<Ban>,
+}
+
+/// A ban by fail2ban.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ban {
+    pub(crate) client_ip: String,
+    pub(crate) jail: String,
+    pub(crate) at: String,
+    pub(crate) lifted: Option<String>,
+    /// Absent where the address is masked.
+    pub(crate) unban: Option<String>,
+}
+
 impl Finding {
     /// It tells of somebody hostile.
     pub(crate) fn is_attack(&self) -> bool {
@@ -278,6 +326,8 @@ impl Line {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Story {
+    /// `None`: no log of bans can be read.
+    pub(crate) bans: Option<Bans>,
     pub(crate) coverage: Coverage,
     pub(crate) classes: BTreeMap<String, u64>,
     pub(crate) causes: BTreeMap<String, u64>,

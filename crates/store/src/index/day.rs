@@ -12,7 +12,7 @@ use tantivy::{
 };
 
 use super::narrow::{self, Narrowed};
-use super::payload::{LAYOUT, Payload};
+use super::payload::{LAYOUT, OLDEST, Payload};
 use super::schema::{PLACE, Slots, TURN, prepare, source_and_line};
 use super::sources::Sources;
 use super::stored::Kept;
@@ -90,11 +90,14 @@ pub enum DayError {
     /// What its commit says cannot be read.
     #[error("the commit's own note is damaged")]
     Payload(#[from] serde_json::Error),
+    /// It was written by an older version, and can be written anew.
+    #[error("it has layout {0}, and this program works with {LAYOUT}: run `postfix-insights reindex`")]
+    Older(u32),
     /// It is of a version that this program does not know.
     #[error(
-        "it has layout {0}, and this program knows {LAYOUT}: use the newer program, or remove the day's folder and ingest its logs again"
+        "it has layout {0}, and this program knows {LAYOUT}: use the program that wrote it, or remove the day's folder and ingest its logs again"
     )]
-    Layout(u32),
+    Unknown(u32),
     /// A reader gave up.
     #[error("the index is damaged: {0}")]
     Broken(String),
@@ -102,9 +105,15 @@ pub enum DayError {
 
 /// Reads what the last commit said.
 pub(crate) fn payload(index: &Index) -> Result<Payload, DayError> {
+    let payload = payload_to_renew(index)?;
+    if payload.layout == LAYOUT { Ok(payload) } else { Err(DayError::Older(payload.layout)) }
+}
+
+/// The same, also of a day that an older version wrote.
+fn payload_to_renew(index: &Index) -> Result<Payload, DayError> {
     let Some(text) = index.load_metas()?.payload else { return Ok(Payload::default()) };
     let payload: Payload = serde_json::from_str(&text)?;
-    if payload.layout == LAYOUT { Ok(payload) } else { Err(DayError::Layout(payload.layout)) }
+    if (OLDEST..=LAYOUT).contains(&payload.layout) { Ok(payload) } else { Err(DayError::Unknown(payload.layout)) }
 }
 
 /// A day, open.
@@ -118,6 +127,19 @@ pub(crate) struct Day {
 
 impl Day {
     pub(crate) fn open(date: Date, path: &Path) -> Result<Self, DayError> {
+        Self::open_as(date, path, payload)
+    }
+
+    /// Opens a day of any layout that is still known, to go over all its lines: what is looked up in it may not be found.
+    pub(crate) fn open_to_renew(date: Date, path: &Path) -> Result<Self, DayError> {
+        Self::open_as(date, path, payload_to_renew)
+    }
+
+    fn open_as(
+        date: Date,
+        path: &Path,
+        payload: impl Fn(&Index) -> Result<Payload, DayError>,
+    ) -> Result<Self, DayError> {
         let index = Index::open_in_dir(path)?;
         prepare(&index);
         // Once more if a commit came in between: note and lines are of one commit.

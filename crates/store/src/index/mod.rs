@@ -17,7 +17,9 @@ mod payload;
 mod pick;
 mod pseudonym;
 mod purge;
+mod reindex;
 mod replay;
+mod rewind;
 mod rewrite;
 mod schema;
 mod sources;
@@ -34,10 +36,11 @@ pub use arrivals::{Arrivals, Arrived, Marks, MarksError};
 pub use cut::{Covered, Cut};
 pub use day::{Date, DayError};
 pub use input::Identity;
-pub use payload::{LAYOUT, Part, Payload};
+pub use payload::{LAYOUT, OLDEST, Part, Payload};
 pub use pick::{Counted, Pick};
 pub use pseudonym::Pseudonyms;
 use query::Query;
+pub use reindex::Reindexed;
 pub use replay::Replayed;
 pub use sources::Sources;
 pub use stored::{Head, Kept};
@@ -155,13 +158,11 @@ impl Index {
         self.undamaged(date, || Day::open(date, &path))
     }
 
-    /// Runs something on a day; damage is noted, and whatever panics over damaged files is damage, too.
+    /// Runs something on a day; damage is noted.
     fn undamaged<T>(&self, date: Date, run: impl FnOnce() -> Result<T, DayError>) -> Option<T> {
-        let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
-        let why = match ran {
-            Ok(Ok(answer)) => return Some(answer),
-            Ok(Err(why)) => why,
-            Err(panic) => DayError::Broken(words_of(panic.as_ref())),
+        let why = match undamaged(run) {
+            Ok(answer) => return Some(answer),
+            Err(why) => why,
         };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.damaged.iter().all(|damaged| damaged.day != date.to_string()) {
@@ -278,6 +279,12 @@ fn days(root: &Path) -> std::io::Result<Vec<Date>> {
 fn bytes_of(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
+/// Runs something on a day; whatever panics over damaged files is damage.
+fn undamaged<T>(run: impl FnOnce() -> Result<T, DayError>) -> Result<T, DayError> {
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    ran.unwrap_or_else(|panic| Err(DayError::Broken(words_of(panic.as_ref()))))
 }
 
 /// What a panic said.

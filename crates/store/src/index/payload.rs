@@ -9,7 +9,12 @@ use input::Identity;
 use serde::{Deserialize, Serialize};
 
 /// The layout that this version writes. What it is made of is in `docs/reference/store.md`.
-pub const LAYOUT: u32 = 1;
+///
+/// Whoever raises it keeps what `Day::open_to_renew` needs of the layouts from [`OLDEST`] on, and adds a store in the last one to
+/// `tests/layouts`.
+pub const LAYOUT: u32 = 2;
+/// The oldest layout that is written anew; what came before it cannot be read.
+pub const OLDEST: u32 = 1;
 
 /// Said with each commit of a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,13 +48,16 @@ pub struct Part {
     pub last: u64,
     /// The latest time of its lines here, microseconds since 1970 UTC.
     pub turn: i64,
-    /// The earliest time of its lines here. Not said by commits of version 0.1: then it may be any.
+    /// The earliest time of its lines here. Layout 1 did not always say it: then it may be any.
     #[serde(default = "any_time")]
     pub from: i64,
 }
 
+/// The earliest time of lines of which it is not known.
+pub(super) const ANY_TIME: i64 = i64::MIN;
+
 fn any_time() -> i64 {
-    i64::MIN
+    ANY_TIME
 }
 
 impl Default for Payload {

@@ -4,16 +4,26 @@
 
 use std::path::PathBuf;
 
+use query::Entry;
 use tantivy::query::AllQuery;
 use tantivy::{DocAddress, TantivyDocument};
 
 use super::day::{Date, Day, DayError};
+use super::payload::Payload;
 use super::pseudonym::Pseudonyms;
 use super::purge::LEAVING;
-use super::writer::{WriteError, Writer};
+use super::stored::Kept;
+use super::writer::{Open, WriteError, Writer};
 
 /// A day's folder that is not whole yet is called so.
 const COMING: &str = "rewriting-";
+
+/// Where a line stands: as the day's columns have it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Standing {
+    pub(super) place: Option<u64>,
+    pub(super) turn: Option<i64>,
+}
 
 impl Writer {
     /// Hides whom the lines of the days before one are about. Output: the days that were written anew.
@@ -21,49 +31,80 @@ impl Writer {
         let old: Vec<Date> =
             self.days().into_iter().filter(|date| *date < end && !self.is_pseudonymous(*date)).collect();
         for date in &old {
-            let (path, coming) = (self.path(*date), self.beside(COMING, *date));
+            let path = self.path(*date);
             self.end(*date)?;
-            self.rewrite(*date, pseudonyms).map_err(|why| WriteError::Day { path: path.clone(), why })?;
-            let leaving = self.beside(LEAVING, *date);
-            let io = |source| WriteError::Io { path: path.clone(), source };
-            std::fs::rename(&path, &leaving).map_err(io)?;
-            std::fs::rename(&coming, &path).map_err(io)?;
-            std::fs::remove_dir_all(&leaving).map_err(io)?;
+            let day = Day::open(*date, &path).map_err(|why| WriteError::Day { path, why })?;
+            let payload = Payload { pseudonyms: true, ..day.payload.clone() };
+            self.write_anew(&day, payload, |_, kept, entry| pseudonyms.hide(kept, entry))?;
         }
         Ok(old)
+    }
+
+    /// Writes a day anew, each line as it is after the change, with that note, and puts it in place of the old one. Where that fails
+    /// the day stays as it was, and nothing of the attempt takes room.
+    pub(super) fn write_anew(
+        &mut self,
+        day: &Day,
+        payload: Payload,
+        change: impl FnMut(Standing, &mut Kept, &mut Entry),
+    ) -> Result<(), WriteError> {
+        let (path, coming) = (self.path(day.date), self.beside(COMING, day.date));
+        let payload = match self.write_beside(day, payload, change) {
+            Ok(payload) => payload,
+            Err(why) => {
+                // The next writer would remove it, too; but the disk may be full.
+                drop(std::fs::remove_dir_all(&coming));
+                return Err(WriteError::Day { path, why });
+            }
+        };
+        let leaving = self.beside(LEAVING, day.date);
+        let io = |source| WriteError::Io { path: path.clone(), source };
+        std::fs::rename(&path, &leaving).map_err(io)?;
+        std::fs::rename(&coming, &path).map_err(io)?;
+        self.now_is(day.date, payload);
+        std::fs::remove_dir_all(&leaving).map_err(io)
     }
 
     fn beside(&self, what: &str, date: Date) -> PathBuf {
         self.root().join(format!("{what}{date}"))
     }
 
-    fn rewrite(&mut self, date: Date, pseudonyms: &Pseudonyms) -> Result<(), DayError> {
-        let day = Day::open(date, &self.path(date))?;
-        let coming = self.beside(COMING, date);
-        let mut open = self.create(&coming)?;
+    fn write_beside(
+        &mut self,
+        day: &Day,
+        mut payload: Payload,
+        change: impl FnMut(Standing, &mut Kept, &mut Entry),
+    ) -> Result<Payload, DayError> {
+        let mut open = self.create(&self.beside(COMING, day.date))?;
+        payload.cut = self.copy_lines(day, &mut open, change)?;
+        open.commit(&payload)?;
+        open.writer.wait_merging_threads()?;
+        Ok(payload)
+    }
+
+    /// Output: whether a term was cut.
+    fn copy_lines(
+        &self,
+        day: &Day,
+        open: &mut Open,
+        mut change: impl FnMut(Standing, &mut Kept, &mut Entry),
+    ) -> Result<bool, DayError> {
         let places = day.places()?;
         let mut cut = false;
         day.each(&AllQuery, |segment, doc| {
-            let mut line = day.line(DocAddress::new(segment, doc), &places, self.sources())?;
             let Some(at) = places.get(segment as usize) else { return Ok(true) };
-            pseudonyms.hide(&mut line.kept, &mut line.entry);
+            let mut line = day.line(DocAddress::new(segment, doc), &places, self.sources())?;
+            let standing = Standing { place: at.place.first(doc), turn: at.turn.first(doc) };
+            change(standing, &mut line.kept, &mut line.entry);
             let mut document = TantivyDocument::new();
-            at.place.first(doc).into_iter().for_each(|place| document.add_u64(open.slots.place, place));
-            at.turn.first(doc).into_iter().for_each(|turn| document.add_i64(open.slots.turn, turn));
+            standing.place.into_iter().for_each(|place| document.add_u64(open.slots.place, place));
+            standing.turn.into_iter().for_each(|turn| document.add_i64(open.slots.turn, turn));
             document.add_bytes(open.slots.packed, &line.kept.pack(&line.entry)?);
             cut |= open.slots.fill(&mut document, &line.entry);
-            open.writer.add_document(document)?;
+            open.add(document)?;
             Ok(true)
         })?;
-        let mut payload = day.payload.clone();
-        (payload.pseudonyms, payload.cut) = (true, cut);
-        let text = serde_json::to_string(&payload)?;
-        let mut prepared = open.writer.prepare_commit()?;
-        prepared.set_payload(&text);
-        prepared.commit()?;
-        open.writer.wait_merging_threads()?;
-        self.now_is(date, payload);
-        Ok(())
+        Ok(cut)
     }
 
     /// Ends what a writer that was killed had begun: a new day takes its place if the old one has left it, and is dropped if it has not.

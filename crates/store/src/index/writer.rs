@@ -5,13 +5,11 @@
 //! after it continues behind the last line that is in.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use input::Identity;
 use query::Entry;
-use tantivy::query::RangeQuery;
-use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument, Term};
+use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument};
 
 use super::day::{Date, DayError, payload};
 use super::payload::{Part, Payload};
@@ -88,10 +86,10 @@ pub struct Writer {
     memory_bytes: usize,
     threads: usize,
     sources: Sources,
-    payloads: BTreeMap<Date, Payload>,
+    pub(super) payloads: BTreeMap<Date, Payload>,
     /// Days that cannot be read: nothing is written to them.
     damaged: BTreeMap<Date, DayError>,
-    open: BTreeMap<Date, Open>,
+    pub(super) open: BTreeMap<Date, Open>,
     turns: u64,
     twins: Twins,
 }
@@ -101,8 +99,27 @@ pub(super) struct Open {
     pub(super) writer: IndexWriter,
     pub(super) slots: Slots,
     /// Changes since the last commit.
-    pending: u64,
+    pub(super) pending: u64,
     used: u64,
+}
+
+impl Open {
+    pub(super) fn add(&mut self, document: TantivyDocument) -> Result<(), DayError> {
+        self.writer.add_document(document).map_err(|why| {
+            // A thread that gave up says why only when it is asked to end.
+            self.writer.prepare_commit().err().unwrap_or(why)
+        })?;
+        Ok(())
+    }
+
+    /// The lines and the note are one commit.
+    pub(super) fn commit(&mut self, payload: &Payload) -> Result<(), DayError> {
+        let text = serde_json::to_string(payload)?;
+        let mut prepared = self.writer.prepare_commit()?;
+        prepared.set_payload(&text);
+        prepared.commit()?;
+        Ok(())
+    }
 }
 
 impl Writer {
@@ -155,6 +172,7 @@ impl Writer {
 
     /// What a day's commit says now that it was written anew.
     pub(super) fn now_is(&mut self, date: Date, payload: Payload) {
+        self.damaged.remove(&date);
         self.payloads.insert(date, payload);
     }
 
@@ -268,11 +286,7 @@ impl Writer {
         payload.undated |= ts.is_none();
         // Whoever hides names goes over the day once more.
         payload.pseudonyms = false;
-        if let Err(why) = open.writer.add_document(document) {
-            // A thread that gave up says why only when it is asked to end.
-            let why = open.writer.prepare_commit().err().unwrap_or(why);
-            return Err(fail(why.into()));
-        }
+        open.add(document).map_err(fail)?;
         open.pending += 1;
         part_last(payload, line.source, line.line);
         Ok(true)
@@ -326,31 +340,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes out the lines of a source from a number on, so that they can come in anew. The next commit says so.
-    pub fn rewind(&mut self, source: u64, from: u64) -> Result<(), WriteError> {
-        let touched = |payload: &Payload| payload.sources.get(&source).is_some_and(|part| part.last >= from);
-        let dates: Vec<Date> =
-            self.payloads.iter().filter(|(_, payload)| touched(payload)).map(|(date, _)| *date).collect();
-        for date in dates {
-            let path = self.path(date);
-            self.opened(date)?;
-            let (Some(open), Some(payload)) = (self.open.get_mut(&date), self.payloads.get_mut(&date)) else {
-                continue;
-            };
-            let end = |line| Term::from_field_u64(open.slots.place, schema::place(source, line));
-            let range = RangeQuery::new(Bound::Included(end(from)), Bound::Included(end(u64::MAX)));
-            open.writer.delete_query(Box::new(range)).map_err(|why| WriteError::Day { path, why: why.into() })?;
-            open.pending += 1;
-            match payload.sources.get_mut(&source) {
-                Some(part) if part.first < from => part.last = from - 1,
-                _ => drop(payload.sources.remove(&source)),
-            }
-        }
-        Ok(())
-    }
-
     /// Opens a day for writing.
-    fn opened(&mut self, date: Date) -> Result<(), WriteError> {
+    pub(super) fn opened(&mut self, date: Date) -> Result<(), WriteError> {
         self.turns += 1;
         if let Some(open) = self.open.get_mut(&date) {
             open.used = self.turns;
@@ -399,14 +390,7 @@ impl Writer {
         if open.pending == 0 {
             return Ok(());
         }
-        let mut commit = || -> Result<(), DayError> {
-            let text = serde_json::to_string(payload)?;
-            let mut prepared = open.writer.prepare_commit()?;
-            prepared.set_payload(&text);
-            prepared.commit()?;
-            Ok(())
-        };
-        commit().map_err(|why| WriteError::Day { path, why })?;
+        open.commit(payload).map_err(|why| WriteError::Day { path, why })?;
         open.pending = 0;
         Ok(())
     }

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 pub use notes::Notes;
 
-/// The layout of the folder that this version writes.
-const LAYOUT: &str = "postfix-insights state 1\n";
+use crate::index::{LAYOUT, OLDEST};
+
+/// What the layout of a folder is called; behind it stands the number of the days' layout.
+const LAYOUT_OF: &str = "postfix-insights state ";
 
 /// A state directory.
 #[derive(Clone, Debug)]
@@ -38,6 +40,16 @@ pub enum StateError {
     Busy {
         /// The folder.
         path: PathBuf,
+    },
+    /// The layout is that of an older version.
+    #[error(
+        "{path} was written by an older version (layout {found}, this one works with {LAYOUT}); bring it up to date with `postfix-insights reindex --state {path}`"
+    )]
+    Older {
+        /// The folder.
+        path: PathBuf,
+        /// Its layout.
+        found: u32,
     },
     /// The layout is that of another version.
     #[error(
@@ -106,16 +118,43 @@ impl State {
 
     /// Checks that this version can read it.
     pub fn check(&self) -> Result<(), StateError> {
+        match self.found()? {
+            LAYOUT => Ok(()),
+            found => Err(StateError::Older { path: self.root.clone(), found }),
+        }
+    }
+
+    /// The number of its layout, if that can be read or written anew.
+    fn found(&self) -> Result<u32, StateError> {
         let path = self.layout();
         let found = fs::read_to_string(&path).map_err(Self::io(&path))?;
-        if found == LAYOUT {
-            return Ok(());
-        }
-        Err(StateError::Layout { path: self.root.clone(), found: found.trim().chars().take(60).collect() })
+        let number = found.trim_end().strip_prefix(LAYOUT_OF).and_then(|number| number.parse().ok());
+        number.filter(|number| (OLDEST..=LAYOUT).contains(number)).ok_or_else(|| StateError::Layout {
+            path: self.root.clone(),
+            found: found.trim().chars().take(60).collect(),
+        })
     }
 
     /// Makes the folder if it is not there, readable by its owner alone, and takes the lock.
     pub fn lock(&self) -> Result<Lock, StateError> {
+        let lock = self.lock_any()?;
+        self.check()?;
+        Ok(lock)
+    }
+
+    /// Takes the lock of a folder that an older version may have written, to write it anew.
+    pub fn lock_to_reindex(&self) -> Result<Lock, StateError> {
+        let lock = self.lock_any()?;
+        self.found()?;
+        Ok(lock)
+    }
+
+    /// Says that all days are in the present layout. The caller has the lock.
+    pub fn is_up_to_date(&self, _lock: &Lock) -> Result<(), StateError> {
+        if self.found()? == LAYOUT { Ok(()) } else { self.write_layout() }
+    }
+
+    fn lock_any(&self) -> Result<Lock, StateError> {
         let made = !self.root.exists();
         fs::create_dir_all(&self.root).map_err(Self::io(&self.root))?;
         if made {
@@ -134,7 +173,6 @@ impl State {
         if !self.exists() {
             self.write_layout()?;
         }
-        self.check()?;
         Ok(Lock { _file: file })
     }
 
@@ -143,7 +181,7 @@ impl State {
         let path = self.root.join("layout.new");
         let write = || -> io::Result<()> {
             let mut file = File::create(&path)?;
-            file.write_all(LAYOUT.as_bytes())?;
+            writeln!(file, "{LAYOUT_OF}{LAYOUT}")?;
             file.sync_all()?;
             fs::rename(&path, self.layout())
         };
@@ -288,8 +326,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::new(&folder.path().join("state"));
         drop(state.lock().unwrap());
-        fs::write(state.layout(), "postfix-insights state 2\n").unwrap();
-        assert!(matches!(state.check(), Err(StateError::Layout { .. })));
-        assert!(matches!(state.lock(), Err(StateError::Layout { .. })));
+        for unknown in [format!("{LAYOUT_OF}{}\n", LAYOUT + 1), format!("{LAYOUT_OF}0\n"), "letter\n".to_owned()] {
+            fs::write(state.layout(), unknown).unwrap();
+            assert!(matches!(state.check(), Err(StateError::Layout { .. })));
+            assert!(matches!(state.lock(), Err(StateError::Layout { .. })));
+            assert!(matches!(state.lock_to_reindex(), Err(StateError::Layout { .. })));
+        }
+    }
+
+    #[test]
+    fn an_older_layout_is_told_of_until_it_is_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::new(&folder.path().join("state"));
+        drop(state.lock().unwrap());
+        fs::write(state.layout(), format!("{LAYOUT_OF}{OLDEST}\n")).unwrap();
+        let told = state.check().unwrap_err().to_string();
+        assert!(told.contains(&format!("`postfix-insights reindex --state {}`", state.root().display())), "{told}");
+        assert!(matches!(state.lock(), Err(StateError::Older { found: OLDEST, .. })));
+        let lock = state.lock_to_reindex().unwrap();
+        state.is_up_to_date(&lock).unwrap();
+        drop(lock);
+        drop(state.lock().unwrap());
+        state.check().unwrap();
     }
 }
