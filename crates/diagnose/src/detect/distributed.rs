@@ -36,7 +36,7 @@ fn of_account(detector: &Detector, name: Name, row: &AccountRow, told: &mut Told
     }
     let never_in = |source: &&Source| {
         !detector.settings.leaves_out(**source)
-            && detector.pairs.get(&(**source, name)).is_none_or(|pair| pair.ok == 0)
+            && detector.pairs.get(&(**source, name)).is_none_or(|pair| !pair.got_in())
             && !matches!(told.clients.get(*source), Some(Kind::StaleClient | Kind::SharedOffice))
     };
     let hostile: Vec<Source> = row.clients.iter().filter(never_in).copied().collect();
@@ -63,7 +63,7 @@ fn of_account(detector: &Detector, name: Name, row: &AccountRow, told: &mut Told
     ];
     finding.summary =
         format!("one account failed from {}, none of which ever got in", plural(count, "address", "addresses"));
-    finding.evidence = detector.evidence(&row.proofs);
+    finding.evidence = detector.evidence(row.proofs.iter());
     for source in hostile {
         told.clients.entry(source).or_insert(Kind::DistributedAttack);
     }
@@ -138,8 +138,8 @@ fn campaign(detector: &Detector, group: &[Quiet<'_>], told: &mut Told) -> Option
 
 /// What they have in common.
 fn manner(detector: &Detector, of: &[&Quiet<'_>]) -> String {
-    let most = |word: fn(&ClientRow) -> u16| {
-        let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    let most = |word: fn(&ClientRow) -> u8| {
+        let mut counts: BTreeMap<u8, usize> = BTreeMap::new();
         of.iter().for_each(|one| *counts.entry(word(one.row)).or_default() += 1);
         let (word, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
         let text = String::from_utf8_lossy(detector.word_of(word)).into_owned();

@@ -56,8 +56,8 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
 
 /// Tries, with those whose answer was lost if passwords were refused besides, and those that were refused unheard.
 fn tries(row: &ClientRow) -> u32 {
-    let lost = if row.failed > 0 { row.lost } else { 0 };
-    let unheard = if row.ok == 0 { row.no_auth } else { 0 };
+    let lost = if row.failed > 0 { row.rare().lost } else { 0 };
+    let unheard = if row.ok == 0 { row.rare().no_auth } else { 0 };
     row.tries().saturating_add(lost).saturating_add(unheard)
 }
 
@@ -66,7 +66,8 @@ fn is_users_own(detector: &Detector, source: Source, row: &ClientRow) -> bool {
     if row.ok == 0 {
         return false;
     }
-    let foreign = row.names.iter().filter(|name| detector.pairs.get(&(source, **name)).is_none_or(|pair| pair.ok == 0));
+    let foreign =
+        row.names.iter().filter(|name| detector.pairs.get(&(source, **name)).is_none_or(|pair| !pair.got_in()));
     let foreign = foreign.count() as u32 + row.names_beyond;
     let many = foreign >= detector.thresholds().spray_names && foreign as usize > 2 * row.ok_names.len();
     !many && !row.names.iter().any(|name| got_in_at_last(detector, source, *name))
@@ -74,12 +75,12 @@ fn is_users_own(detector: &Detector, source: Source, row: &ClientRow) -> bool {
 
 /// An account that logs in elsewhere, and got in here only after it had failed again and again.
 fn got_in_at_last(detector: &Detector, source: Source, name: Name) -> bool {
-    let (Some(pair), Some(account)) = (detector.pairs.get(&(source, name)), detector.accounts.get(&name)) else {
+    let (Some(pair), Some(account)) = (detector.history(source, name), detector.accounts.get(&name)) else {
         return false;
     };
     let elsewhere = |home: &&Home| home.net.wide() != source.wide();
-    let visitor = account.homes.iter().filter(elsewhere).map(|home| home.ok).sum::<u32>() >= 3
-        && !account.homes.iter().any(|home| home.net.wide() == source.wide() && home.last - home.first >= VISIT);
+    let visitor = account.homes().iter().filter(elsewhere).map(|home| home.ok).sum::<u32>() >= 3
+        && !account.homes().iter().any(|home| home.net.wide() == source.wide() && home.last - home.first >= VISIT);
     visitor && pair.failed >= detector.thresholds().guess_tries && pair.first_failure < pair.first_ok
 }
 
@@ -162,15 +163,15 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     finding.counts = vec![
         ("auth_failed", u64::from(row.failed)),
         ("held_off", u64::from(row.held_off)),
-        ("lost", u64::from(row.lost)),
-        ("unheard", u64::from(row.no_auth)),
+        ("lost", u64::from(row.rare().lost)),
+        ("unheard", u64::from(row.rare().no_auth)),
         ("usernames", u64::from(look.names)),
         ("usernames_never_logged_in", u64::from(look.strange)),
         ("auth_ok", u64::from(row.ok)),
     ];
     finding.counts.retain(|(name, count)| *count > 0 || matches!(*name, "auth_failed" | "usernames" | "auth_ok"));
     finding.summary = summary(source, row, look);
-    finding.evidence = detector.evidence(&row.proofs);
+    finding.evidence = detector.evidence(row.proofs.iter());
     let finding = finding.decided(
         thresholds,
         &["guess_tries", "spray_names", "ban_tries", "ban_strange_names", "fast_per_minute", "fast_per_ten_minutes"],

@@ -18,6 +18,7 @@ mod rows;
 mod seams;
 mod settings;
 mod source;
+mod spare;
 mod takeover;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
@@ -26,6 +27,7 @@ mod thresholds;
 mod trouble;
 mod variants;
 
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
@@ -39,11 +41,15 @@ pub use finding::{Finding, Kind, Proof, SentThen};
 pub use input::{Failed, LoggedIn, Mailed, TurnedAway};
 pub use outage::Incident;
 use outage::{Outages, cause_ids};
-use rows::{ADDRESSES, AccountRow, ClientRow, HOMES, Home, MESSAGES, Name, PER_ROW, Pair, SUSPECTS, Suspect};
+use rows::{
+    AccountRow, ClientRow, HOMES, History, Home, MESSAGES, Name, Owner, PER_ROW, PROOFS_PER_ROW, Pair, SUSPECTS,
+    Suspect,
+};
 pub use seams::Change;
 use seams::Seams;
 pub use settings::Settings;
 pub use source::Source;
+use spare::Spare;
 pub use thresholds::{Threshold, Thresholds};
 use trouble::Secrets;
 
@@ -51,14 +57,16 @@ use crate::class::Class;
 
 /// Lines kept as evidence at most.
 pub const PROOFS: usize = 20_000;
-/// Evidence lines of a source or an account at most.
-const PROOFS_PER_ROW: usize = 3;
 /// After so many tries, or sources, another line is taken as evidence.
 const PROOF_AT: [u32; PROOFS_PER_ROW] = [3, 10, 20];
+/// Whoever was silent for longer is forgotten first when room is short, in microseconds. If that does not do, it is a quarter of
+/// the time, and so on down to about a minute.
+const SILENCE_MAX: i64 = 30 * 86_400_000_000;
+const SILENCE_MIN: i64 = 60_000_000;
 /// Mechanisms and services told apart at most.
 const WORDS: usize = 256;
 /// The layout of what [`Detector::snapshot`] writes.
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 
 /// How much is remembered at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +80,7 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// About 300 MB when all are full.
+    /// About 250 MB when all are full (`cargo xtask bench --findings`).
     fn default() -> Self {
         Self { sources: 400_000, names: 300_000, pairs: 600_000 }
     }
@@ -110,6 +118,10 @@ pub struct Detector {
     last: i64,
     #[serde(skip)]
     lowered: Vec<u8>,
+    #[serde(skip)]
+    spare_clients: Spare<ClientRow>,
+    #[serde(skip)]
+    spare_accounts: Spare<AccountRow>,
     /// The hasher of names; made anew from the seed.
     #[serde(skip)]
     hasher: Option<SeedableRandomState>,
@@ -143,6 +155,8 @@ impl Detector {
             first: 0,
             last: 0,
             lowered: Vec::new(),
+            spare_clients: Spare::default(),
+            spare_accounts: Spare::default(),
             hasher: None,
         }
     }
@@ -224,7 +238,7 @@ impl Detector {
         let Some(row) = self.accounts.values().find(|row| row.name.eq_ignore_ascii_case(account)) else {
             return Vec::new();
         };
-        let mut places: Vec<Place> = row.homes.iter().map(|home| home.place(row)).collect();
+        let mut places: Vec<Place> = row.homes().iter().map(|home| home.place(row)).collect();
         places.sort_by_key(|place| (std::cmp::Reverse(place.last), place.net));
         places
     }
@@ -269,18 +283,21 @@ impl Detector {
         let counter = match what {
             What::Credentials => &mut row.failed,
             What::HeldOff => &mut row.held_off,
-            What::Lost => &mut row.lost,
-            What::Mechanism => &mut row.mechanism_refused,
-            What::Silent => &mut row.silent,
+            What::Lost => &mut row.rare_mut().lost,
+            What::Mechanism => &mut row.rare_mut().mechanism_refused,
+            What::Silent => &mut row.rare_mut().silent,
             What::Fault | What::Other => return,
         };
         *counter = counter.saturating_add(count);
-        match failed.cause {
-            "tls.auth_before_starttls" => row.no_tls = row.no_tls.saturating_add(count),
-            "config.auth_not_enabled" => row.no_auth = row.no_auth.saturating_add(count),
-            "client.wrong_port_25" => row.wrong_port = row.wrong_port.saturating_add(count),
-            "cred.unknown_user" => row.unknown_user = row.unknown_user.saturating_add(count),
-            _ => {}
+        let of_cause = match failed.cause {
+            "tls.auth_before_starttls" => Some(&mut row.rare_mut().no_tls),
+            "config.auth_not_enabled" => Some(&mut row.rare_mut().no_auth),
+            "client.wrong_port_25" => Some(&mut row.rare_mut().wrong_port),
+            "cred.unknown_user" => Some(&mut row.unknown_user),
+            _ => None,
+        };
+        if let Some(counter) = of_cause {
+            *counter = counter.saturating_add(count);
         }
         if what != What::Lost {
             row.burst.add(failed.time, count);
@@ -291,7 +308,7 @@ impl Detector {
             row.unnamed = row.unnamed.saturating_add(count);
         }
         let at = row.proofs.len();
-        let so_far = row.tries() + row.silent + row.mechanism_refused;
+        let so_far = row.tries() + row.rare().silent + row.rare().mechanism_refused;
         let early = at == 0 && (early || matches!(what, What::Mechanism | What::Silent));
         if (early || PROOF_AT.get(at).is_some_and(|least| so_far >= *least))
             && let Some(kept) = keep_proof(&mut self.proofs, proof(failed.line))
@@ -308,20 +325,11 @@ impl Detector {
         proof: &impl Fn(u64) -> Option<Proof>,
     ) {
         let (time, count) = (failed.time, failed.count);
-        let new = !self.pairs.contains_key(&(source, name));
-        let pair = self.pair(source, name);
+        let before = self.pair_failed((source, name), time, count);
         // Somebody whose login worked the last time, here, with this name.
-        let fresh = pair.ok > 0 && pair.last_failure < pair.last_ok;
-        let is_new = pair.failed == 0;
-        pair.failed = pair.failed.saturating_add(count);
-        if pair.first_failure == 0 {
-            pair.first_failure = time;
-        }
-        pair.last_failure = pair.last_failure.max(time);
-        pair.cadence.add(time);
-        if (new || is_new)
-            && let Some(row) = self.clients.get_mut(&source)
-        {
+        let fresh = before.ok > 0 && before.last_failure < before.last_ok;
+        let is_new = before.failed == 0;
+        if is_new && let Some(row) = self.clients.get_mut(&source) {
             if row.names.len() < PER_ROW { row.names.push(name) } else { row.names_beyond += 1 }
         }
         if fresh {
@@ -335,7 +343,7 @@ impl Detector {
         }
         row.last_failure = row.last_failure.max(time);
         row.cadence.add(time);
-        if new || is_new {
+        if is_new {
             if row.clients.len() < PER_ROW { row.clients.push(source) } else { row.clients_beyond += 1 }
         }
         let at = row.proofs.len();
@@ -362,17 +370,12 @@ impl Detector {
             || row.burst.per_ten_minutes() >= takeover::RUSH_PER_TEN_MINUTES;
         let Some(account) = login.account else { return };
         let name = self.name(account);
-        let pair = self.pair(source, name);
-        let first_here = pair.ok == 0;
-        pair.ok = pair.ok.saturating_add(login.count);
-        pair.last_ok = pair.last_ok.max(login.time);
-        if first_here {
-            pair.first_ok = login.time;
-            if let Some(row) = self.clients.get_mut(&source)
-                && row.ok_names.len() < PER_ROW
-            {
-                row.ok_names.push(name);
-            }
+        let first_here = self.pair_logged_in((source, name), login);
+        if first_here
+            && let Some(row) = self.clients.get_mut(&source)
+            && row.ok_names.len() < PER_ROW
+        {
+            row.ok_names.push(name);
         }
         let least = self.settings.thresholds.takeover_tries;
         let row = self.account(name, account);
@@ -382,14 +385,16 @@ impl Detector {
         let elsewhere = row.ok > 0 && !row.lives_about(source);
         let suspicious = first_here && (tries >= least || elsewhere || attackers >= least);
         if first_here {
-            row.spread.add(login.time, !row.lives_about(source));
+            let new_network = !row.lives_about(source);
+            row.owner_mut().spread.add(login.time, new_network);
         }
         if row.ok == 0 {
             row.first_ok = login.time;
         }
         row.ok = row.ok.saturating_add(login.count);
         row.last_ok = row.last_ok.max(login.time);
-        row.come_home(source, login);
+        let owner = row.owner_mut();
+        owner.come_home(source, login);
         if suspicious {
             let suspect = Suspect {
                 client: source,
@@ -399,7 +404,7 @@ impl Detector {
                 fast,
                 new_place,
                 attackers,
-                most_per_hour_before: row.sent.most,
+                most_per_hour_before: owner.sent.most,
                 messages: 0,
                 volume: rows::Volume::default(),
                 recipients: 0,
@@ -408,10 +413,10 @@ impl Detector {
                 listed: Vec::new(),
                 proof: None,
             };
-            row.suspect(suspect);
+            owner.suspect(suspect);
             if tries >= least
                 && let Some(kept) = keep_proof(&mut self.proofs, proof(login.line))
-                && let Some(last) = self.account(name, b"").suspects.last_mut()
+                && let Some(last) = self.account(name, b"").owner_mut().suspects.last_mut()
             {
                 last.proof = Some(kept);
             }
@@ -426,12 +431,13 @@ impl Detector {
         }
         let name = self.name(account);
         let Some(row) = self.accounts.get_mut(&name) else { return };
-        match row.suspects.iter_mut().rev().find(|s| s.covers(source, time)) {
+        let owner = row.owner_mut();
+        match owner.suspects.iter_mut().rev().find(|s| s.covers(source, time)) {
             Some(suspect) => {
                 suspect.messages = suspect.messages.saturating_add(1);
                 suspect.volume.add(time, 1);
             }
-            None => row.sent.add(time, 1),
+            None => owner.sent.add(time, 1),
         }
     }
 
@@ -439,14 +445,16 @@ impl Detector {
     #[must_use]
     pub fn wants_mail_of(&mut self, account: &[u8]) -> bool {
         let name = self.name(account);
-        self.accounts.get(&name).is_some_and(|row| !row.suspects.is_empty())
+        self.accounts.get(&name).is_some_and(|row| !row.suspects().is_empty())
     }
 
     /// A message of a login, with its fate.
     pub fn mailed(&mut self, mail: &Mailed<'_>) {
         let (Some(source), name) = (mail.client.map(Source::of), self.name(mail.account)) else { return };
-        let Some(row) = self.accounts.get_mut(&name) else { return };
-        let Some(suspect) = row.suspects.iter_mut().rev().find(|s| s.covers(source, mail.time)) else { return };
+        let Some(row) = self.accounts.get_mut(&name).filter(|row| !row.suspects().is_empty()) else { return };
+        let Some(suspect) = row.owner_mut().suspects.iter_mut().rev().find(|s| s.covers(source, mail.time)) else {
+            return;
+        };
         suspect.recipients = suspect.recipients.saturating_add(mail.recipients);
         suspect.recipients_per_hour.add(mail.time, mail.recipients);
         suspect.bounced = suspect.bounced.saturating_add(mail.bounced);
@@ -464,8 +472,8 @@ impl Detector {
         let name = away.account.map(|account| self.name(account));
         let row = self.client(ip, source, away.time);
         let counter = match (away.relay, away.logged_in) {
-            (true, true) => &mut row.relay_denied,
-            (false, false) => &mut row.not_logged_in,
+            (true, true) => &mut row.rare_mut().relay_denied,
+            (false, false) => &mut row.rare_mut().not_logged_in,
             _ => return,
         };
         *counter = counter.saturating_add(away.count);
@@ -539,7 +547,7 @@ impl Detector {
         Name(hasher.hash_one(self.lowered.as_slice()))
     }
 
-    fn word(&mut self, word: &[u8]) -> u16 {
+    fn word(&mut self, word: &[u8]) -> u8 {
         let known = self.words.iter().position(|known| known.eq_ignore_ascii_case(word));
         let at = known.unwrap_or_else(|| {
             if self.words.len() < WORDS {
@@ -547,10 +555,10 @@ impl Detector {
             }
             self.words.len() - 1
         });
-        u16::try_from(at).unwrap_or(u16::MAX)
+        u8::try_from(at).unwrap_or(u8::MAX)
     }
 
-    pub(super) fn word_of(&self, number: u16) -> &[u8] {
+    pub(super) fn word_of(&self, number: u8) -> &[u8] {
         self.words.get(usize::from(number)).map_or(b"", |word| word)
     }
 
@@ -558,18 +566,15 @@ impl Detector {
         if self.clients.len() >= self.bounds.sources && !self.clients.contains_key(&source) {
             self.forget();
         }
-        let row = self.clients.entry(source).or_default();
+        let row = self.clients.entry(source).or_insert_with(|| self.spare_clients.take());
         if row.first == 0 {
             row.first = time;
         }
         row.last = row.last.max(time);
         if let IpAddr::V6(v6) = ip
-            && source.ip().is_ipv6()
-            && row.addresses.len() < ADDRESSES
-            && row.addresses.last() != Some(&v6)
-            && !row.addresses.contains(&v6)
+            && source.is_v6()
         {
-            row.addresses.push(v6);
+            row.rare_mut().add_address(v6);
         }
         row
     }
@@ -578,40 +583,69 @@ impl Detector {
         if self.accounts.len() >= self.bounds.names && !self.accounts.contains_key(&name) {
             self.forget();
         }
-        let new = || Box::new(AccountRow { name: spelled.into(), ..AccountRow::default() });
-        self.accounts.entry(name).or_insert_with(new)
+        self.accounts.entry(name).or_insert_with(|| {
+            let mut row = self.spare_accounts.take();
+            row.name = spelled.into();
+            row
+        })
     }
 
-    fn pair(&mut self, source: Source, name: Name) -> &mut Pair {
-        if self.pairs.len() >= self.bounds.pairs && !self.pairs.contains_key(&(source, name)) {
+    /// Notes a failure of a pair. Output: what was known of it before.
+    fn pair_failed(&mut self, pair: (Source, Name), time: i64, count: u32) -> History {
+        self.room_for_pair(pair);
+        match self.pairs.entry(pair) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Pair::once(time, count));
+                History::default()
+            }
+            Entry::Occupied(known) => known.into_mut().change(|history| {
+                let before = *history;
+                history.fail(time, count);
+                before
+            }),
+        }
+    }
+
+    /// Notes a login of a pair. Output: whether it was the first one.
+    fn pair_logged_in(&mut self, pair: (Source, Name), login: &LoggedIn<'_>) -> bool {
+        self.room_for_pair(pair);
+        let pair = self.pairs.entry(pair).or_insert_with(|| Pair::Told(Box::default()));
+        pair.change(|history| history.log_in(login.time, login.count))
+    }
+
+    fn room_for_pair(&mut self, pair: (Source, Name)) {
+        if self.pairs.len() >= self.bounds.pairs && !self.pairs.contains_key(&pair) {
             self.forget();
         }
-        self.pairs.entry((source, name)).or_default()
     }
 
     /// Makes room: who tried a few times and was not seen for long goes first; the fuller it stays, the shorter is long.
     fn forget(&mut self) {
         let before = self.clients.len() + self.accounts.len() + self.pairs.len();
         let few = self.settings.thresholds.guess_tries;
-        let mut idle = 30 * 86_400_000_000_i64;
+        let mut idle = self.silence_with_room(few);
         loop {
             let since = self.last - idle;
-            self.clients.retain(|_, row| row.last >= since || row.is_worth_keeping(few));
-            self.accounts.retain(|_, row| row.last_failure.max(row.last_ok) >= since || row.is_worth_keeping(few));
+            let client_goes = |row: &ClientRow| row.last < since && !row.is_worth_keeping(few);
+            let gone = self.clients.extract_if(|_, row| client_goes(row));
+            gone.for_each(|(_, row)| self.spare_clients.put(row));
+            let account_goes =
+                |row: &AccountRow| row.last_failure.max(row.last_ok) < since && !row.is_worth_keeping(few);
+            let gone = self.accounts.extract_if(|_, row| account_goes(row));
+            gone.for_each(|(_, row)| self.spare_accounts.put(row));
             let (clients, accounts) = (&self.clients, &self.accounts);
             self.pairs.retain(|(source, name), pair| {
-                (pair.last() >= since || pair.ok > 0 || pair.failed >= few)
+                (pair.last() >= since || pair.is_worth_keeping(few))
                     && clients.contains_key(source)
                     && accounts.contains_key(name)
             });
-            let roomy = |len: usize, bound: usize| len <= bound - bound / 4;
             if roomy(self.clients.len(), self.bounds.sources)
                 && roomy(self.accounts.len(), self.bounds.names)
                 && roomy(self.pairs.len(), self.bounds.pairs)
             {
                 break;
             }
-            if idle < 60_000_000 {
+            if idle < SILENCE_MIN {
                 // All of it is worth keeping, and there is no room: the oldest half goes.
                 self.forget_half();
                 break;
@@ -637,6 +671,26 @@ impl Detector {
         self.forgotten += (before - after) as u64;
     }
 
+    /// How long sources and names may be silent so that they leave room; the shortest time if even that is too long.
+    fn silence_with_room(&self, few: u32) -> i64 {
+        let clients = self.clients.values().filter(|row| !row.is_worth_keeping(few)).map(|row| self.last - row.last);
+        let clients: Vec<i64> = clients.collect();
+        let accounts = self.accounts.values().filter(|row| !row.is_worth_keeping(few));
+        let accounts: Vec<i64> = accounts.map(|row| self.last - row.last_failure.max(row.last_ok)).collect();
+        // Counted beforehand: going through the tables costs more.
+        let fits = |silences: &[i64], len: usize, bound: usize, idle: i64| {
+            roomy(len - silences.iter().filter(|silence| **silence > idle).count(), bound)
+        };
+        let mut idle = SILENCE_MAX;
+        while idle >= SILENCE_MIN
+            && !(fits(&clients, self.clients.len(), self.bounds.sources, idle)
+                && fits(&accounts, self.accounts.len(), self.bounds.names, idle))
+        {
+            idle /= 4;
+        }
+        idle
+    }
+
     fn forget_half(&mut self) {
         let middle = |mut times: Vec<i64>| {
             let at = times.len() / 2;
@@ -656,8 +710,12 @@ impl Detector {
         &self.settings.thresholds
     }
 
-    fn evidence<'a>(&self, places: impl IntoIterator<Item = &'a u32>) -> Vec<Proof> {
-        places.into_iter().filter_map(|at| self.proofs.get(*at as usize).cloned()).collect()
+    fn evidence(&self, places: impl IntoIterator<Item = u32>) -> Vec<Proof> {
+        places.into_iter().filter_map(|at| self.proofs.get(at as usize).cloned()).collect()
+    }
+
+    fn history(&self, source: Source, name: Name) -> Option<History> {
+        self.pairs.get(&(source, name)).map(Pair::history)
     }
 
     fn spelled(&self, name: Name) -> Option<Box<[u8]>> {
@@ -674,10 +732,10 @@ impl Detector {
     }
 
     fn addresses(&self, source: Source, row: &ClientRow) -> Vec<IpAddr> {
-        if row.addresses.is_empty() {
+        if row.rare().addresses.is_empty() {
             return vec![source.ip()];
         }
-        let mut all: Vec<IpAddr> = row.addresses.iter().map(|ip| IpAddr::V6(*ip)).collect();
+        let mut all: Vec<IpAddr> = row.rare().addresses.iter().map(|ip| IpAddr::V6(*ip)).collect();
         all.sort_unstable();
         all
     }
@@ -702,7 +760,7 @@ impl Detector {
     }
 }
 
-impl AccountRow {
+impl Owner {
     fn come_home(&mut self, source: Source, login: &LoggedIn<'_>) {
         let (net, time) = (source.near(), login.time);
         if let Some(home) = self.homes.iter_mut().find(|home| home.net == net) {
@@ -800,6 +858,11 @@ impl What {
             _ => Self::Other,
         }
     }
+}
+
+/// Whether a table leaves so much room that it is not full again at once.
+fn roomy(len: usize, bound: usize) -> bool {
+    len <= bound - bound / 4
 }
 
 /// Puts a line among the proofs, if there is room for it. Output: its place.

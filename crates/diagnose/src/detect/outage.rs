@@ -209,7 +209,7 @@ fn spoken(detector: &Detector, incident: &Incident) -> Option<Finding> {
         ("auth_ok_meanwhile", incident.ok_during),
     ];
     finding.summary = format!("{title}: {}; {}", hit.join(", "), meanwhile(incident.ok_during));
-    finding.evidence = detector.evidence(&incident.proofs);
+    finding.evidence = detector.evidence(incident.proofs.iter().copied());
     let advised =
         finding.advise(&[], &["do not ban these clients and do not reset passwords: nobody's password was at fault"]);
     Some(advised.steps_of(cause).decided(detector.thresholds(), &["outage_pause"]))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, Kind, hash_of, plural};
-use super::rows::{ClientRow, Name, Pair};
+use super::rows::{ClientRow, History, Name};
 use super::source::Source;
 use super::{Detector, Told};
 
@@ -47,7 +47,7 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
 struct Device<'a> {
     source: Source,
     row: &'a ClientRow,
-    names: Vec<(Name, Pair)>,
+    names: Vec<(Name, History)>,
 }
 
 impl Device<'_> {
@@ -69,21 +69,22 @@ impl Device<'_> {
     }
 
     fn is_at_home(&self, detector: &Detector) -> bool {
-        let home = |(name, pair): &(Name, Pair)| pair.ok > 0 || detector.lives_about(*name, self.source);
+        let home = |(name, pair): &(Name, History)| pair.ok > 0 || detector.lives_about(*name, self.source);
         self.row.ok > 0 || self.names.iter().any(home)
     }
 }
 
 /// Whether a source tries names that are not its people's: then it is nobody's device.
 fn tries_strangers(detector: &Detector, source: Source, row: &ClientRow) -> bool {
-    let strange =
-        |name: &&Name| !detector.is_in_use(**name) && detector.pairs.get(&(source, **name)).is_none_or(|p| p.ok == 0);
+    let strange = |name: &&Name| {
+        !detector.is_in_use(**name) && detector.pairs.get(&(source, **name)).is_none_or(|pair| !pair.got_in())
+    };
     let strange = row.names.iter().filter(strange).count() as u32 + row.names_beyond;
     strange >= detector.thresholds().spray_names && strange as usize > 2 * row.ok_names.len()
 }
 
 /// Accounts in use with which the source fails again and again, as a device does.
-fn stale_names(detector: &Detector, told: &Told, source: Source, row: &ClientRow) -> Vec<(Name, Pair)> {
+fn stale_names(detector: &Detector, told: &Told, source: Source, row: &ClientRow) -> Vec<(Name, History)> {
     let thresholds = detector.thresholds();
     if row.tries() < thresholds.stale_tries || tries_strangers(detector, source, row) {
         return Vec::new();
@@ -91,7 +92,7 @@ fn stale_names(detector: &Detector, told: &Told, source: Source, row: &ClientRow
     let rush = row.ok == 0
         && (row.burst.per_minute() >= thresholds.fast_per_minute
             || row.burst.per_ten_minutes() >= thresholds.fast_per_ten_minutes);
-    let device = |name: &Name, pair: &Pair| {
+    let device = |name: &Name, pair: &History| {
         let lasts = pair.last_failure - pair.first_failure >= STALE_LASTS;
         let still_failing = pair.last_failure > pair.last_ok;
         let slow = |period: f64| period >= f64::from(thresholds.stale_period);
@@ -106,19 +107,18 @@ fn stale_names(detector: &Detector, told: &Told, source: Source, row: &ClientRow
             && (here || elsewhere)
             && !told.was_out(pair.first_failure, pair.last_failure)
     };
-    let pair = |name: &Name| detector.pairs.get(&(source, *name)).copied();
-    let names = row.names.iter().take(64).filter_map(|name| Some((*name, pair(name)?)));
-    let mut stale: Vec<(Name, Pair)> =
+    let names = row.names.iter().take(64).filter_map(|name| Some((*name, detector.history(source, *name)?)));
+    let mut stale: Vec<(Name, History)> =
         names.filter(|(name, pair)| pair.failed >= thresholds.stale_tries && device(name, pair)).collect();
     stale.sort_by_key(|(name, pair)| (std::cmp::Reverse(pair.failed), detector.spelled(*name)));
     stale
 }
 
 /// The account logged in from about there before it failed there, or does so for days.
-fn lived_there(detector: &Detector, name: Name, source: Source, pair: &Pair) -> bool {
+fn lived_there(detector: &Detector, name: Name, source: Source, pair: &History) -> bool {
     const SETTLED: i64 = 86_400 * 1_000_000;
     let before = |since: i64| since > 0 && since < pair.first_failure;
-    let homes = detector.accounts.get(&name).map(|account| account.homes.as_slice()).unwrap_or_default();
+    let homes = detector.accounts.get(&name).map(|account| account.homes()).unwrap_or_default();
     let mut homes = homes.iter().filter(|home| home.net.wide() == source.wide());
     before(pair.first_ok) || homes.any(|home| before(home.first) || home.last - home.first >= SETTLED)
 }
@@ -161,7 +161,7 @@ fn stale_finding(detector: &Detector, accounts: &[Box<[u8]>], devices: &[Device<
         "{who} again and again with the same {names} ({}{every}): probably a device with an old password",
         plural(failed, "time", "times")
     );
-    finding.evidence = detector.evidence(devices.iter().flat_map(|device| &device.row.proofs).take(3));
+    finding.evidence = detector.evidence(devices.iter().flat_map(|device| device.row.proofs.iter()).take(3));
     finding.decided(detector.thresholds(), &["stale_tries", "stale_period"]).advise(
         &["ask the user to enter the new password on every device: phone, tablet, printer, old laptop"],
         &["do not ban the address: a real user is behind it"],
@@ -196,7 +196,7 @@ fn office_finding(detector: &Detector, source: Source, row: &ClientRow) -> Findi
         source.ip(),
         plural(u64::from(row.failed), "login", "logins")
     );
-    finding.evidence = detector.evidence(&row.proofs);
+    finding.evidence = detector.evidence(row.proofs.iter());
     finding.decided(detector.thresholds(), &["office_accounts", "office_tries"]).advise(
         &[
             "see which account fails (client view) and talk to that user",

@@ -1,6 +1,7 @@
 //! What is remembered of each source, each account, and each pair of them.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::cadence::{Burst, Cadence};
 use super::finding::SentThen;
@@ -13,7 +14,7 @@ pub(crate) struct Name(pub(crate) u64);
 /// Names of a source, sources of an account, at most; more are counted only.
 pub(crate) const PER_ROW: usize = 20_000;
 /// Addresses told apart within a /64 at most.
-pub(crate) const ADDRESSES: usize = 500;
+const ADDRESSES: usize = 500;
 /// Networks an account logs in from, remembered at most; the one silent for longest gives way.
 pub(crate) const HOMES: usize = 64;
 /// Logins of an account that are looked at closer at once, at most.
@@ -21,11 +22,43 @@ pub(crate) const SUSPECTS: usize = 12;
 /// Messages listed for each of them at most; all are counted.
 pub(crate) const MESSAGES: usize = 100;
 
+/// Evidence lines of a source or an account at most.
+pub(crate) const PROOFS_PER_ROW: usize = 3;
+
+/// Names of a source, or sources of a name: nearly always one or two.
+pub(crate) type Few<T> = SmallVec<[T; 2]>;
+
+/// Places among the proofs. Small, as every row has one.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Places([Option<std::num::NonZeroU16>; PROOFS_PER_ROW]);
+
+const _: () = assert!(super::PROOFS < u16::MAX as usize, "a place fits in `Places`");
+
+impl Places {
+    /// Keeps one more, if there is room.
+    pub(crate) fn push(&mut self, place: u32) {
+        let after = u16::try_from(place).ok().and_then(|place| std::num::NonZeroU16::MIN.checked_add(place));
+        if let Some(free) = self.0.iter_mut().find(|place| place.is_none()) {
+            *free = after;
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.0.into_iter().flatten().map(|after| u32::from(after.get()) - 1)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    pub(crate) fn first(&self) -> Option<u32> {
+        self.iter().next()
+    }
+}
+
 /// One source.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ClientRow {
-    /// Addresses of an IPv6 /64; empty for IPv4.
-    pub(crate) addresses: Vec<std::net::Ipv6Addr>,
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) first_failure: i64,
@@ -34,7 +67,32 @@ pub(crate) struct ClientRow {
     pub(crate) failed: u32,
     /// Lost to Dovecot's delay for those who keep failing, or over the limit of AUTH commands: tries all the same.
     pub(crate) held_off: u32,
-    /// Lost for a reason the log does not tell.
+    /// Failures that name nobody.
+    pub(crate) unnamed: u32,
+    /// Failures for names that the backend says it does not know.
+    pub(crate) unknown_user: u32,
+    pub(crate) ok: u32,
+    pub(crate) last_ok: i64,
+    pub(crate) messages: u32,
+    /// Names it failed with, and logged in as.
+    pub(crate) names: Few<Name>,
+    pub(crate) names_beyond: u32,
+    pub(crate) ok_names: Few<Name>,
+    pub(crate) burst: Burst,
+    pub(crate) cadence: Cadence,
+    /// What it last tried to log in with: numbers of words.
+    pub(crate) mechanism: u8,
+    pub(crate) service: u8,
+    pub(crate) proofs: Places,
+    rare: Option<Box<Rare>>,
+}
+
+/// What is known of a source beside its logins: few have any of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Rare {
+    /// Addresses of an IPv6 /64; empty for IPv4.
+    pub(crate) addresses: Vec<std::net::Ipv6Addr>,
+    /// Answers lost for a reason the log does not tell.
     pub(crate) lost: u32,
     /// Refused before the backend was asked.
     pub(crate) silent: u32,
@@ -45,30 +103,43 @@ pub(crate) struct ClientRow {
     /// Of these: by a mail user, on port 25.
     pub(crate) wrong_port: u32,
     pub(crate) mechanism_refused: u32,
-    /// Failures that name nobody.
-    pub(crate) unnamed: u32,
-    /// Failures for names that the backend says it does not know.
-    pub(crate) unknown_user: u32,
-    pub(crate) ok: u32,
-    pub(crate) last_ok: i64,
-    pub(crate) messages: u32,
     /// Refused for want of a login; and to relay, though logged in.
     pub(crate) not_logged_in: u32,
     pub(crate) relay_denied: u32,
-    /// Names it failed with, and logged in as.
-    pub(crate) names: Vec<Name>,
-    pub(crate) names_beyond: u32,
-    pub(crate) ok_names: Vec<Name>,
-    pub(crate) burst: Burst,
-    pub(crate) cadence: Cadence,
-    /// What it last tried to log in with: numbers of words.
-    pub(crate) mechanism: u16,
-    pub(crate) service: u16,
-    /// Places among the proofs.
-    pub(crate) proofs: Vec<u32>,
+}
+
+/// A source of which nothing rare is known.
+static NOTHING_RARE: Rare = Rare {
+    addresses: Vec::new(),
+    lost: 0,
+    silent: 0,
+    no_tls: 0,
+    no_auth: 0,
+    wrong_port: 0,
+    mechanism_refused: 0,
+    not_logged_in: 0,
+    relay_denied: 0,
+};
+
+impl Rare {
+    /// One of the addresses of its /64.
+    pub(crate) fn add_address(&mut self, address: std::net::Ipv6Addr) {
+        let known = self.addresses.last() == Some(&address) || self.addresses.contains(&address);
+        if self.addresses.len() < ADDRESSES && !known {
+            self.addresses.push(address);
+        }
+    }
 }
 
 impl ClientRow {
+    pub(crate) fn rare(&self) -> &Rare {
+        self.rare.as_deref().unwrap_or(&NOTHING_RARE)
+    }
+
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     /// Tries at credentials, whatever became of them.
     pub(crate) fn tries(&self) -> u32 {
         self.failed.saturating_add(self.held_off)
@@ -80,7 +151,8 @@ impl ClientRow {
 
     /// Whether it is of more interest than the many that tried once or twice and never came back.
     pub(crate) fn is_worth_keeping(&self, few: u32) -> bool {
-        self.ok > 0 || self.tries() >= few || self.not_logged_in + self.relay_denied + self.mechanism_refused > 0
+        let rare = self.rare();
+        self.ok > 0 || self.tries() >= few || rare.not_logged_in + rare.relay_denied + rare.mechanism_refused > 0
     }
 }
 
@@ -96,21 +168,44 @@ pub(crate) struct AccountRow {
     pub(crate) first_ok: i64,
     pub(crate) last_ok: i64,
     /// Sources that failed with it.
-    pub(crate) clients: Vec<Source>,
+    pub(crate) clients: Few<Source>,
     pub(crate) clients_beyond: u32,
     pub(crate) cadence: Cadence,
+    pub(crate) proofs: Places,
+    owner: Option<Box<Owner>>,
+}
+
+/// What those who have the password do with an account: most names that are tried are nobody's.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Owner {
     /// Where it logs in from.
     pub(crate) homes: Vec<Home>,
     pub(crate) suspects: Vec<Suspect>,
     pub(crate) sent: Volume,
     pub(crate) spread: Spread,
-    pub(crate) proofs: Vec<u32>,
 }
 
 impl AccountRow {
+    pub(crate) fn homes(&self) -> &[Home] {
+        self.owner.as_ref().map(|owner| owner.homes.as_slice()).unwrap_or_default()
+    }
+
+    pub(crate) fn suspects(&self) -> &[Suspect] {
+        self.owner.as_ref().map(|owner| owner.suspects.as_slice()).unwrap_or_default()
+    }
+
+    /// The day with most new sources.
+    pub(crate) fn worst_day(&self) -> Option<WorstDay> {
+        self.owner.as_ref()?.spread.worst
+    }
+
+    pub(crate) fn owner_mut(&mut self) -> &mut Owner {
+        self.owner.get_or_insert_default()
+    }
+
     /// Whether it logs in from about there.
     pub(crate) fn lives_about(&self, source: Source) -> bool {
-        self.homes.iter().any(|home| home.net.wide() == source.wide())
+        self.homes().iter().any(|home| home.net.wide() == source.wide())
     }
 
     pub(crate) fn is_worth_keeping(&self, few: u32) -> bool {
@@ -181,8 +276,7 @@ pub(crate) struct Spread {
     most_before: (u32, u32),
     /// Days before with any.
     days: u32,
-    /// The day with most new sources.
-    pub(crate) worst: Option<WorstDay>,
+    worst: Option<WorstDay>,
 }
 
 /// The day on which an account logged in from most places it had not been seen in.
@@ -219,9 +313,18 @@ impl Spread {
     }
 }
 
-/// A source and an account; times are 0 where there is none.
+/// A source and an account. There are more of these than of anything else, and nearly all failed once and never came back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Pair {
+    /// One failure that stands for so many.
+    Once { time: i64, count: u32 },
+    /// Anything more.
+    Told(Box<History>),
+}
+
+/// What became of an account's logins from a source; times are 0 where there is none.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Pair {
+pub(crate) struct History {
     pub(crate) failed: u32,
     pub(crate) ok: u32,
     pub(crate) first_ok: i64,
@@ -232,7 +335,75 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
+    /// A pair of which nothing is known but these failures.
+    pub(crate) fn once(time: i64, count: u32) -> Self {
+        Self::Once { time, count }
+    }
+
+    pub(crate) fn history(&self) -> History {
+        match *self {
+            Self::Once { time, count } => {
+                let mut history = History::default();
+                history.fail(time, count);
+                history
+            }
+            Self::Told(ref history) => **history,
+        }
+    }
+
+    /// Something more happened.
+    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut History) -> T) -> T {
+        match self {
+            Self::Told(history) => change(history),
+            Self::Once { .. } => {
+                let mut history = Box::new(self.history());
+                let told = change(&mut history);
+                *self = Self::Told(history);
+                told
+            }
+        }
+    }
+
     pub(crate) fn last(&self) -> i64 {
-        self.last_ok.max(self.last_failure)
+        match self {
+            Self::Once { time, .. } => *time,
+            Self::Told(history) => history.last_ok.max(history.last_failure),
+        }
+    }
+
+    /// Whether it is of more interest than the many that failed a few times.
+    pub(crate) fn is_worth_keeping(&self, few: u32) -> bool {
+        match self {
+            Self::Once { count, .. } => *count >= few,
+            Self::Told(history) => history.ok > 0 || history.failed >= few,
+        }
+    }
+
+    /// Whether the account ever logged in from there.
+    pub(crate) fn got_in(&self) -> bool {
+        matches!(self, Self::Told(history) if history.ok > 0)
+    }
+}
+
+impl History {
+    /// A failure.
+    pub(crate) fn fail(&mut self, time: i64, count: u32) {
+        self.failed = self.failed.saturating_add(count);
+        if self.first_failure == 0 {
+            self.first_failure = time;
+        }
+        self.last_failure = self.last_failure.max(time);
+        self.cadence.add(time);
+    }
+
+    /// A login. Output: whether it was the first one.
+    pub(crate) fn log_in(&mut self, time: i64, count: u32) -> bool {
+        let first = self.ok == 0;
+        if first {
+            self.first_ok = time;
+        }
+        self.ok = self.ok.saturating_add(count);
+        self.last_ok = self.last_ok.max(time);
+        first
     }
 }

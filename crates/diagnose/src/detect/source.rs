@@ -8,23 +8,38 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// One source of logins: an IPv4 address, or an IPv6 /64, which one machine may use whole.
+///
+/// In eight bytes, as there are hundreds of thousands: an IPv4 address is a number up to `u32::MAX`, an IPv6 /64 its upper half.
+/// The /64s below ::1:0:0:0:0:0, which no client has but `::1`, are one, [`Source::LOOPBACK`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Source(IpAddr);
+pub struct Source(u64);
 
 impl Source {
+    /// The /64 of `::1`.
+    const LOOPBACK: u64 = 1 << 32;
+
     /// The source an address belongs to; a mapped IPv4 address is the IPv4 address.
     #[must_use]
     pub fn of(ip: IpAddr) -> Self {
         match ip.to_canonical() {
-            IpAddr::V4(v4) => Self(IpAddr::V4(v4)),
-            IpAddr::V6(v6) => Self(IpAddr::V6(cut_v6(v6, 64))),
+            IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
+            IpAddr::V6(v6) => Self(upper(v6).max(Self::LOOPBACK)),
         }
     }
 
     /// Its address, or the first one of its /64.
     #[must_use]
     pub fn ip(self) -> IpAddr {
-        self.0
+        match u32::try_from(self.0) {
+            Ok(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4)),
+            Err(_) if self.0 == Self::LOOPBACK => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            Err(_) => IpAddr::V6(Ipv6Addr::from_bits(u128::from(self.0) << 64)),
+        }
+    }
+
+    /// Whether it is an IPv6 /64.
+    pub(crate) fn is_v6(self) -> bool {
+        self.0 >= Self::LOOPBACK
     }
 
     /// Its neighbours in the same network: /24, or /48.
@@ -39,38 +54,30 @@ impl Source {
         self.cut(16, 40)
     }
 
-    fn cut(self, v4_bits: u8, v6_bits: u8) -> Self {
-        match self.0 {
-            IpAddr::V4(v4) => Self(IpAddr::V4(cut_v4(v4, v4_bits))),
-            IpAddr::V6(v6) => Self(IpAddr::V6(cut_v6(v6, v6_bits))),
-        }
+    fn cut(self, v4_bits: u32, v6_bits: u32) -> Self {
+        let host_bits = if self.is_v6() { 64 - v6_bits } else { 32 - v4_bits };
+        Self(self.0 >> host_bits << host_bits)
     }
 
     /// The source as a network: /32, or /64.
     #[must_use]
     pub fn net(self) -> IpNet {
-        let bits = if self.0.is_ipv4() { 32 } else { 64 };
-        IpNet::new_assert(self.0, bits)
+        IpNet::new_assert(self.ip(), if self.is_v6() { 64 } else { 32 })
     }
 
     /// Private, loopback and link-local addresses are ours, or a gateway in front of us: a ban would hit everybody behind it.
     #[must_use]
     pub fn is_inside(self) -> bool {
-        match self.0 {
+        match self.ip() {
             IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
             IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
         }
     }
 }
 
-fn cut_v4(ip: Ipv4Addr, bits: u8) -> Ipv4Addr {
-    let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
-    Ipv4Addr::from_bits(ip.to_bits() & mask)
-}
-
-fn cut_v6(ip: Ipv6Addr, bits: u8) -> Ipv6Addr {
-    let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
-    Ipv6Addr::from_bits(ip.to_bits() & mask)
+/// The network half of an address.
+fn upper(ip: Ipv6Addr) -> u64 {
+    u64::try_from(ip.to_bits() >> 64).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -90,6 +97,9 @@ mod tests {
         assert_eq!(source("2001:db8:1:2::").near(), source("2001:db8:1::"));
         assert_eq!(source("192.0.2.9").wide(), source("192.0.0.0"));
         assert_eq!(source("2001:db8:1:2::3").net().to_string(), "2001:db8:1:2::/64");
+        assert_ne!(source("::1"), source("0.0.0.0"));
+        assert_eq!((source("::1").ip().to_string(), source("::1").near()), ("::".to_owned(), source("::1")));
+        assert!(source("255.255.255.255") < source("::1") && source("::1") < source("2001:db8::1"));
         for (ip, inside) in [("10.1.2.3", true), ("fd00::1", true), ("100.64.0.1", false), ("203.0.113.9", false)] {
             assert_eq!(source(ip).is_inside(), inside, "{ip}");
         }

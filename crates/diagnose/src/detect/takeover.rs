@@ -46,9 +46,9 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
             continue;
         }
         let mut guilty: Vec<(&Suspect, u32)> =
-            row.suspects.iter().map(|suspect| (suspect, signs(detector, row, suspect))).collect();
+            row.suspects().iter().map(|suspect| (suspect, signs(detector, row, suspect))).collect();
         guilty.retain(|(suspect, signs)| *signs >= ENOUGH && !detector.settings.leaves_out(suspect.client));
-        let wandering = row.spread.worst.filter(|worst| is_nobody(detector, worst));
+        let wandering = row.worst_day().filter(|worst| is_nobody(detector, worst));
         if guilty.is_empty() && wandering.is_none() {
             continue;
         }
@@ -145,7 +145,7 @@ struct Sent {
 impl Sent {
     fn about(row: &AccountRow, suspect: &Suspect) -> Self {
         let together = row
-            .suspects
+            .suspects()
             .iter()
             .filter(|other| (other.time - suspect.time).abs() <= TOGETHER && Place::of(row, other) != Place::Home);
         let mut sent = Self { before: suspect.most_per_hour_before, ..Self::default() };
@@ -196,7 +196,7 @@ enum Place {
 impl Place {
     fn of(row: &AccountRow, suspect: &Suspect) -> Self {
         let (here, elsewhere): (Vec<&Home>, Vec<&Home>) =
-            row.homes.iter().partition(|home| home.net.wide() == suspect.client.wide());
+            row.homes().iter().partition(|home| home.net.wide() == suspect.client.wide());
         let settled = here.iter().any(|home| home.last - home.first > SETTLED);
         if settled || here.iter().any(|home| home.first < suspect.time) {
             Self::Home
@@ -233,7 +233,7 @@ fn finding(
     wandering: Option<WorstDay>,
 ) -> Finding {
     let from = guilty.iter().map(|(s, _)| s.time).chain(wandering.map(|worst| worst.from)).min().unwrap_or(row.last_ok);
-    let last = |client| detector.pairs.get(&(client, name)).map(|pair| pair.last_ok);
+    let last = |client| detector.history(client, name).map(|pair| pair.last_ok);
     let to = guilty.iter().filter_map(|(s, _)| last(s.client)).chain(wandering.map(|worst| worst.from + DAY)).max();
     let to = to.unwrap_or(from).min(row.last_ok).max(from);
     let mut finding = Finding::new(Kind::AccountTakeover, format!("takeover-{}", hash_of(&row.name)), (from, to));
@@ -258,13 +258,9 @@ fn finding(
     finding.messages = guilty.iter().flat_map(|(s, _)| s.listed.iter().cloned()).collect();
     finding.messages.sort_by_key(|message| message.time);
     let rows = guilty.iter().filter_map(|(s, _)| detector.clients.get(&s.client));
-    let places: Vec<u32> = guilty
-        .iter()
-        .filter_map(|(s, _)| s.proof)
-        .chain(rows.flat_map(|row| row.proofs.iter().copied()))
-        .take(6)
-        .collect();
-    finding.evidence = detector.evidence(&places);
+    let places: Vec<u32> =
+        guilty.iter().filter_map(|(s, _)| s.proof).chain(rows.flat_map(|row| row.proofs.iter())).take(6).collect();
+    finding.evidence = detector.evidence(places);
     finding
         .decided(detector.thresholds(), &["takeover_tries", "takeover_burst", "takeover_networks", "spray_names"])
         .advise(
@@ -287,7 +283,8 @@ fn clients(detector: &Detector, name: Name, guilty: &[(&Suspect, u32)], wanderin
         .collect();
     if let Some(worst) = wandering {
         let that_day = worst.from..worst.from + DAY;
-        let pairs = detector.pairs.iter().filter(|((_, of), pair)| *of == name && that_day.contains(&pair.first_ok));
+        let pairs =
+            detector.pairs.iter().filter(|((_, of), pair)| *of == name && that_day.contains(&pair.history().first_ok));
         clients.extend(pairs.map(|((source, _), _)| source.ip()));
     }
     clients.sort_unstable();

@@ -45,10 +45,10 @@ pub(crate) fn findings(detector: &Detector, told: &Told, found: &mut Vec<Finding
     let of = |count: fn(&ClientRow) -> u32| -> Vec<Row<'_>> {
         rows.iter().filter(|(source, row)| count(row) > 0 && !attacks(source)).copied().collect()
     };
-    found.extend(mechanisms(detector, &of(|row| row.mechanism_refused)));
-    found.extend(tls(detector, &of(|row| row.no_tls)));
-    found.extend(wrong_port(detector, &of(|row| row.not_logged_in + row.wrong_port)));
-    found.extend(relay(detector, &of(|row| row.relay_denied)));
+    found.extend(mechanisms(detector, &of(|row| row.rare().mechanism_refused)));
+    found.extend(tls(detector, &of(|row| row.rare().no_tls)));
+    found.extend(wrong_port(detector, &of(|row| row.rare().not_logged_in + row.rare().wrong_port)));
+    found.extend(relay(detector, &of(|row| row.rare().relay_denied)));
     found.extend(rows.iter().filter_map(|row| hidden(detector, *row)));
     found.extend(secrets(detector));
 }
@@ -88,7 +88,7 @@ fn mechanisms(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     words.sort();
     words.dedup();
     words.truncate(5);
-    let total = sum(rows, |row| row.mechanism_refused);
+    let total = sum(rows, |row| row.rare().mechanism_refused);
     finding.confidence = 0.9;
     finding.counts = vec![("auth_failed", total)];
     finding.summary = format!(
@@ -108,7 +108,7 @@ fn is_mechanism(word: &[u8]) -> bool {
 
 fn tls(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     let mut finding = about(detector, Kind::TlsBeforeAuth, rows)?;
-    let total = sum(rows, |row| row.no_tls);
+    let total = sum(rows, |row| row.rare().no_tls);
     let users = rows.iter().filter(|(_, row)| row.ok > 0).count();
     finding.confidence = if users > 0 { 0.9 } else { 0.75 };
     finding.counts = vec![("auth_refused", total), ("clients_that_log_in_otherwise", users as u64)];
@@ -123,14 +123,14 @@ fn tls(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
 
 fn wrong_port(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     let mut finding = about(detector, Kind::WrongPortOrNotLoggedIn, rows)?;
-    let (refused, port) = (sum(rows, |row| row.not_logged_in), sum(rows, |row| row.wrong_port));
+    let (refused, port) = (sum(rows, |row| row.rare().not_logged_in), sum(rows, |row| row.rare().wrong_port));
     finding.confidence = 0.9;
     finding.counts = vec![("not_logged_in", refused), ("wrong_port", port)];
     let mut parts = Vec::new();
     if refused > 0 {
         parts.push(format!(
             "{} tried to send on a service for mail users without logging in ({})",
-            plural(rows.iter().filter(|(_, row)| row.not_logged_in > 0).count() as u64, "client", "clients"),
+            plural(rows.iter().filter(|(_, row)| row.rare().not_logged_in > 0).count() as u64, "client", "clients"),
             plural(refused, "refusal", "refusals")
         ));
     }
@@ -144,7 +144,7 @@ fn wrong_port(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
 
 fn relay(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     let mut finding = about(detector, Kind::RelayDeniedWhileLoggedIn, rows)?;
-    let total = sum(rows, |row| row.relay_denied);
+    let total = sum(rows, |row| row.rare().relay_denied);
     finding.confidence = 0.95;
     finding.counts = vec![("relay_denied", total)];
     finding.summary = format!(
@@ -201,7 +201,7 @@ fn secrets(detector: &Detector) -> Option<Finding> {
         "{} credentials (shown here as [redacted])",
         plural(lines, "line of the log holds", "lines of the log hold")
     );
-    finding.evidence = detector.evidence(proofs);
+    finding.evidence = detector.evidence(proofs.iter().copied());
     (lines > 0).then(|| {
         finding.advise(
             &[
