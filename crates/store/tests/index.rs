@@ -59,7 +59,7 @@ fn the_index_conforms() {
 
 fn line(source: u64, number: u64, ts: i64, text: &str) -> (NewLine<'static>, Entry) {
     let entry = Entry { ts: Some(ts), text: Some(text.to_owned()), ..Entry::default() };
-    static NOTHING: Kept = Kept { raw: None, head: None, secret: false };
+    static NOTHING: Kept = Kept::nothing();
     let entry: &'static Entry = Box::leak(Box::new(entry));
     (NewLine { source, line: number, time_before: None, entry, kept: &NOTHING }, entry.clone())
 }
