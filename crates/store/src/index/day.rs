@@ -5,11 +5,12 @@ use std::path::Path;
 use std::str::FromStr;
 
 use query::{Entry, Query};
+use serde::Deserialize;
 use tantivy::query::EnableScoring;
-use tantivy::schema::Value as _;
-use tantivy::{
-    DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, TantivyDocument,
+use tantivy::schema::document::{
+    DeserializeError, DocumentDeserialize, DocumentDeserializer, ValueDeserialize, ValueDeserializer,
 };
+use tantivy::{DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED};
 
 use super::narrow::{self, Narrowed};
 use super::payload::{LAYOUT, Payload};
@@ -102,7 +103,21 @@ pub enum DayError {
 
 /// Reads what the last commit said.
 pub(crate) fn payload(index: &Index) -> Result<Payload, DayError> {
-    let Some(text) = index.load_metas()?.payload else { return Ok(Payload::default()) };
+    understood(index.load_metas()?.payload)
+}
+
+/// The same of a day's folder, without opening its index.
+pub(crate) fn note(folder: &Path) -> Result<Payload, DayError> {
+    #[derive(Deserialize)]
+    struct Meta {
+        payload: Option<String>,
+    }
+    let meta: Meta = serde_json::from_slice(&std::fs::read(folder.join("meta.json"))?)?;
+    understood(meta.payload)
+}
+
+fn understood(note: Option<String>) -> Result<Payload, DayError> {
+    let Some(text) = note else { return Ok(Payload::default()) };
     let payload: Payload = serde_json::from_str(&text)?;
     if payload.layout == LAYOUT { Ok(payload) } else { Err(DayError::Layout(payload.layout)) }
 }
@@ -176,14 +191,8 @@ impl Day {
 
     /// A packed line.
     pub(crate) fn packed(&self, address: DocAddress) -> Result<Vec<u8>, DayError> {
-        let document: TantivyDocument = self.searcher.doc(address)?;
-        Ok(document.get_first(self.slots.packed).and_then(|value| value.as_bytes()).unwrap_or_default().to_vec())
-    }
-
-    /// A line's time.
-    pub(crate) fn ts(&self, address: DocAddress) -> Result<Option<i64>, DayError> {
-        let reader = self.searcher.segment_reader(address.segment_ord);
-        Ok(reader.fast_fields().i64(query::TS.name)?.first(address.doc_id))
+        let Packed(bytes) = self.searcher.doc(address)?;
+        Ok(bytes)
     }
 
     /// A line with its entry.
@@ -191,20 +200,33 @@ impl Day {
         let Some(places) = places.get(address.segment_ord as usize) else {
             return Err(DayError::Broken("a segment without columns".to_owned()));
         };
-        let document: TantivyDocument = self.searcher.doc(address)?;
-        line_of(&document, self.slots.packed, places, address.doc_id, sources)
+        line_of(&self.searcher.doc(address)?, places, address.doc_id, sources)
+    }
+}
+
+/// A document, of which nothing but the packed line is stored.
+pub(crate) struct Packed(Vec<u8>);
+
+impl DocumentDeserialize for Packed {
+    fn deserialize<'de, D: DocumentDeserializer<'de>>(mut document: D) -> Result<Self, DeserializeError> {
+        let field: Option<(_, Self)> = document.next_field()?;
+        Ok(field.map_or_else(|| Self(Vec::new()), |(_, packed)| packed))
+    }
+}
+
+impl ValueDeserialize for Packed {
+    fn deserialize<'de, D: ValueDeserializer<'de>>(value: D) -> Result<Self, DeserializeError> {
+        Ok(Self(value.deserialize_bytes()?))
     }
 }
 
 /// A line with its entry, out of its document and its columns.
 pub(crate) fn line_of(
-    document: &TantivyDocument,
-    packed: tantivy::schema::Field,
+    Packed(packed): &Packed,
     places: &Places,
     doc: DocId,
     sources: &Sources,
 ) -> Result<Line, DayError> {
-    let packed = document.get_first(packed).and_then(|value| value.as_bytes()).unwrap_or_default();
     let (kept, mut entry) = Kept::unpack(packed)?;
     let (source, line) = source_and_line(places.place.first(doc).unwrap_or_default());
     entry.ts = places.ts.first(doc);
@@ -213,8 +235,8 @@ pub(crate) fn line_of(
     Ok(Line { kept, entry })
 }
 
-/// Blocks of packed lines kept unpacked, of 16 KiB each.
-const CACHED_BLOCKS: usize = 32;
+/// Blocks of packed lines kept unpacked for each segment.
+const CACHED_BLOCKS: usize = 16;
 
 /// Where the lines of a segment stand.
 pub(crate) struct Places {
