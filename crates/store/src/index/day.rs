@@ -108,12 +108,20 @@ pub(crate) fn payload(index: &Index) -> Result<Payload, DayError> {
 
 /// The same of a day's folder, without opening its index.
 pub(crate) fn note(folder: &Path) -> Result<Payload, DayError> {
-    #[derive(Deserialize)]
-    struct Meta {
-        payload: Option<String>,
+    understood(Commit::read(folder)?.payload)
+}
+
+/// What is of use in a day's `meta.json`: to read all of it takes longer than to search the day.
+#[derive(Deserialize)]
+struct Commit {
+    opstamp: u64,
+    payload: Option<String>,
+}
+
+impl Commit {
+    fn read(folder: &Path) -> Result<Self, DayError> {
+        Ok(serde_json::from_slice(&std::fs::read(folder.join("meta.json"))?)?)
     }
-    let meta: Meta = serde_json::from_slice(&std::fs::read(folder.join("meta.json"))?)?;
-    understood(meta.payload)
 }
 
 fn understood(note: Option<String>) -> Result<Payload, DayError> {
@@ -136,20 +144,20 @@ impl Day {
         let index = Index::open_in_dir(path)?;
         prepare(&index);
         // Once more if a commit came in between: note and lines are of one commit.
-        let mut before = index.load_metas()?.opstamp;
+        let mut commit = Commit::read(path)?;
         loop {
-            let payload = payload(&index)?;
+            let payload = understood(commit.payload)?;
             let reader = index
                 .reader_builder()
                 .reload_policy(ReloadPolicy::Manual)
                 .doc_store_cache_num_blocks(CACHED_BLOCKS)
                 .try_into()?;
-            let after = index.load_metas()?.opstamp;
-            if before == after {
+            let after = Commit::read(path)?;
+            if commit.opstamp == after.opstamp {
                 let slots = Slots::of(&index.schema())?;
                 return Ok(Self { date, payload, slots, searcher: reader.searcher(), _reader: reader });
             }
-            before = after;
+            commit = after;
         }
     }
 

@@ -3,6 +3,7 @@
 //! Days are gone through from the asked end. In a day the places of all lines found are compared in columns, the best of them are read,
 //! and more only if the query turns out not to mean some of them. Lines without a time are older than all others, whatever their day.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
@@ -29,7 +30,8 @@ type Rank = (Option<i64>, usize, i64);
 /// A search that goes on where it stopped.
 struct Walk<'a> {
     day: &'a Day,
-    places: Vec<Places>,
+    /// Read once a line was found.
+    places: OnceCell<Vec<Places>>,
     narrowed: Narrowed,
     ranks: &'a BTreeMap<u64, usize>,
     order: Order,
@@ -38,8 +40,16 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    fn places(&self) -> Result<&[Places], DayError> {
+        if let Some(places) = self.places.get() {
+            return Ok(places);
+        }
+        let places = self.day.places()?;
+        Ok(self.places.get_or_init(|| places))
+    }
+
     fn rank(&self, ts: Option<i64>, address: DocAddress) -> Option<Rank> {
-        let places = self.places.get(address.segment_ord as usize)?;
+        let places = self.places.get()?.get(address.segment_ord as usize)?;
         let (source, line) = source_and_line(places.place.first(address.doc_id)?);
         let rank = self.ranks.get(&source).copied().unwrap_or(usize::MAX);
         Some((ts, rank, i64::try_from(line).unwrap_or(i64::MAX)))
@@ -81,7 +91,7 @@ impl Walk<'_> {
     /// Tells of every line found, with its time.
     fn each(&self, mut take: impl FnMut(Option<i64>, DocAddress)) -> Result<(), DayError> {
         self.day.each(self.narrowed.search.as_ref(), |segment, doc| {
-            let ts = self.places.get(segment as usize).and_then(|places| places.ts.first(doc));
+            let ts = self.places()?.get(segment as usize).and_then(|places| places.ts.first(doc));
             if ts.is_some() == self.dated {
                 take(ts, DocAddress::new(segment, doc));
             }
@@ -166,7 +176,7 @@ impl Index {
         let found = self.undamaged(day.date, || {
             let walk = Walk {
                 day,
-                places: day.places()?,
+                places: OnceCell::new(),
                 narrowed: day.narrow(query, sources),
                 ranks,
                 order: asked.order,
@@ -228,7 +238,7 @@ fn rows_of(
         let ended = found.len() < batch;
         for (rank, address) in found {
             behind = Some(rank);
-            let line = walk.day.line(address, &walk.places, sources)?;
+            let line = walk.day.line(address, walk.places()?, sources)?;
             if query.matches(&line.entry) {
                 rows.push(Row { entry: Arc::new(line.entry), before: Vec::new(), after: Vec::new() });
                 if rows.len() == wanted {
