@@ -36,8 +36,7 @@ pub fn index(state: &State) -> Index {
 
 /// Which store answers, and up to when it knows the log.
 pub fn answers(state: &State, clock: &Clock) -> String {
-    let days = index(state).states().unwrap_or_default();
-    let last = days.iter().flat_map(|day| day.payload.sources.values()).map(|part| part.turn).max();
+    let last = index(state).latest().ok().flatten();
     let known = last.map_or_else(|| "which is empty".to_owned(), |last| format!("up to {}", clock.long(last)));
     let root = state.root().display();
     format!("the answer is from the store {root}, {known}; for newer lines name the files, or `ingest` them first")

@@ -270,7 +270,7 @@ impl<T: Taker> Reader for Waiting<'_, T> {
         if !self.taker.may_want(&Sight::new(line.time, message)) {
             return;
         }
-        let carried = match self.taker.carry(line) {
+        let mut carried = match self.taker.carry(line) {
             Carry::Entry => None,
             Carry::Skip => return,
             Carry::Keep(carried) => Some(carried),
@@ -279,6 +279,9 @@ impl<T: Taker> Reader for Waiting<'_, T> {
             Some(record) => query::describe(record, event),
             None => query::undescribed(line.raw),
         };
+        if let Some(carried) = &mut carried {
+            carried.kept.says(&entry);
+        }
         entry.ts = line.time;
         entry.time_inferred = match (line.inferred.year, line.inferred.zone) {
             (true, true) => Some("year,zone".to_owned()),

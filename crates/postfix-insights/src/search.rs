@@ -39,13 +39,17 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
     };
     let during = reading.asked_time();
     let rows = RowsAsked { order, limit: args.limit, after: args.cursor.clone(), context: args.context };
-    let questions = [Question::Rows(rows), Question::Count];
+    // How many there are is said to people only, unless it is all there is to tell of a page behind the last one.
+    let mut questions = vec![Question::Rows(rows)];
+    questions.extend((!args.output.quiet || args.cursor.is_some()).then_some(Question::Count));
     let (answered, exit) = match asked::ask(reading, &query, &questions, args.output.quiet)? {
         Ok(answered) => answered,
         Err(exit) => return Ok(exit),
     };
-    let [Answer::Rows(page), Answer::Count(all)] = answered.answers.as_slice() else {
-        anyhow::bail!("a store answered another question");
+    let (page, all) = match answered.answers.as_slice() {
+        [Answer::Rows(page), Answer::Count(all)] => (page, *all),
+        [Answer::Rows(page)] => (page, page.rows.len() as u64),
+        _ => anyhow::bail!("a store answered another question"),
     };
     let shown = Shown { query: &query, screen: args.output.screen(), clock: &clock, mask: Mask(args.output.mask) };
     if let Some(mut following) = following {
@@ -60,9 +64,9 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<Exit> {
         print::text(&shown.page(page))?;
     }
     if !args.output.quiet {
-        tell(page, *all, &query, args.output.verbose > 0);
+        tell(page, all, &query, args.output.verbose > 0);
     }
-    Ok(exit.or_no_match(*all > 0))
+    Ok(exit.or_no_match(all > 0))
 }
 
 /// Says how much there is besides what was shown.

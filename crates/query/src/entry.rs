@@ -54,7 +54,8 @@ pub fn diagnosed(entry: &mut Entry, diagnosis: &Diagnosis) {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    // Nearly all of it is, and to check that is quicker than to look for what is not.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
 }
 
 fn filled(bytes: &[u8]) -> Option<String> {

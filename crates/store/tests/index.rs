@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use query::{Entry, Query};
 use store::index::{Identity, Index, Kept, NewLine, Writer};
-use store::{Question, Store, StoreError};
+use store::{Answer, Order, Question, RowsAsked, Store, StoreError};
 use tempfile::TempDir;
 
 /// An index that goes when it is no longer asked.
@@ -18,7 +18,7 @@ struct Kept1 {
 }
 
 impl Store for Kept1 {
-    fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<store::Answer>, StoreError> {
+    fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<Answer>, StoreError> {
         let answers = self.index.ask(query, questions);
         let damaged = self.index.told().damaged;
         assert!(damaged.is_empty(), "{damaged:?}");
@@ -59,7 +59,7 @@ fn the_index_conforms() {
 
 fn line(source: u64, number: u64, ts: i64, text: &str) -> (NewLine<'static>, Entry) {
     let entry = Entry { ts: Some(ts), text: Some(text.to_owned()), ..Entry::default() };
-    static NOTHING: Kept = Kept { raw: None, head: None, secret: false };
+    static NOTHING: Kept = Kept::nothing();
     let entry: &'static Entry = Box::leak(Box::new(entry));
     (NewLine { source, line: number, time_before: None, entry, kept: &NOTHING }, entry.clone())
 }
@@ -117,6 +117,34 @@ fn lines_that_are_taken_back_can_come_in_anew() {
 }
 
 #[test]
+fn a_page_looks_into_no_day_that_it_does_not_need() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    let source = writer.source(&Identity::of(b"begin\n").unwrap(), "mail.log");
+    for day in 1..4 {
+        writer.add(line(source, 1, day * DAY, "x").0).unwrap();
+    }
+    writer.finish().unwrap();
+    for file in std::fs::read_dir(folder.path().join("1970-01-02")).unwrap().flatten() {
+        if file.path().extension().is_some_and(|ending| ending == "term") {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+    let index = Index::new(folder.path());
+    let damaged = |limit, after| {
+        let rows = Question::Rows(RowsAsked { order: Order::Newest, limit, after, context: 0 });
+        let answers = index.ask(&Query::all(), &[rows]).unwrap();
+        let [Answer::Rows(page)] = answers.as_slice() else { panic!("another answer") };
+        let damaged: Vec<String> = index.told().damaged.into_iter().map(|damaged| damaged.day).collect();
+        (page.rows.len(), damaged, page.next.clone())
+    };
+    let (rows, none, next) = damaged(1, None);
+    assert_eq!((rows, none.len()), (1, 0));
+    assert_eq!(damaged(2, None).1, ["1970-01-02"], "whether there is more hangs on it");
+    assert_eq!(damaged(1, next).1, ["1970-01-02"]);
+}
+
+#[test]
 fn a_damaged_day_is_named_and_the_others_answer() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
@@ -128,7 +156,7 @@ fn a_damaged_day_is_named_and_the_others_answer() {
     std::fs::write(folder.path().join("1970-01-03/meta.json"), "{").unwrap();
     let index = Index::new(folder.path());
     let answers = index.ask(&Query::all(), &[Question::Count]).unwrap();
-    assert_eq!(answers, [store::Answer::Count(2)]);
+    assert_eq!(answers, [Answer::Count(2)]);
     let damaged: Vec<String> = index.told().damaged.into_iter().map(|damaged| damaged.day).collect();
     assert_eq!(damaged, ["1970-01-03"]);
     for file in std::fs::read_dir(folder.path().join("1970-01-02")).unwrap().flatten() {

@@ -82,7 +82,8 @@ fn is_new(state: &State, file: &Path) -> bool {
 }
 
 fn taking(state: &State, reading: &Reading) -> anyhow::Result<Taking> {
-    let mut taking = Taking::new(state, reading.threads())?;
+    // Reading takes about as much time as indexing.
+    let mut taking = Taking::new(state, reading.threads() / 2)?;
     taking.names = reading.names();
     Ok(taking)
 }

@@ -97,7 +97,7 @@ impl Index {
     pub fn arrivals(&self, since: &Marks, most: usize, settles: i64) -> std::io::Result<Arrivals> {
         let oldest = since.0.keys().map(|(date, _)| *date).min();
         let days = self.last_days()?;
-        let sources = self.sources_of(&days);
+        let sources = self.sources_of(days.iter().map(|day| &day.payload));
         let mut found = Arrivals::default();
         for day in days.iter().filter(|day| oldest.is_none_or(|oldest| day.date >= oldest)) {
             for (number, part) in &day.payload.sources {

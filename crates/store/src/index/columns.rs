@@ -1,56 +1,61 @@
 //! Counts out of columns: what a question needs of each line, without the line.
 //!
 //! A search goes in. Out come entries that hold nothing but what the question asks about, each standing for as many lines as its
-//! `repeat` says: counting them counts the lines.
+//! `repeat` says: counting them counts the lines. Within a segment values are counted by their numbers in its columns; what a number
+//! stands for is looked up once for each that occurs.
 
-use std::collections::HashMap;
-
-use foldhash::quality::RandomState;
 use query::{Entry, Field, Kind, OwnedValue, TS};
-use tantivy::DocId;
-use tantivy::columnar::{Column, StrColumn};
+use tantivy::columnar::{Cardinality, Column, StrColumn};
+use tantivy::query::{EnableScoring, Weight};
+use tantivy::{DocId, SegmentReader};
 
+use super::cells::{Cells, Shape};
 use super::day::{Day, DayError};
 use super::schema::has_column;
-use crate::question::Question;
+use crate::question::{HistogramAsked, Question};
 use crate::values::repeats;
 
 const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
 
-/// Fields that a question is about; time in whole seconds, which every bucket begins and ends with.
-#[derive(Clone, Copy)]
+/// Fields that a question is about, and a stretch of time with which every bucket begins and ends.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Needed {
     fields: [Option<&'static Field>; 2],
-    time: bool,
+    /// Microseconds; a day is a whole number of them.
+    time: Option<i64>,
 }
 
 /// What a question needs, if columns have it.
 pub(crate) fn needed(question: &Question) -> Option<Needed> {
     let (fields, time) = match question {
         Question::Rows(_) => return None,
-        Question::Count => ([None, None], false),
-        // Buckets begin at whole seconds only where the zone does.
-        Question::Histogram(asked) if asked.offset % SECOND != 0 => return None,
-        Question::Histogram(asked) => {
-            if let crate::Width::Fixed(width) = asked.width
-                && width % SECOND != 0
-            {
-                return None;
-            }
-            ([asked.by, None], true)
-        }
-        Question::Top(asked) => ([Some(asked.field), asked.distinct], false),
-        Question::Distinct(field) => ([Some(*field), None], false),
+        Question::Count => ([None, None], None),
+        Question::Histogram(asked) => ([asked.by, None], Some(grain(asked)?)),
+        Question::Top(asked) => ([Some(asked.field), asked.distinct], None),
+        Question::Distinct(field) => ([Some(*field), None], None),
     };
     let whole_time = |field: &&Field| field.name != TS.name;
     let told = fields.iter().flatten().all(|field| has_column(field) && whole_time(field));
     told.then_some(Needed { fields, time })
 }
 
-/// A value that is not there.
-const ABSENT: u64 = u64::MAX;
+/// The longest stretch of time with which all buckets begin and end. None if they do not begin at whole seconds, as where the zone does not.
+fn grain(asked: &HistogramAsked) -> Option<i64> {
+    let width = match asked.width {
+        crate::Width::Fixed(width) => width,
+        crate::Width::Auto(_) => SECOND,
+    };
+    let grain = divisor(divisor(DAY, width.max(1)), asked.offset.saturating_abs());
+    (grain % SECOND == 0).then_some(grain)
+}
 
-/// One field's column in one segment: values as numbers.
+/// The greatest number that divides both.
+fn divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { divisor(b, a % b) }
+}
+
+/// One field's column in one segment: values as numbers from 1, 0 for none.
 enum Values {
     Text(Option<StrColumn>),
     Int(Column<i64>),
@@ -58,7 +63,7 @@ enum Values {
 }
 
 impl Values {
-    fn of(reader: &tantivy::SegmentReader, field: &Field) -> Result<Self, DayError> {
+    fn of(reader: &SegmentReader, field: &Field) -> Result<Self, DayError> {
         let columns = reader.fast_fields();
         Ok(match field.kind {
             Kind::Int | Kind::Time => Self::Int(columns.i64(field.name)?),
@@ -67,34 +72,143 @@ impl Values {
         })
     }
 
-    fn number(&self, doc: DocId) -> u64 {
+    /// One more than the greatest number, if that is known.
+    fn end(&self) -> Option<u64> {
         match self {
-            Self::Text(None) => ABSENT,
-            Self::Text(Some(column)) => column.ords().first(doc).unwrap_or(ABSENT),
-            Self::Int(column) => column.first(doc).map_or(ABSENT, tantivy::i64_to_u64),
-            Self::Real(column) => column.first(doc).map_or(ABSENT, tantivy::f64_to_u64),
+            Self::Text(column) => Some(1 + column.as_ref().map_or(0, |column| column.num_terms() as u64)),
+            Self::Int(_) | Self::Real(_) => None,
         }
     }
 
-    fn value(&self, number: u64) -> Result<Option<OwnedValue>, DayError> {
-        if number == ABSENT {
-            return Ok(None);
-        }
-        Ok(Some(match self {
-            Self::Text(None) => return Ok(None),
+    fn number(&self, doc: DocId) -> u128 {
+        let number = match self {
+            Self::Text(column) => column.as_ref().and_then(|column| column.ords().first(doc)),
+            Self::Int(column) => column.first(doc).map(tantivy::i64_to_u64),
+            Self::Real(column) => column.first(doc).map(tantivy::f64_to_u64),
+        };
+        number.map_or(0, |number| u128::from(number) + 1)
+    }
+
+    /// What numbers stand for. They come sorted, each once.
+    fn values(&self, numbers: &[u128]) -> Result<Vec<Option<OwnedValue>>, DayError> {
+        let given = || numbers.iter().map(|number| number.checked_sub(1).and_then(|given| u64::try_from(given).ok()));
+        Ok(match self {
+            Self::Text(None) => numbers.iter().map(|_| None).collect(),
             Self::Text(Some(column)) => {
-                let mut text = String::new();
-                column.ord_to_str(number, &mut text)?;
-                OwnedValue::Text(text)
+                let ords: Vec<u64> = given().flatten().collect();
+                let mut values: Vec<Option<OwnedValue>> = Vec::with_capacity(numbers.len());
+                values.resize(numbers.len() - ords.len(), None);
+                let take = |bytes: &[u8]| {
+                    values.push(Some(OwnedValue::Text(String::from_utf8_lossy(bytes).into_owned())));
+                };
+                if !column.dictionary().sorted_ords_to_term_cb(&ords, take)? {
+                    return Err(DayError::Broken("a column holds values that its dictionary lacks".to_owned()));
+                }
+                values
             }
-            Self::Int(_) => OwnedValue::Int(tantivy::u64_to_i64(number)),
-            Self::Real(_) => OwnedValue::Real(tantivy::u64_to_f64(number)),
-        }))
+            Self::Int(_) => given().map(|number| Some(OwnedValue::Int(tantivy::u64_to_i64(number?)))).collect(),
+            Self::Real(_) => given().map(|number| Some(OwnedValue::Real(tantivy::u64_to_f64(number?)))).collect(),
+        })
     }
 }
 
-/// Two values and a time in seconds.
-type Key = (u64, u64, Option<i64>);
+/// What of a segment's columns a question needs.
+struct Columns {
+    fields: [Option<Values>; 2],
+    ts: Column<i64>,
+    repeat: Column<i64>,
+    /// The day's first microsecond, and the stretch of time that is told apart.
+    day: i64,
+    grain: Option<i64>,
+}
+
+impl Columns {
+    fn of(day: &Day, reader: &SegmentReader, needed: &Needed) -> Result<Self, DayError> {
+        let repeat = query::field("repeat").map(|field| field.name).unwrap_or_default();
+        let of = |field: Option<&'static Field>| field.map(|field| Values::of(reader, field)).transpose();
+        let [first, second] = needed.fields;
+        Ok(Self {
+            fields: [of(first)?, of(second)?],
+            ts: reader.fast_fields().i64(TS.name)?,
+            repeat: reader.fast_fields().i64(repeat)?,
+            day: day.date.start(),
+            grain: needed.time,
+        })
+    }
+
+    /// Whether every line counts once.
+    fn is_plain(&self) -> bool {
+        self.repeat.get_cardinality() == Cardinality::Optional && self.repeat.values.num_vals() == 0
+    }
+
+    fn is_bare(&self) -> bool {
+        self.grain.is_none() && self.fields.iter().all(Option::is_none)
+    }
+
+    fn shape(&self) -> Shape {
+        let end = |values: &Option<Values>| values.as_ref().map_or(Some(1), Values::end);
+        let [first, second] = &self.fields;
+        let slots = self.grain.map_or(1, |grain| u64::try_from(DAY / grain).unwrap_or(u64::MAX).saturating_add(1));
+        Shape([end(first), end(second), Some(slots)])
+    }
+
+    /// The stretch of the day in which a line stands, from 1; 0 without a time.
+    fn slot(&self, doc: DocId) -> u128 {
+        let slot = self.grain.and_then(|grain| Some(self.ts.first(doc)?.saturating_sub(self.day).div_euclid(grain)));
+        slot.map_or(0, |slot| u128::try_from(slot).unwrap_or_default() + 1)
+    }
+
+    fn count(&self, weight: &dyn Weight, reader: &SegmentReader) -> Result<Cells, DayError> {
+        let mut cells = Cells::new(self.shape());
+        let plain = self.is_plain();
+        let number = |values: &Option<Values>, doc| values.as_ref().map_or(0, |values| values.number(doc));
+        let [first, second] = &self.fields;
+        weight.for_each_no_score(reader, &mut |docs| {
+            for doc in docs.iter().copied().filter(|doc| !reader.is_deleted(*doc)) {
+                let times = if plain { 1 } else { self.times(doc) };
+                cells.add([number(first, doc), number(second, doc), self.slot(doc)], times);
+            }
+        })?;
+        Ok(cells)
+    }
+
+    fn times(&self, doc: DocId) -> u64 {
+        repeats(&Entry { repeat: self.repeat.first(doc), ..Entry::default() })
+    }
+
+    /// Hands on what was counted, as entries.
+    fn tell(&self, needed: &Needed, cells: Cells, mut take: impl FnMut(&Entry)) -> Result<(), DayError> {
+        let counted = cells.counted();
+        let mut told = Vec::new();
+        for (at, (field, values)) in needed.fields.iter().zip(&self.fields).enumerate() {
+            let (Some(field), Some(values)) = (field, values) else { continue };
+            let mut numbers: Vec<u128> = counted.iter().filter_map(|(key, _)| key.get(at).copied()).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            let values = values.values(&numbers)?;
+            told.push((at, field, numbers, values));
+        }
+        for (key, sum) in counted {
+            let mut entry = Entry {
+                ts: self.start(key[2]),
+                repeat: Some(i64::try_from(sum).unwrap_or(i64::MAX)),
+                ..Entry::default()
+            };
+            for (at, field, numbers, values) in &told {
+                let place = key.get(*at).and_then(|number| numbers.binary_search(number).ok());
+                (field.put)(&mut entry, place.and_then(|place| values.get(place).cloned()).flatten());
+            }
+            take(&entry);
+        }
+        Ok(())
+    }
+
+    /// When a stretch of the day begins.
+    fn start(&self, slot: u128) -> Option<i64> {
+        let before = i64::try_from(slot.checked_sub(1)?).ok()?;
+        Some(self.day.saturating_add(before.saturating_mul(self.grain?)))
+    }
+}
 
 /// Counts what a search finds in a day.
 pub(crate) fn count(
@@ -103,41 +217,42 @@ pub(crate) fn count(
     needed: &Needed,
     mut take: impl FnMut(&Entry),
 ) -> Result<(), DayError> {
-    let segments = day.searcher.segment_readers();
-    let repeat = query::field("repeat").map(|field| field.name).unwrap_or_default();
-    let mut columns = Vec::new();
-    for reader in segments {
-        let of = |field: Option<&'static Field>| field.map(|field| Values::of(reader, field)).transpose();
-        let [first, second] = needed.fields;
-        columns.push((of(first)?, of(second)?, reader.fast_fields().i64(TS.name)?, reader.fast_fields().i64(repeat)?));
-    }
-    let mut sums: Vec<HashMap<Key, u64, RandomState>> = segments.iter().map(|_| HashMap::default()).collect();
-    day.each(search, |segment, doc| {
-        let at = segment as usize;
-        let (Some((first, second, ts, repeat)), Some(sums)) = (columns.get(at), sums.get_mut(at)) else {
-            return Ok(true);
-        };
-        let number = |values: &Option<Values>| values.as_ref().map_or(ABSENT, |values| values.number(doc));
-        let time = if needed.time { ts.first(doc).map(|ts| ts.div_euclid(SECOND)) } else { None };
-        let times = repeats(&Entry { repeat: repeat.first(doc), ..Entry::default() });
-        let sum = sums.entry((number(first), number(second), time)).or_default();
-        *sum = sum.saturating_add(times);
-        Ok(true)
-    })?;
-    for ((first, second, ..), sums) in columns.iter().zip(sums) {
-        for ((one, other, time), sum) in sums {
-            let mut entry = Entry {
-                ts: time.map(|time| time.saturating_mul(SECOND)),
-                repeat: Some(i64::try_from(sum).unwrap_or(i64::MAX)),
-                ..Entry::default()
-            };
-            for (field, values, number) in [(needed.fields[0], first, one), (needed.fields[1], second, other)] {
-                if let (Some(field), Some(values)) = (field, values) {
-                    (field.put)(&mut entry, values.value(number)?);
-                }
+    let weight = search.weight(EnableScoring::disabled_from_searcher(&day.searcher))?;
+    for reader in day.searcher.segment_readers() {
+        let columns = Columns::of(day, reader, needed)?;
+        if columns.is_bare() && columns.is_plain() {
+            let lines = weight.count(reader)?;
+            if lines > 0 {
+                take(&Entry { repeat: Some(i64::from(lines)), ..Entry::default() });
             }
-            take(&entry);
+            continue;
         }
+        let cells = columns.count(weight.as_ref(), reader)?;
+        columns.tell(needed, cells, &mut take)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Width;
+
+    #[test]
+    fn buckets_begin_with_a_grain() {
+        let hour = 3_600 * SECOND;
+        for (width, offset, grain) in [
+            (Width::Fixed(hour), 0, Some(hour)),
+            (Width::Fixed(hour), 2 * hour, Some(hour)),
+            (Width::Fixed(hour), -hour / 2, Some(hour / 2)),
+            (Width::Fixed(7 * DAY), 0, Some(DAY)),
+            (Width::Fixed(7 * DAY), 5 * hour, Some(hour)),
+            (Width::Fixed(7 * SECOND), 0, Some(SECOND)),
+            (Width::Auto(60), 0, Some(SECOND)),
+            (Width::Fixed(SECOND + 1), 0, None),
+            (Width::Fixed(hour), 1, None),
+        ] {
+            assert_eq!(super::grain(&HistogramAsked { width, offset, by: None }), grain, "{width:?} {offset}");
+        }
+    }
 }

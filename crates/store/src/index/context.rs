@@ -9,6 +9,7 @@ use tantivy::{DocAddress, Term};
 
 use super::day::{Day, DayError};
 use super::schema;
+use super::shelf::{Shelf, Volume};
 use super::span::Span;
 use super::{Index, Sources};
 use crate::question::Row;
@@ -17,7 +18,8 @@ impl Index {
     /// Adds to each row the lines before and after it, so many each.
     pub(crate) fn surround(&self, rows: &mut [Row], sources: &Sources, lines: usize) {
         // Lines near a row may belong to another day than those the question was about.
-        let Ok(days) = self.open_all(Span::ALL) else { return };
+        let Ok(shelf) = Shelf::of(self, Span::ALL) else { return };
+        let days = shelf.days();
         let lines = u64::try_from(lines).unwrap_or(u64::MAX);
         for row in rows {
             let name = row.entry.source.clone().unwrap_or_default();
@@ -34,12 +36,14 @@ impl Index {
     }
 
     /// Lines of a source from one number to before another.
-    fn between(&self, days: &[Day], sources: &Sources, number: u64, from: u64, to: u64) -> Vec<Arc<Entry>> {
-        let touches =
-            |day: &&Day| day.payload.sources.get(&number).is_some_and(|part| part.first < to && part.last >= from);
+    fn between(&self, days: &[Volume<'_>], sources: &Sources, number: u64, from: u64, to: u64) -> Vec<Arc<Entry>> {
+        let touches = |day: &&Volume<'_>| {
+            day.payload().sources.get(&number).is_some_and(|part| part.first < to && part.last >= from)
+        };
         let found = days
             .iter()
             .filter(touches)
+            .filter_map(|day| day.open())
             .filter_map(|day| self.undamaged(day.date, || entries(day, sources, number, from, to)));
         found.flatten().collect()
     }

@@ -54,7 +54,7 @@ impl Index {
     /// The latest time of a line, microseconds since 1970 UTC.
     pub fn latest(&self) -> std::io::Result<Option<i64>> {
         let days = self.days()?;
-        let latest = |date| self.open(date)?.payload.sources.values().map(|part| part.turn).max();
+        let latest = |date| self.note(date)?.sources.values().map(|part| part.turn).max();
         Ok(days.into_iter().rev().find_map(latest))
     }
 
@@ -80,8 +80,8 @@ impl Index {
             |date| date >= from.date(),
             |day, sources| {
                 let first = if day.date == from.date() { from.minute() } else { 0 };
-                walk(day, &tantivy::query::AllQuery, sources, first, &mut |_, key| {
-                    Ok(take(Replayed::read(day, key)?, Cut::of(day, key.0)))
+                walk(day, &tantivy::query::AllQuery, sources, first, &mut |places, key| {
+                    Ok(take(Replayed::read(day, places, key)?, Cut::of(day, key.0)))
                 })
             },
         )

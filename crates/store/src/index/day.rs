@@ -5,11 +5,12 @@ use std::path::Path;
 use std::str::FromStr;
 
 use query::{Entry, Query};
+use serde::Deserialize;
 use tantivy::query::EnableScoring;
-use tantivy::schema::Value as _;
-use tantivy::{
-    DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, TantivyDocument,
+use tantivy::schema::document::{
+    DeserializeError, DocumentDeserialize, DocumentDeserializer, ValueDeserialize, ValueDeserializer,
 };
+use tantivy::{DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED};
 
 use super::narrow::{self, Narrowed};
 use super::payload::{LAYOUT, OLDEST, Payload};
@@ -105,13 +106,35 @@ pub enum DayError {
 
 /// Reads what the last commit said.
 pub(crate) fn payload(index: &Index) -> Result<Payload, DayError> {
-    let payload = payload_to_renew(index)?;
+    understood(index.load_metas()?.payload).and_then(present)
+}
+
+/// The same of a day's folder, without opening its index.
+pub(crate) fn note(folder: &Path) -> Result<Payload, DayError> {
+    understood(Commit::read(folder)?.payload).and_then(present)
+}
+
+/// What is of use in a day's `meta.json`: to read all of it takes longer than to search the day.
+#[derive(Deserialize)]
+struct Commit {
+    opstamp: u64,
+    payload: Option<String>,
+}
+
+impl Commit {
+    fn read(folder: &Path) -> Result<Self, DayError> {
+        Ok(serde_json::from_slice(&std::fs::read(folder.join("meta.json"))?)?)
+    }
+}
+
+/// A note of the present layout.
+fn present(payload: Payload) -> Result<Payload, DayError> {
     if payload.layout == LAYOUT { Ok(payload) } else { Err(DayError::Older(payload.layout)) }
 }
 
-/// The same, also of a day that an older version wrote.
-fn payload_to_renew(index: &Index) -> Result<Payload, DayError> {
-    let Some(text) = index.load_metas()?.payload else { return Ok(Payload::default()) };
+/// A note of any layout that is still known.
+fn understood(note: Option<String>) -> Result<Payload, DayError> {
+    let Some(text) = note else { return Ok(Payload::default()) };
     let payload: Payload = serde_json::from_str(&text)?;
     if (OLDEST..=LAYOUT).contains(&payload.layout) { Ok(payload) } else { Err(DayError::Unknown(payload.layout)) }
 }
@@ -127,36 +150,36 @@ pub(crate) struct Day {
 
 impl Day {
     pub(crate) fn open(date: Date, path: &Path) -> Result<Self, DayError> {
-        Self::open_as(date, path, payload)
+        Self::open_as(date, path, present)
     }
 
     /// Opens a day of any layout that is still known, to go over all its lines: what is looked up in it may not be found.
     pub(crate) fn open_to_renew(date: Date, path: &Path) -> Result<Self, DayError> {
-        Self::open_as(date, path, payload_to_renew)
+        Self::open_as(date, path, Ok)
     }
 
     fn open_as(
         date: Date,
         path: &Path,
-        payload: impl Fn(&Index) -> Result<Payload, DayError>,
+        is_fit: impl Fn(Payload) -> Result<Payload, DayError>,
     ) -> Result<Self, DayError> {
         let index = Index::open_in_dir(path)?;
         prepare(&index);
         // Once more if a commit came in between: note and lines are of one commit.
-        let mut before = index.load_metas()?.opstamp;
+        let mut commit = Commit::read(path)?;
         loop {
-            let payload = payload(&index)?;
+            let payload = understood(commit.payload).and_then(&is_fit)?;
             let reader = index
                 .reader_builder()
                 .reload_policy(ReloadPolicy::Manual)
                 .doc_store_cache_num_blocks(CACHED_BLOCKS)
                 .try_into()?;
-            let after = index.load_metas()?.opstamp;
-            if before == after {
+            let after = Commit::read(path)?;
+            if commit.opstamp == after.opstamp {
                 let slots = Slots::of(&index.schema())?;
                 return Ok(Self { date, payload, slots, searcher: reader.searcher(), _reader: reader });
             }
-            before = after;
+            commit = after;
         }
     }
 
@@ -198,14 +221,8 @@ impl Day {
 
     /// A packed line.
     pub(crate) fn packed(&self, address: DocAddress) -> Result<Vec<u8>, DayError> {
-        let document: TantivyDocument = self.searcher.doc(address)?;
-        Ok(document.get_first(self.slots.packed).and_then(|value| value.as_bytes()).unwrap_or_default().to_vec())
-    }
-
-    /// A line's time.
-    pub(crate) fn ts(&self, address: DocAddress) -> Result<Option<i64>, DayError> {
-        let reader = self.searcher.segment_reader(address.segment_ord);
-        Ok(reader.fast_fields().i64(query::TS.name)?.first(address.doc_id))
+        let Packed(bytes) = self.searcher.doc(address)?;
+        Ok(bytes)
     }
 
     /// A line with its entry.
@@ -213,20 +230,33 @@ impl Day {
         let Some(places) = places.get(address.segment_ord as usize) else {
             return Err(DayError::Broken("a segment without columns".to_owned()));
         };
-        let document: TantivyDocument = self.searcher.doc(address)?;
-        line_of(&document, self.slots.packed, places, address.doc_id, sources)
+        line_of(&self.searcher.doc(address)?, places, address.doc_id, sources)
+    }
+}
+
+/// A document, of which nothing but the packed line is stored.
+pub(crate) struct Packed(Vec<u8>);
+
+impl DocumentDeserialize for Packed {
+    fn deserialize<'de, D: DocumentDeserializer<'de>>(mut document: D) -> Result<Self, DeserializeError> {
+        let field: Option<(_, Self)> = document.next_field()?;
+        Ok(field.map_or_else(|| Self(Vec::new()), |(_, packed)| packed))
+    }
+}
+
+impl ValueDeserialize for Packed {
+    fn deserialize<'de, D: ValueDeserializer<'de>>(value: D) -> Result<Self, DeserializeError> {
+        Ok(Self(value.deserialize_bytes()?))
     }
 }
 
 /// A line with its entry, out of its document and its columns.
 pub(crate) fn line_of(
-    document: &TantivyDocument,
-    packed: tantivy::schema::Field,
+    Packed(packed): &Packed,
     places: &Places,
     doc: DocId,
     sources: &Sources,
 ) -> Result<Line, DayError> {
-    let packed = document.get_first(packed).and_then(|value| value.as_bytes()).unwrap_or_default();
     let (kept, mut entry) = Kept::unpack(packed)?;
     let (source, line) = source_and_line(places.place.first(doc).unwrap_or_default());
     entry.ts = places.ts.first(doc);
@@ -235,8 +265,8 @@ pub(crate) fn line_of(
     Ok(Line { kept, entry })
 }
 
-/// Blocks of packed lines kept unpacked, of 16 KiB each.
-const CACHED_BLOCKS: usize = 32;
+/// Blocks of packed lines kept unpacked for each segment.
+const CACHED_BLOCKS: usize = 16;
 
 /// Where the lines of a segment stand.
 pub(crate) struct Places {

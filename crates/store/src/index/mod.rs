@@ -7,6 +7,7 @@
 //! The layout is described in `docs/reference/store.md`.
 
 mod arrivals;
+mod cells;
 mod columns;
 mod context;
 mod cut;
@@ -22,6 +23,7 @@ mod replay;
 mod rewind;
 mod rewrite;
 mod schema;
+mod shelf;
 mod sources;
 mod span;
 mod stored;
@@ -49,6 +51,7 @@ pub use writer::{NewLine, WriteError, Writer, has_no_room};
 use crate::gather::Gatherer;
 use crate::question::{Answer, Question, Store, StoreError};
 use day::Day;
+use shelf::{Shelf, Volume};
 use span::Span;
 
 /// Days on disk, for whoever asks.
@@ -137,13 +140,13 @@ impl Index {
 
     /// Sources of all days.
     pub fn sources(&self) -> std::io::Result<Sources> {
-        let days: Vec<Day> = self.days()?.into_iter().filter_map(|date| self.open(date)).collect();
-        Ok(self.sources_of(&days))
+        let notes: Vec<Payload> = self.days()?.into_iter().filter_map(|date| self.note(date)).collect();
+        Ok(self.sources_of(notes.iter()))
     }
 
-    fn sources_of(&self, days: &[Day]) -> Sources {
+    fn sources_of<'p>(&self, notes: impl Iterator<Item = &'p Payload>) -> Sources {
         let mut sources = Sources::default();
-        days.iter().for_each(|day| sources.add(&day.payload));
+        notes.for_each(|payload| sources.add(payload));
         for (identity, name) in &self.names {
             if let Some(number) = sources.find(identity) {
                 sources.rename(number, name);
@@ -156,6 +159,12 @@ impl Index {
     fn open(&self, date: Date) -> Option<Day> {
         let path = self.root.join(date.to_string());
         self.undamaged(date, || Day::open(date, &path))
+    }
+
+    /// What a day's commit says; damage is noted.
+    fn note(&self, date: Date) -> Option<Payload> {
+        let path = self.root.join(date.to_string());
+        self.undamaged(date, || day::note(&path))
     }
 
     /// Runs something on a day; damage is noted.
@@ -179,9 +188,7 @@ impl Index {
 
     /// Whether anything of a span may be in a day. A day that cannot be read may hold anything.
     fn may_hold(&self, date: Date, span: Span) -> bool {
-        let undated = || -> Result<bool, DayError> {
-            Ok(day::payload(&tantivy::Index::open_in_dir(self.root.join(date.to_string()))?)?.undated)
-        };
+        let undated = || day::note(&self.root.join(date.to_string())).map(|payload| payload.undated);
         span.touches(date) || span.undated && undated().unwrap_or(true)
     }
 
@@ -191,7 +198,7 @@ impl Index {
 
     fn answer(
         &self,
-        days: &[&Day],
+        days: &[Volume<'_>],
         sources: &Sources,
         query: &Query,
         question: &Question,
@@ -205,13 +212,13 @@ impl Index {
     /// Counts out of columns where they tell enough, else out of the lines.
     fn count(
         &self,
-        days: &[&Day],
+        days: &[Volume<'_>],
         sources: &Sources,
         query: &Query,
         question: &Question,
     ) -> Result<Answer, StoreError> {
         let mut gatherer = Gatherer::new(&Query::all(), std::slice::from_ref(question))?;
-        for day in days {
+        for day in days.iter().filter_map(|day| day.open()) {
             let narrowed = day.narrow(query, sources);
             if narrowed.everything {
                 self.note_scan();
@@ -247,10 +254,18 @@ fn lines(
 
 impl Store for Index {
     fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<Answer>, StoreError> {
-        let days = self.open_all(Span::of(query.expr()))?;
-        let sources = self.sources_of(&days);
-        let days: Vec<&Day> = days.iter().collect();
-        questions.iter().map(|question| self.answer(&days, &sources, query, question)).collect()
+        loop {
+            let shelf = Shelf::of(self, Span::of(query.expr()))?;
+            let mut answers = Vec::with_capacity(questions.len());
+            for question in questions {
+                let told = page::told(question, questions, &answers);
+                let answer = || self.answer(&shelf.days(), &shelf.sources, query, question);
+                answers.push(told.map_or_else(answer, Ok)?);
+            }
+            if shelf.knows_all() {
+                return Ok(answers);
+            }
+        }
     }
 }
 

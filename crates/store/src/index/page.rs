@@ -3,6 +3,7 @@
 //! Days are gone through from the asked end. In a day the places of all lines found are compared in columns, the best of them are read,
 //! and more only if the query turns out not to mean some of them. Lines without a time are older than all others, whatever their day.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
@@ -10,13 +11,15 @@ use std::sync::Arc;
 use query::Query;
 use tantivy::DocAddress;
 
-use super::day::{Day, DayError, Places};
+use super::day::{Date, Day, DayError, Places};
 use super::narrow::Narrowed;
 use super::schema::source_and_line;
+use super::shelf::Volume;
 use super::{Index, Sources};
 use crate::place::{Cursor, Place};
-use crate::question::{Order, Page, Row, RowsAsked, StoreError};
+use crate::question::{Answer, Order, Page, Question, Row, RowsAsked, StoreError};
 use crate::rows::within_bounds;
+use crate::values::repeats;
 
 /// Lines looked at in one go at most, where the query must decide about each.
 const BATCH_MAX: usize = 1 << 16;
@@ -27,7 +30,8 @@ type Rank = (Option<i64>, usize, i64);
 /// A search that goes on where it stopped.
 struct Walk<'a> {
     day: &'a Day,
-    places: Vec<Places>,
+    /// Read once a line was found.
+    places: OnceCell<Vec<Places>>,
     narrowed: Narrowed,
     ranks: &'a BTreeMap<u64, usize>,
     order: Order,
@@ -36,11 +40,19 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn rank(&self, address: DocAddress) -> Option<Rank> {
-        let places = self.places.get(address.segment_ord as usize)?;
+    fn places(&self) -> Result<&[Places], DayError> {
+        if let Some(places) = self.places.get() {
+            return Ok(places);
+        }
+        let places = self.day.places()?;
+        Ok(self.places.get_or_init(|| places))
+    }
+
+    fn rank(&self, ts: Option<i64>, address: DocAddress) -> Option<Rank> {
+        let places = self.places.get()?.get(address.segment_ord as usize)?;
         let (source, line) = source_and_line(places.place.first(address.doc_id)?);
         let rank = self.ranks.get(&source).copied().unwrap_or(usize::MAX);
-        Some((places.ts.first(address.doc_id), rank, i64::try_from(line).unwrap_or(i64::MAX)))
+        Some((ts, rank, i64::try_from(line).unwrap_or(i64::MAX)))
     }
 
     /// The next lines behind a place, in order, so many at most.
@@ -48,8 +60,13 @@ impl Walk<'_> {
         match self.order {
             Order::Oldest => {
                 let mut best: BinaryHeap<(Rank, DocAddress)> = BinaryHeap::new();
-                self.each(|rank, address| {
-                    if behind.is_none_or(|behind| rank > behind) {
+                self.each(|ts, address| {
+                    // Its time alone tells most that do not belong to the page.
+                    if best.len() == most && best.peek().is_some_and(|((last, ..), _)| ts > *last) {
+                        return;
+                    }
+                    if let Some(rank) = self.rank(ts, address).filter(|rank| behind.is_none_or(|behind| *rank > behind))
+                    {
                         push(&mut best, (rank, address), most);
                     }
                 })?;
@@ -57,8 +74,12 @@ impl Walk<'_> {
             }
             Order::Newest => {
                 let mut best: BinaryHeap<Reverse<(Rank, DocAddress)>> = BinaryHeap::new();
-                self.each(|rank, address| {
-                    if behind.is_none_or(|behind| rank < behind) {
+                self.each(|ts, address| {
+                    if best.len() == most && best.peek().is_some_and(|Reverse(((last, ..), _))| ts < *last) {
+                        return;
+                    }
+                    if let Some(rank) = self.rank(ts, address).filter(|rank| behind.is_none_or(|behind| *rank < behind))
+                    {
                         push(&mut best, Reverse((rank, address)), most);
                     }
                 })?;
@@ -67,11 +88,12 @@ impl Walk<'_> {
         }
     }
 
-    fn each(&self, mut take: impl FnMut(Rank, DocAddress)) -> Result<(), DayError> {
+    /// Tells of every line found, with its time.
+    fn each(&self, mut take: impl FnMut(Option<i64>, DocAddress)) -> Result<(), DayError> {
         self.day.each(self.narrowed.search.as_ref(), |segment, doc| {
-            let address = DocAddress::new(segment, doc);
-            if let Some(rank) = self.rank(address).filter(|rank| rank.0.is_some() == self.dated) {
-                take(rank, address);
+            let ts = self.places()?.get(segment as usize).and_then(|places| places.ts.first(doc));
+            if ts.is_some() == self.dated {
+                take(ts, DocAddress::new(segment, doc));
             }
             Ok(true)
         })
@@ -90,7 +112,7 @@ fn push<T: Ord>(best: &mut BinaryHeap<T>, item: T, most: usize) {
 impl Index {
     pub(crate) fn page(
         &self,
-        days: &[&Day],
+        days: &[Volume<'_>],
         sources: &Sources,
         query: &Query,
         asked: &RowsAsked,
@@ -98,30 +120,32 @@ impl Index {
         within_bounds(asked)?;
         let ranks = sources.ranks();
         let mut rows: Vec<Row> = Vec::new();
-        let undated = || days.iter().filter(|day| day.payload.undated).map(|day| (*day, false));
-        let dated = days.iter().map(|day| (*day, true));
+        let undated = || days.iter().filter(|day| day.payload().undated).filter_map(|day| day.open());
         // What has no time is older than all that has, so it is one more day before the first.
-        let parts: Vec<(&Day, bool)> = match asked.order {
-            Order::Newest => dated.rev().collect(),
-            Order::Oldest => dated.collect(),
-        };
+        let is_behind =
+            |day: &Volume<'_>| asked.after.as_ref().is_none_or(|after| lies_behind(day.date(), after, asked.order));
+        let mut parts: Vec<Volume<'_>> = days.iter().copied().filter(is_behind).collect();
+        if asked.order == Order::Newest {
+            parts.reverse();
+        }
         let mut undated_rows = Vec::new();
         if asked.order == Order::Oldest {
-            for (day, _) in undated() {
+            for day in undated() {
                 self.part(day, false, sources, &ranks, query, asked, asked.limit + 1, &mut undated_rows);
             }
             merge_undated(&mut undated_rows, asked);
             rows.append(&mut undated_rows);
         }
-        for (day, _) in parts {
+        for day in parts {
             let wanted = (asked.limit + 1).saturating_sub(rows.len());
             if wanted == 0 {
                 break;
             }
+            let Some(day) = day.open() else { continue };
             self.part(day, true, sources, &ranks, query, asked, wanted, &mut rows);
         }
         if asked.order == Order::Newest && rows.len() <= asked.limit {
-            for (day, _) in undated() {
+            for day in undated() {
                 self.part(day, false, sources, &ranks, query, asked, asked.limit + 1, &mut undated_rows);
             }
             merge_undated(&mut undated_rows, asked);
@@ -152,7 +176,7 @@ impl Index {
         let found = self.undamaged(day.date, || {
             let walk = Walk {
                 day,
-                places: day.places()?,
+                places: OnceCell::new(),
                 narrowed: day.narrow(query, sources),
                 ranks,
                 order: asked.order,
@@ -164,6 +188,29 @@ impl Index {
             rows_of(&walk, sources, query, asked, wanted)
         });
         rows.extend(found.into_iter().flatten());
+    }
+}
+
+/// The answer to a question that a page given before tells as well: how many there are, if it holds all of them.
+pub(crate) fn told(question: &Question, questions: &[Question], given: &[Answer]) -> Option<Answer> {
+    let Question::Count = question else { return None };
+    questions.iter().zip(given).find_map(|given| match given {
+        (Question::Rows(asked), Answer::Rows(page)) if asked.after.is_none() && page.next.is_none() => {
+            let lines = page.rows.iter().map(|row| repeats(&row.entry));
+            (asked.limit > 0).then(|| Answer::Count(lines.fold(0, u64::saturating_add)))
+        }
+        _ => None,
+    })
+}
+
+/// Whether dated lines of a day may stand behind a cursor.
+fn lies_behind(date: Date, Cursor(place): &Cursor, order: Order) -> bool {
+    match (order, place.ts) {
+        (Order::Newest, Some(ts)) => date.start() <= ts,
+        // What has no time is older than all that has.
+        (Order::Newest, None) => false,
+        (Order::Oldest, Some(ts)) => date.end() >= ts,
+        (Order::Oldest, None) => true,
     }
 }
 
@@ -191,7 +238,7 @@ fn rows_of(
         let ended = found.len() < batch;
         for (rank, address) in found {
             behind = Some(rank);
-            let line = walk.day.line(address, &walk.places, sources)?;
+            let line = walk.day.line(address, walk.places()?, sources)?;
             if query.matches(&line.entry) {
                 rows.push(Row { entry: Arc::new(line.entry), before: Vec::new(), after: Vec::new() });
                 if rows.len() == wanted {

@@ -11,6 +11,7 @@ use tantivy::DocAddress;
 use super::day::{Date, Day, DayError, Places};
 use super::replay::{Key, Replayed};
 use super::schema::source_and_line;
+use super::shelf::Volume;
 use super::span::Span;
 use super::stored::{Kept, Unpacked};
 use super::{Index, Sources};
@@ -48,7 +49,7 @@ impl Index {
         let span = Span::of(time.expr());
         let days = self.open_all(span)?;
         let sources = match span {
-            Span::ALL => self.sources_of(&days),
+            Span::ALL => self.sources_of(days.iter().map(|day| &day.payload)),
             _ => self.sources().map_err(|why| StoreError::Unreadable(Box::new(why)))?,
         };
         let opened = days.into_iter().filter_map(|day| {
@@ -113,7 +114,7 @@ impl Pick<'_> {
 
     /// Asks the days that were opened.
     pub fn ask(&self, query: &Query, question: &Question) -> Result<Answer, StoreError> {
-        let days: Vec<&Day> = self.days.iter().map(|opened| &opened.day).collect();
+        let days: Vec<Volume<'_>> = self.days.iter().map(|opened| Volume::Open(&opened.day)).collect();
         self.index.answer(&days, &self.sources, query, question)
     }
 
@@ -126,7 +127,7 @@ impl Pick<'_> {
                 let mut keys: Vec<Key> = opened.picked.iter().filter_map(key).collect();
                 keys.sort_unstable();
                 for key in keys {
-                    if !take(Replayed::read(&opened.day, key)?) {
+                    if !take(Replayed::read(&opened.day, &opened.places, key)?) {
                         return Ok(false);
                     }
                 }
@@ -315,10 +316,11 @@ impl Block {
 
 impl Replayed {
     /// A line by its key.
-    pub(super) fn read(day: &Day, key: Key) -> Result<Self, DayError> {
+    pub(super) fn read(day: &Day, places: &[Places], key: Key) -> Result<Self, DayError> {
         let (.., source, line, address) = key;
+        let ts = places.get(address.segment_ord as usize).and_then(|places| places.ts.first(address.doc_id));
         let packed = day.packed(address)?;
         let Unpacked { kept, time_inferred, truncated } = Kept::unpack_line(&packed)?;
-        Ok(Self { source, line, ts: day.ts(address)?, time_inferred, truncated, kept })
+        Ok(Self { source, line, ts, time_inferred, truncated, kept })
     }
 }

@@ -55,7 +55,6 @@ impl Writer {
                 query: Arc::new(query.clone()),
                 search: Arc::from(narrowed.search),
                 sources: Arc::new(self.sources().clone()),
-                packed: day.slots.packed,
             };
             let mut found = 0;
             day.each(&meant, |_, _| {
@@ -80,7 +79,6 @@ struct Meant {
     query: Arc<Query>,
     search: Arc<dyn Search>,
     sources: Arc<Sources>,
-    packed: tantivy::schema::Field,
 }
 
 impl Search for Meant {
@@ -103,8 +101,7 @@ impl Weight for MeantWeight {
         let mut docs = self.weight.scorer(reader, 1.0)?;
         let mut doc = docs.doc();
         while doc != TERMINATED {
-            let document = store.get(doc)?;
-            let line = super::day::line_of(&document, self.meant.packed, &places, doc, &self.meant.sources)
+            let line = super::day::line_of(&store.get(doc)?, &places, doc, &self.meant.sources)
                 .map_err(|why| TantivyError::InternalError(why.to_string()))?;
             if self.meant.query.matches(&line.entry) {
                 let _ = found.insert(doc);

@@ -54,7 +54,7 @@ impl Index {
     /// cannot be read are told of by [`Index::told`].
     pub fn replay(&self, query: &Query, mut take: impl FnMut(Replayed) -> bool) -> Result<(), StoreError> {
         self.each_day(query, |day, sources| {
-            walk(day, &AllQuery, sources, 0, &mut |_, key| Ok(take(Replayed::read(day, key)?)))
+            walk(day, &AllQuery, sources, 0, &mut |places, key| Ok(take(Replayed::read(day, places, key)?)))
         })
     }
 

@@ -4,6 +4,7 @@
 //! the class an attempt turned out to have) is kept by field name, so that packed lines of older versions can be read.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use maillog::{Record, Stamp, Tag};
 use query::{Entry, FIELDS, Field, OwnedValue, Value};
@@ -20,6 +21,8 @@ pub struct Kept {
     pub head: Option<Head>,
     /// There was a secret in it.
     pub secret: bool,
+    /// What the bytes say by themselves, if whoever made it knows.
+    pub(super) said: Option<Box<Entry>>,
 }
 
 /// An envelope on its own.
@@ -77,13 +80,19 @@ impl Kept {
             })
         });
         let head = record.zip(text).filter(|_| !said).map(|(record, text)| Head::of(record, text));
-        Self { raw: Some(redacted.into_owned()), head, secret }
+        Self { raw: Some(redacted.into_owned()), head, secret, said: None }
     }
 
     /// Only an entry: for tests and for entries that come from elsewhere.
     #[must_use]
-    pub fn nothing() -> Self {
-        Self { raw: None, head: None, secret: false }
+    pub const fn nothing() -> Self {
+        Self { raw: None, head: None, secret: false, said: None }
+    }
+
+    /// Notes what [`query::describe`] made of the line and its envelope, so that packing need not do it again. Where a secret was taken
+    /// out, what is left may say something else.
+    pub fn says(&mut self, entry: &Entry) {
+        self.said = (!self.secret).then(|| Box::new(entry.clone()));
     }
 
     /// The envelope, with a time of the caller's.
@@ -109,10 +118,9 @@ impl Kept {
 
     /// Packs it with its entry.
     pub fn pack(&self, entry: &Entry) -> Result<Vec<u8>, postcard::Error> {
-        let said = self.said();
-        let changed = FIELDS
+        let said = self.said.as_deref().map_or_else(|| Cow::Owned(self.said()), Cow::Borrowed);
+        let changed = PACKED
             .iter()
-            .filter(|field| !elsewhere(field))
             .filter_map(|field| {
                 let value = (field.get)(entry);
                 (value != (field.get)(&said)).then(|| Changed { field: field.name, value: value.map(Cell::of) })
@@ -158,10 +166,9 @@ pub(crate) struct Unpacked {
     pub(crate) truncated: bool,
 }
 
-/// Whether a field is kept outside of the packed line.
-fn elsewhere(field: &Field) -> bool {
-    in_place(field) || field == query::TS
-}
+/// The fields that are not kept outside of the packed line.
+static PACKED: LazyLock<Vec<&Field>> =
+    LazyLock::new(|| FIELDS.iter().filter(|field| !in_place(field) && *field != query::TS).collect());
 
 #[derive(Serialize, Deserialize)]
 struct Packed<'a> {
@@ -175,7 +182,12 @@ struct Packed<'a> {
 
 impl Packed<'_> {
     fn kept(&self) -> Kept {
-        Kept { raw: self.raw.map(|raw| raw.to_vec()), head: self.head.as_deref().cloned(), secret: self.secret }
+        Kept {
+            raw: self.raw.map(|raw| raw.to_vec()),
+            head: self.head.as_deref().cloned(),
+            secret: self.secret,
+            said: None,
+        }
     }
 }
 

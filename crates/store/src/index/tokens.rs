@@ -123,30 +123,49 @@ pub(crate) fn terms(folded: &str) -> impl Iterator<Item = (Run, &str)> {
 /// Makes one term of a value, or many of a text.
 #[derive(Clone)]
 pub(crate) struct Terms {
-    make: fn(&str, &mut Vec<String>),
-    found: Vec<String>,
+    make: fn(&str, &mut Found),
+    found: Found,
     token: Token,
+}
+
+/// Terms, as places in one text: no term has memory of its own.
+#[derive(Clone, Default)]
+struct Found {
+    text: String,
+    places: Vec<(usize, usize)>,
+}
+
+impl Found {
+    fn one(&mut self, term: &str) {
+        self.text.push_str(term);
+        self.places.push((0, term.len()));
+    }
+
+    fn words_of(&mut self, text: &str) {
+        self.text.push_str(&fold(text));
+        self.places.extend(terms(&self.text).map(|(run, term)| (run.from, run.from + term.len())));
+    }
 }
 
 impl Terms {
     pub(crate) fn words() -> Self {
-        Self::new(|value, out| out.push(word(value)))
+        Self::new(|value, found| found.one(cut(&fold(value), WORD_BYTES_MAX)))
     }
 
     pub(crate) fn cased() -> Self {
-        Self::new(|value, out| out.push(cased(value)))
+        Self::new(|value, found| found.one(cut(value, WORD_BYTES_MAX)))
     }
 
     pub(crate) fn addresses() -> Self {
-        Self::new(|value, out| out.push(address(value)))
+        Self::new(|value, found| found.one(&address(value)))
     }
 
     pub(crate) fn texts() -> Self {
-        Self::new(|value, out| out.extend(terms(&fold(value)).map(|(_, term)| term.to_owned())))
+        Self::new(|value, found| found.words_of(value))
     }
 
-    fn new(make: fn(&str, &mut Vec<String>)) -> Self {
-        Self { make, found: Vec::new(), token: Token::default() }
+    fn new(make: fn(&str, &mut Found)) -> Self {
+        Self { make, found: Found::default(), token: Token::default() }
     }
 }
 
@@ -154,7 +173,8 @@ impl Tokenizer for Terms {
     type TokenStream<'a> = Stream<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Stream<'a> {
-        self.found.clear();
+        self.found.text.clear();
+        self.found.places.clear();
         (self.make)(text, &mut self.found);
         self.token.reset();
         Stream { found: &self.found, next: 0, token: &mut self.token }
@@ -163,15 +183,17 @@ impl Tokenizer for Terms {
 
 /// Terms on their way into the index.
 pub(crate) struct Stream<'a> {
-    found: &'a [String],
+    found: &'a Found,
     next: usize,
     token: &'a mut Token,
 }
 
 impl TokenStream for Stream<'_> {
     fn advance(&mut self) -> bool {
-        let Some(term) = self.found.get(self.next) else { return false };
-        self.token.text.clone_from(term);
+        let place = self.found.places.get(self.next);
+        let Some(term) = place.and_then(|(from, to)| self.found.text.get(*from..*to)) else { return false };
+        self.token.text.clear();
+        self.token.text.push_str(term);
         self.token.position = self.next;
         self.next += 1;
         true

@@ -24,6 +24,8 @@ const OPEN_MAX: usize = 2;
 const THREAD_BYTES_MIN: usize = 16 << 20;
 /// Compression of packed lines.
 const ZSTD_LEVEL: i32 = 3;
+/// Bytes of packed lines that are compressed together: of blocks half as large, lines take a sixth more.
+const BLOCK_BYTES: usize = 64 << 10;
 
 /// A line to be kept.
 #[derive(Clone, Copy, Debug)]
@@ -269,10 +271,10 @@ impl Writer {
         if self.has(line.source, line.line, time) {
             return Ok(false);
         }
-        let path = self.path(date);
-        let fail = |why: DayError| WriteError::Day { path: path.clone(), why };
         self.opened(date)?;
         let turn = self.part(date, line.source, line.line, time.unwrap_or_default()).turn;
+        let root = &self.root;
+        let fail = |why: DayError| WriteError::Day { path: root.join(date.to_string()), why };
         let (Some(open), payload) = (self.open.get_mut(&date), self.payloads.entry(date).or_default()) else {
             return Ok(false);
         };
@@ -294,19 +296,19 @@ impl Writer {
 
     /// What a day says of a source, which has a line of that number and time there.
     fn part(&mut self, date: Date, source: u64, line: u64, time: i64) -> &mut Part {
-        let identity = self.sources.identity(source).cloned().unwrap_or_default();
+        let identity = self.sources.identity(source);
         let name = self.sources.name(source);
         let parts = &mut self.payloads.entry(date).or_default().sources;
         let part = parts.entry(source).or_insert_with(|| Part {
-            identity: identity.clone(),
+            identity: identity.cloned().unwrap_or_default(),
             name: name.to_owned(),
             first: line,
             last: 0,
             turn: i64::MIN,
             from: i64::MAX,
         });
-        if identity.is_longer(&part.identity) {
-            part.identity = identity;
+        if let Some(identity) = identity.filter(|identity| identity.is_longer(&part.identity)) {
+            part.identity.clone_from(identity);
         }
         part.turn = part.turn.max(time);
         part.from = part.from.min(time);
@@ -366,6 +368,7 @@ impl Writer {
                 docstore_compression: tantivy::store::Compressor::Zstd(tantivy::store::ZstdCompressor {
                     compression_level: Some(ZSTD_LEVEL),
                 }),
+                docstore_blocksize: BLOCK_BYTES,
                 ..IndexSettings::default()
             };
             Index::builder().schema(schema::schema()).settings(settings).create_in_dir(path)?

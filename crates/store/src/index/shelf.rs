@@ -1,0 +1,85 @@
+//! The days a question may be about, each opened when it is first needed.
+//!
+//! What the commits say is read of all of them at once, for the sources' names and places; an index is opened only by whoever looks
+//! into its lines. So a page that is full after the newest day costs no other.
+
+use std::cell::OnceCell;
+
+use super::day::{Date, Day};
+use super::payload::Payload;
+use super::span::Span;
+use super::{Index, Sources};
+use crate::question::StoreError;
+
+/// Some days, from old to new.
+pub(crate) struct Shelf<'i> {
+    index: &'i Index,
+    days: Vec<Unopened>,
+    pub(crate) sources: Sources,
+}
+
+/// A day of which only the note is read so far.
+pub(crate) struct Unopened {
+    date: Date,
+    payload: Payload,
+    day: OnceCell<Option<Day>>,
+}
+
+impl<'i> Shelf<'i> {
+    /// The days that a span may mean.
+    pub(crate) fn of(index: &'i Index, span: Span) -> Result<Self, StoreError> {
+        let dates = index.days().map_err(|why| StoreError::Unreadable(Box::new(why)))?;
+        let wanted = |date: &Date| span.undated || span.touches(*date);
+        let noted = dates.into_iter().filter(wanted).filter_map(|date| {
+            let payload = index.note(date)?;
+            (span.touches(date) || payload.undated).then(|| Unopened { date, payload, day: OnceCell::new() })
+        });
+        let days: Vec<Unopened> = noted.collect();
+        let sources = index.sources_of(days.iter().map(|day| &day.payload));
+        Ok(Self { index, days, sources })
+    }
+
+    /// The days, from old to new.
+    pub(crate) fn days(&self) -> Vec<Volume<'_>> {
+        self.days.iter().map(|day| Volume::Unopened(self.index, day)).collect()
+    }
+
+    /// Whether every source of the days that were opened was noted before: a commit may have come in between.
+    pub(crate) fn knows_all(&self) -> bool {
+        let opened = self.days.iter().filter_map(|unopened| unopened.day.get()?.as_ref());
+        let mut numbers = opened.flat_map(|day| day.payload.sources.keys());
+        numbers.all(|number| self.sources.identity(*number).is_some())
+    }
+}
+
+/// A day, opened already or not.
+#[derive(Clone, Copy)]
+pub(crate) enum Volume<'a> {
+    Open(&'a Day),
+    Unopened(&'a Index, &'a Unopened),
+}
+
+impl<'a> Volume<'a> {
+    pub(crate) fn date(self) -> Date {
+        match self {
+            Self::Open(day) => day.date,
+            Self::Unopened(_, unopened) => unopened.date,
+        }
+    }
+
+    /// What its commit says; of one that is not open, what it said when that was read.
+    pub(crate) fn payload(self) -> &'a Payload {
+        match self {
+            Self::Open(day) => &day.payload,
+            Self::Unopened(_, unopened) => &unopened.payload,
+        }
+    }
+
+    /// The day, opened. `None`: it is damaged, which is noted.
+    pub(crate) fn open(self) -> Option<&'a Day> {
+        match self {
+            Self::Open(day) => Some(day),
+            Self::Unopened(index, unopened) => unopened.day.get_or_init(|| index.open(unopened.date)).as_ref(),
+        }
+    }
+}
