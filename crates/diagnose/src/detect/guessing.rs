@@ -134,7 +134,8 @@ impl Look {
         let list = self.names >= 2 * thresholds.ban_strange_names && (self.fast || detector.logins > 0 && few_each);
         // A server that hands its mail in here may have just the one name, and tries it for each of its messages.
         let one_of_ours = self.names == 1 && self.strange == 1 && self.unknown < thresholds.ban_strange_names;
-        let fast = if self.names == 1 { self.very_fast } else { self.fast };
+        // So may one whose names the log does not say, as Postfix before 3.7.8 and 3.8.3 does not without its backend's log.
+        let fast = if self.names <= 1 { self.very_fast } else { self.fast };
         let hammer = fast && self.tries >= thresholds.ban_tries && !one_of_ours;
         self.tries >= thresholds.ban_strange_names && (dictionary || list || hammer)
     }

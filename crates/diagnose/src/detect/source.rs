@@ -70,7 +70,8 @@ impl Source {
     pub fn is_inside(self) -> bool {
         match self.ip() {
             IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
-            IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+            IpAddr::V6(_) if self.0 == Self::LOOPBACK => true,
+            IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
         }
     }
 }
@@ -100,7 +101,9 @@ mod tests {
         assert_ne!(source("::1"), source("0.0.0.0"));
         assert_eq!((source("::1").ip().to_string(), source("::1").near()), ("::".to_owned(), source("::1")));
         assert!(source("255.255.255.255") < source("::1") && source("::1") < source("2001:db8::1"));
-        for (ip, inside) in [("10.1.2.3", true), ("fd00::1", true), ("100.64.0.1", false), ("203.0.113.9", false)] {
+        for (ip, inside) in
+            [("10.1.2.3", true), ("fd00::1", true), ("::1", true), ("100.64.0.1", false), ("203.0.113.9", false)]
+        {
             assert_eq!(source(ip).is_inside(), inside, "{ip}");
         }
     }

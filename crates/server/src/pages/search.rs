@@ -3,7 +3,7 @@
 use answers::questions;
 use axum::response::Response;
 use query::{Expr, Field, Query};
-use store::{Answer, HistogramAsked, Question, Top, TopAsked, Width};
+use store::{Answer, Histogram, HistogramAsked, Question, Top, TopAsked, Width};
 
 use super::chart::Chart;
 use super::links::address;
@@ -12,10 +12,13 @@ use super::{Layout, html, terms};
 use crate::asked::Asked;
 use crate::problem::Problem;
 
-/// Rows of a page.
-const LIMIT: usize = 50;
+/// Rows of a page: with all their fields and links these stay below 150 kB.
+const LIMIT: usize = 36;
 /// Values of a facet.
 const VALUES: usize = 6;
+/// With more entries than this only the newest bars with so many are counted for the facets, a dozen fields of each entry: nobody waits
+/// seconds for them.
+const COUNTED: u64 = 100_000;
 /// Bars of the picture at most.
 const BARS: usize = 60;
 /// The fields to narrow by, in the order they are shown.
@@ -47,6 +50,8 @@ struct Page {
     parts: Vec<Part>,
     chart: Option<Chart>,
     facets: Vec<Facet>,
+    /// Of how many, and since when, if these are not all.
+    newest: Option<(u64, String)>,
     rows: Vec<RowView>,
     /// The address of the next page.
     next: Option<String>,
@@ -86,14 +91,10 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
         .map_err(|error| Problem::of_query(asked.query_text(), &error))?;
     let layout = Layout::asked(asked, "search", "Search").with_presets(asked);
     let fields: Vec<&'static Field> = FACETS.iter().filter_map(|name| query::field(name)).collect();
-    let mut answers = asked.ask(&query, &questions(asked, &fields))?.into_iter();
-    let (Some(Answer::Count(count)), Some(Answer::Histogram(mut histogram))) = (answers.next(), answers.next()) else {
-        return Err(Problem::ours(&anyhow::anyhow!("a store answered another question")));
-    };
+    let (count, mut histogram, tops, newest) = counts(asked, &query, &fields)?;
     questions::mask_histogram(&mut histogram, query::field("class"), asked.viewer.mask());
     let found = asked.rows(&query, asked.rows_asked(LIMIT)?)?;
     let place = Place { asked, parsed: &parsed };
-    let tops = answers.filter_map(|answer| if let Answer::Top(top) = answer { Some(top) } else { None });
     let chart = Chart::draw("Entries over time", &histogram, &asked.clock(), &|from, to| {
         place.at(asked.query_text(), from, to)
     });
@@ -108,6 +109,7 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
             .collect(),
         chart,
         facets: fields.iter().zip(tops).filter_map(|(field, top)| place.facet(field, top)).collect(),
+        newest: newest.map(|newest| (newest.count, asked.clock().full(newest.from))),
         rows,
         next: found.next.map(|next| asked.link_with("cursor", &next.to_string())),
         later: asked.params.get("cursor").is_some(),
@@ -118,12 +120,54 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     })
 }
 
-/// All of it is asked in one go, so that all of it tells of the same entries.
-fn questions(asked: &Asked, fields: &[&'static Field]) -> Vec<Question> {
+/// The newest of many entries.
+struct Newest {
+    /// Microseconds since 1970 UTC.
+    from: i64,
+    count: u64,
+}
+
+/// How many, when, and of which values: asked in one go, so that all of it tells of the same entries; but of very many, the values of the newest.
+fn counts(
+    asked: &Asked,
+    query: &Query,
+    fields: &[&'static Field],
+) -> Result<(u64, Histogram, Vec<Top>, Option<Newest>), Problem> {
+    let values = |field: &&'static Field| Question::Top(TopAsked { field, distinct: None, limit: VALUES });
     let offset = questions::offset(&asked.app.config.zone, asked.now);
     let histogram = HistogramAsked { width: Width::Auto(BARS), offset, by: query::field("class") };
-    let top = |field: &&'static Field| Question::Top(TopAsked { field, distinct: None, limit: VALUES });
-    [Question::Count, Question::Histogram(histogram)].into_iter().chain(fields.iter().map(top)).collect()
+    let mut all = vec![Question::Count, Question::Histogram(histogram)];
+    let few = asked.count(query)? <= COUNTED;
+    if few {
+        all.extend(fields.iter().map(values));
+    }
+    let mut answers = asked.ask(query, &all)?.into_iter();
+    let (Some(Answer::Count(count)), Some(Answer::Histogram(histogram))) = (answers.next(), answers.next()) else {
+        return Err(Problem::ours(&anyhow::anyhow!("a store answered another question")));
+    };
+    let newest = if few { None } else { newest(&histogram) };
+    let mut answers: Vec<Answer> = answers.collect();
+    if !few {
+        let recent = Query::between(newest.as_ref().map(|newest| newest.from), None);
+        answers = asked.ask(&query.clone().and(recent), &fields.iter().map(values).collect::<Vec<_>>())?;
+    }
+    let top = |answer| if let Answer::Top(top) = answer { Some(top) } else { None };
+    Ok((count, histogram, answers.into_iter().filter_map(top).collect(), newest))
+}
+
+/// Where to begin for the newest bars with at most [`COUNTED`] entries; the newest bar that is not empty is always among them.
+/// `None`: these are all.
+fn newest(histogram: &Histogram) -> Option<Newest> {
+    let mut count = 0;
+    let mut from = None;
+    for bucket in histogram.buckets.iter().rev() {
+        if count > 0 && count + bucket.count > COUNTED {
+            return from.map(|from| Newest { from, count });
+        }
+        count += bucket.count;
+        from = Some(bucket.from);
+    }
+    None
 }
 
 /// Where the page is: what links begin from.
@@ -212,5 +256,23 @@ mod tests {
         for name in FACETS {
             assert!(query::field(name).is_some_and(|field| field.facet && field.name == name), "{name}");
         }
+    }
+    #[test]
+    fn of_very_many_the_newest_are_counted() {
+        let histogram = |counts: &[u64]| {
+            let bucket = |(at, count): (i64, &u64)| store::Bucket {
+                from: at,
+                to: at + 1,
+                count: *count,
+                by: Vec::new(),
+                other: 0,
+            };
+            Histogram { values: Vec::new(), buckets: (0..).zip(counts).map(bucket).collect(), undated: 0 }
+        };
+        let from = |counts: &[u64]| newest(&histogram(counts)).map(|newest| (newest.from, newest.count));
+        assert_eq!(from(&[90_000, 60_000, 30_000, 10_000]), Some((1, 100_000)));
+        assert_eq!(from(&[5, 400_000, 0]), Some((1, 400_000)));
+        assert_eq!(from(&[400_000]), None);
+        assert_eq!(from(&[]), None);
     }
 }
