@@ -270,12 +270,12 @@ impl Layout {
         screen::escape(text).into_owned()
     }
 
-    /// A finding's sentence as a heading.
     /// Text of strangers in several lines.
     pub(crate) fn lines(&self, text: &str) -> String {
         text.lines().map(|line| self.safe(line)).collect::<Vec<_>>().join("\n")
     }
 
+    /// A finding's sentence as a heading.
     pub(crate) fn sentence(&self, text: &str) -> String {
         let mut chars = text.chars();
         let first = chars.next().map(|first| first.to_ascii_uppercase());

@@ -12,7 +12,7 @@ use super::{Layout, html, terms};
 use crate::asked::Asked;
 use crate::problem::Problem;
 
-/// Rows of a page: with all their fields and links these stay below 150 kB.
+/// Rows of a page: with all their fields and links it weighs about 150 kB.
 const LIMIT: usize = 36;
 /// Values of a facet.
 const VALUES: usize = 6;
@@ -46,7 +46,6 @@ struct Page {
     count: u64,
     /// How the query was understood, in plain words.
     understood: String,
-    /// Words that no entry can hold, and what may be meant.
     parts: Vec<Part>,
     chart: Option<Chart>,
     facets: Vec<Facet>,
@@ -91,7 +90,7 @@ pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
         .map_err(|error| Problem::of_query(asked.query_text(), &error))?;
     let layout = Layout::asked(asked, "search", "Search").with_presets(asked);
     let fields: Vec<&'static Field> = FACETS.iter().filter_map(|name| query::field(name)).collect();
-    let (count, mut histogram, tops, newest) = counts(asked, &query, &fields)?;
+    let Counts { count, mut histogram, tops, newest } = counts(asked, &query, &fields)?;
     questions::mask_histogram(&mut histogram, query::field("class"), asked.viewer.mask());
     let found = asked.rows(&query, asked.rows_asked(LIMIT)?)?;
     let place = Place { asked, parsed: &parsed };
@@ -127,12 +126,17 @@ struct Newest {
     count: u64,
 }
 
-/// How many, when, and of which values: asked in one go, so that all of it tells of the same entries; but of very many, the values of the newest.
-fn counts(
-    asked: &Asked,
-    query: &Query,
-    fields: &[&'static Field],
-) -> Result<(u64, Histogram, Vec<Top>, Option<Newest>), Problem> {
+/// How many, when, and of which values.
+struct Counts {
+    count: u64,
+    histogram: Histogram,
+    tops: Vec<Top>,
+    /// Of which entries the values are; `None`: of all.
+    newest: Option<Newest>,
+}
+
+/// Asked in one go, so that all of it tells of the same entries; but of very many, the values of the newest.
+fn counts(asked: &Asked, query: &Query, fields: &[&'static Field]) -> Result<Counts, Problem> {
     let values = |field: &&'static Field| Question::Top(TopAsked { field, distinct: None, limit: VALUES });
     let offset = questions::offset(&asked.app.config.zone, asked.now);
     let histogram = HistogramAsked { width: Width::Auto(BARS), offset, by: query::field("class") };
@@ -152,7 +156,7 @@ fn counts(
         answers = asked.ask(&query.clone().and(recent), &fields.iter().map(values).collect::<Vec<_>>())?;
     }
     let top = |answer| if let Answer::Top(top) = answer { Some(top) } else { None };
-    Ok((count, histogram, answers.into_iter().filter_map(top).collect(), newest))
+    Ok(Counts { count, histogram, tops: answers.into_iter().filter_map(top).collect(), newest })
 }
 
 /// Where to begin for the newest bars with at most [`COUNTED`] entries; the newest bar that is not empty is always among them.
@@ -257,6 +261,7 @@ mod tests {
             assert!(query::field(name).is_some_and(|field| field.facet && field.name == name), "{name}");
         }
     }
+
     #[test]
     fn of_very_many_the_newest_are_counted() {
         let histogram = |counts: &[u64]| {
