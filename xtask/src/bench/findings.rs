@@ -35,13 +35,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
 /// Replays a year, and says what it took.
 pub(crate) fn inside() -> anyhow::Result<()> {
     let mut detector = Detector::default();
+    let mut buffer = Vec::new();
     let begun = Instant::now();
     for n in 0..ATTEMPTS {
         let time = START + i64::try_from(YEAR / ATTEMPTS * n)?;
         if n.is_multiple_of(10) {
-            login(&mut detector, time, n);
+            login(&mut detector, &mut buffer, time, n);
         }
-        attempt(&mut detector, time, n);
+        attempt(&mut detector, &mut buffer, time, n);
     }
     let (fed, wall) = (cpu()?, begun.elapsed().as_secs_f64());
     let findings = detector.findings();
@@ -62,17 +63,17 @@ pub(crate) fn inside() -> anyhow::Result<()> {
 }
 
 /// Half of it is a thousand hammers, the other half comes from everywhere, once or twice each.
-fn attempt(detector: &mut Detector, time: i64, n: u64) {
+fn attempt(detector: &mut Detector, buffer: &mut Vec<u8>, time: i64, n: u64) {
     let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
     let host = if n.is_multiple_of(2) { 0x1000_0000 + mixed % 1_000 } else { 0x2000_0000 + mixed % 20_000_000 };
-    let name = format!("name{}@example.test", if n.is_multiple_of(2) { mixed % 300 } else { mixed % 2_000_000 });
+    let name = spell(buffer, "name", if n.is_multiple_of(2) { mixed % 300 } else { mixed % 2_000_000 });
     let failed = Failed {
         time,
         line: n,
         host: b"mail",
         service: b"smtpd",
         client: Some(IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(host).unwrap_or_default()))),
-        account: Some(name.as_bytes()),
+        account: Some(name),
         class: Some(Class::AuthFailed),
         killed: false,
         cause: "cred.undifferentiated",
@@ -82,9 +83,9 @@ fn attempt(detector: &mut Detector, time: i64, n: u64) {
     detector.failed(&failed, |_| None);
 }
 
-fn login(detector: &mut Detector, time: i64, n: u64) {
+fn login(detector: &mut Detector, buffer: &mut Vec<u8>, time: i64, n: u64) {
     let person = n / 10 % 2_000;
-    let name = format!("person{person}@example.test");
+    let name = spell(buffer, "person", person);
     let host = 0x5000_0000 + u32::try_from(person * 300 + n / 20_000 % 3).unwrap_or_default();
     let login = LoggedIn {
         time,
@@ -92,10 +93,19 @@ fn login(detector: &mut Detector, time: i64, n: u64) {
         host: b"mail",
         service: b"submission",
         client: Some(IpAddr::V4(Ipv4Addr::from_bits(host))),
-        account: Some(name.as_bytes()),
+        account: Some(name),
         count: 1,
     };
     detector.logged_in(&login, |_| None);
+}
+
+/// Spells a login name without the costs of formatting: they would be a tenth of what is measured.
+fn spell<'b>(buffer: &'b mut Vec<u8>, kind: &str, number: u64) -> &'b [u8] {
+    buffer.clear();
+    buffer.extend_from_slice(kind.as_bytes());
+    buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    buffer.extend_from_slice(b"@example.test");
+    buffer
 }
 
 /// CPU seconds of this process so far.

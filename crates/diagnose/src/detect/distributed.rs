@@ -53,7 +53,7 @@ fn of_account(detector: &Detector, name: Name, row: &AccountRow, told: &mut Told
     );
     finding.confidence = if elsewhere >= 2 * least { 0.95 } else { 0.85 };
     finding.clients = addresses(detector, &hostile);
-    finding.accounts = vec![row.name.clone()];
+    finding.accounts = vec![row.name.as_slice().into()];
     let count = hostile.len() as u64 + u64::from(row.clients_beyond);
     finding.counts = vec![
         ("auth_failed", u64::from(row.failed)),

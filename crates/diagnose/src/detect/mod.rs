@@ -10,7 +10,9 @@
 mod cadence;
 mod distributed;
 mod finding;
+mod forgetting;
 mod guessing;
+mod held;
 mod input;
 mod outage;
 mod people;
@@ -18,7 +20,6 @@ mod rows;
 mod seams;
 mod settings;
 mod source;
-mod spare;
 mod takeover;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
@@ -38,6 +39,7 @@ use trace::Map;
 
 pub use cadence::Cadence;
 pub use finding::{Finding, Kind, Proof, SentThen};
+use held::{Held, Spare};
 pub use input::{Failed, LoggedIn, Mailed, TurnedAway};
 pub use outage::Incident;
 use outage::{Outages, cause_ids};
@@ -49,7 +51,6 @@ pub use seams::Change;
 use seams::Seams;
 pub use settings::Settings;
 pub use source::Source;
-use spare::Spare;
 pub use thresholds::{Threshold, Thresholds};
 use trouble::Secrets;
 
@@ -59,14 +60,10 @@ use crate::class::Class;
 pub const PROOFS: usize = 20_000;
 /// After so many tries, or sources, another line is taken as evidence.
 const PROOF_AT: [u32; PROOFS_PER_ROW] = [3, 10, 20];
-/// Whoever was silent for longer is forgotten first when room is short, in microseconds. If that does not do, it is a quarter of
-/// the time, and so on down to about a minute.
-const SILENCE_MAX: i64 = 30 * 86_400_000_000;
-const SILENCE_MIN: i64 = 60_000_000;
 /// Mechanisms and services told apart at most.
 const WORDS: usize = 256;
 /// The layout of what [`Detector::snapshot`] writes.
-const LAYOUT: u8 = 3;
+const LAYOUT: u8 = 4;
 
 /// How much is remembered at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,9 +100,8 @@ pub struct Detector {
     settings: Settings,
     bounds: Bounds,
     seed: u64,
-    // Rows are large: in boxes, a table that doubles moves and wastes little.
-    clients: Map<Source, Box<ClientRow>>,
-    accounts: Map<Name, Box<AccountRow>>,
+    clients: Map<Source, Held<ClientRow>>,
+    accounts: Map<Name, Held<AccountRow>>,
     pairs: Map<(Source, Name), Pair>,
     outages: Outages,
     seams: Seams,
@@ -254,18 +250,21 @@ impl Detector {
         let Some(ip) = failed.client else { return };
         let source = Source::of(ip);
         let name = failed.account.map(|account| self.name(account));
-        self.client_failed(failed, what, (ip, source), name, &proof);
-        if let Some(name) = name.filter(|_| what == What::Credentials) {
-            self.account_failed(failed, source, name, &proof);
+        let tried = name.filter(|_| what == What::Credentials);
+        let before = tried.map(|name| (name, self.pair_failed((source, name), failed.time, failed.count)));
+        self.client_failed(failed, what, (ip, source), before, &proof);
+        if let Some((name, before)) = before {
+            self.account_failed(failed, source, (name, before), &proof);
         }
     }
 
+    /// Notes it of its source. `tried` is the name, if credentials were tried, and what was known of the two before.
     fn client_failed(
         &mut self,
         failed: &Failed<'_>,
         what: What,
         (ip, source): (IpAddr, Source),
-        name: Option<Name>,
+        tried: Option<(Name, History)>,
         proof: &impl Fn(u64) -> Option<Proof>,
     ) {
         let (mechanism, service) = (self.word(failed.mechanism), self.word(failed.service));
@@ -304,8 +303,16 @@ impl Detector {
             row.cadence.add(failed.time);
             (row.mechanism, row.service) = (mechanism, service);
         }
-        if what == What::Credentials && name.is_none() {
-            row.unnamed = row.unnamed.saturating_add(count);
+        match tried {
+            Some((name, before)) if before.failed == 0 => {
+                if row.names.len() < PER_ROW {
+                    row.names.push(name)
+                } else {
+                    row.names_beyond += 1
+                }
+            }
+            None if what == What::Credentials => row.unnamed = row.unnamed.saturating_add(count),
+            _ => (),
         }
         let at = row.proofs.len();
         let so_far = row.tries() + row.rare().silent + row.rare().mechanism_refused;
@@ -321,29 +328,24 @@ impl Detector {
         &mut self,
         failed: &Failed<'_>,
         source: Source,
-        name: Name,
+        (name, before): (Name, History),
         proof: &impl Fn(u64) -> Option<Proof>,
     ) {
         let (time, count) = (failed.time, failed.count);
-        let before = self.pair_failed((source, name), time, count);
         // Somebody whose login worked the last time, here, with this name.
         let fresh = before.ok > 0 && before.last_failure < before.last_ok;
-        let is_new = before.failed == 0;
-        if is_new && let Some(row) = self.clients.get_mut(&source) {
-            if row.names.len() < PER_ROW { row.names.push(name) } else { row.names_beyond += 1 }
-        }
         if fresh {
             self.outages.fresh_failure(failed, source, &self.settings.thresholds);
         }
         self.outages.refused(failed);
-        let row = self.account(name, failed.account.unwrap_or_default());
+        let row = self.account(name, failed.account.unwrap_or_default(), time);
         row.failed = row.failed.saturating_add(count);
         if row.first_failure == 0 {
             row.first_failure = time;
         }
         row.last_failure = row.last_failure.max(time);
         row.cadence.add(time);
-        if is_new {
+        if before.failed == 0 {
             if row.clients.len() < PER_ROW { row.clients.push(source) } else { row.clients_beyond += 1 }
         }
         let at = row.proofs.len();
@@ -351,7 +353,7 @@ impl Detector {
         if PROOF_AT.get(at).is_some_and(|least| sources >= *least)
             && let Some(kept) = keep_proof(&mut self.proofs, proof(failed.line))
         {
-            self.account(name, b"").proofs.push(kept);
+            self.account(name, b"", time).proofs.push(kept);
         }
     }
 
@@ -378,7 +380,7 @@ impl Detector {
             row.ok_names.push(name);
         }
         let least = self.settings.thresholds.takeover_tries;
-        let row = self.account(name, account);
+        let row = self.account(name, account, login.time);
         let new_place = row.ok > 0 && login.time - row.first_ok >= takeover::KNOWN_FOR && !row.lives_about(source);
         let attackers = u32::try_from(row.clients.len()).unwrap_or(u32::MAX);
         // Of an account hardly known, too: what it sends then, and what of that comes back, may tell.
@@ -416,7 +418,7 @@ impl Detector {
             owner.suspect(suspect);
             if tries >= least
                 && let Some(kept) = keep_proof(&mut self.proofs, proof(login.line))
-                && let Some(last) = self.account(name, b"").owner_mut().suspects.last_mut()
+                && let Some(last) = self.account(name, b"", login.time).owner_mut().suspects.last_mut()
             {
                 last.proof = Some(kept);
             }
@@ -482,7 +484,7 @@ impl Detector {
             self.client(ip, source, away.time).proofs.push(kept);
         }
         if let (Some(name), Some(account)) = (name, away.account) {
-            self.account(name, account);
+            self.account(name, account, away.time);
             if let Some(row) = self.clients.get_mut(&source)
                 && row.ok_names.len() < PER_ROW
                 && !row.ok_names.contains(&name)
@@ -571,6 +573,7 @@ impl Detector {
             row.first = time;
         }
         row.last = row.last.max(time);
+        row.see(time);
         if let IpAddr::V6(v6) = ip
             && source.is_v6()
         {
@@ -579,15 +582,17 @@ impl Detector {
         row
     }
 
-    fn account(&mut self, name: Name, spelled: &[u8]) -> &mut AccountRow {
+    fn account(&mut self, name: Name, spelled: &[u8], time: i64) -> &mut AccountRow {
         if self.accounts.len() >= self.bounds.names && !self.accounts.contains_key(&name) {
             self.forget();
         }
-        self.accounts.entry(name).or_insert_with(|| {
+        let row = self.accounts.entry(name).or_insert_with(|| {
             let mut row = self.spare_accounts.take();
             row.name = spelled.into();
             row
-        })
+        });
+        row.see(time);
+        row
     }
 
     /// Notes a failure of a pair. Output: what was known of it before.
@@ -619,91 +624,6 @@ impl Detector {
         }
     }
 
-    /// Makes room: who tried a few times and was not seen for long goes first; the fuller it stays, the shorter is long.
-    fn forget(&mut self) {
-        let before = self.clients.len() + self.accounts.len() + self.pairs.len();
-        let few = self.settings.thresholds.guess_tries;
-        let mut idle = self.silence_with_room(few);
-        loop {
-            let since = self.last - idle;
-            let client_goes = |row: &ClientRow| row.last < since && !row.is_worth_keeping(few);
-            let gone = self.clients.extract_if(|_, row| client_goes(row));
-            gone.for_each(|(_, row)| self.spare_clients.put(row));
-            let account_goes =
-                |row: &AccountRow| row.last_failure.max(row.last_ok) < since && !row.is_worth_keeping(few);
-            let gone = self.accounts.extract_if(|_, row| account_goes(row));
-            gone.for_each(|(_, row)| self.spare_accounts.put(row));
-            let (clients, accounts) = (&self.clients, &self.accounts);
-            self.pairs.retain(|(source, name), pair| {
-                (pair.last() >= since || pair.is_worth_keeping(few))
-                    && clients.contains_key(source)
-                    && accounts.contains_key(name)
-            });
-            if roomy(self.clients.len(), self.bounds.sources)
-                && roomy(self.accounts.len(), self.bounds.names)
-                && roomy(self.pairs.len(), self.bounds.pairs)
-            {
-                break;
-            }
-            if idle < SILENCE_MIN {
-                // All of it is worth keeping, and there is no room: the oldest half goes.
-                self.forget_half();
-                break;
-            }
-            idle /= 4;
-        }
-        let clients = &self.clients;
-        for row in self.accounts.values_mut() {
-            let known = row.clients.len();
-            row.clients.retain(|source| clients.contains_key(source));
-            row.clients_beyond =
-                row.clients_beyond.saturating_add(u32::try_from(known - row.clients.len()).unwrap_or(u32::MAX));
-        }
-        let accounts = &self.accounts;
-        for row in self.clients.values_mut() {
-            let known = row.names.len();
-            row.names.retain(|name| accounts.contains_key(name));
-            row.names_beyond =
-                row.names_beyond.saturating_add(u32::try_from(known - row.names.len()).unwrap_or(u32::MAX));
-            row.ok_names.retain(|name| accounts.contains_key(name));
-        }
-        let after = self.clients.len() + self.accounts.len() + self.pairs.len();
-        self.forgotten += (before - after) as u64;
-    }
-
-    /// How long sources and names may be silent so that they leave room; the shortest time if even that is too long.
-    fn silence_with_room(&self, few: u32) -> i64 {
-        let clients = self.clients.values().filter(|row| !row.is_worth_keeping(few)).map(|row| self.last - row.last);
-        let clients: Vec<i64> = clients.collect();
-        let accounts = self.accounts.values().filter(|row| !row.is_worth_keeping(few));
-        let accounts: Vec<i64> = accounts.map(|row| self.last - row.last_failure.max(row.last_ok)).collect();
-        // Counted beforehand: going through the tables costs more.
-        let fits = |silences: &[i64], len: usize, bound: usize, idle: i64| {
-            roomy(len - silences.iter().filter(|silence| **silence > idle).count(), bound)
-        };
-        let mut idle = SILENCE_MAX;
-        while idle >= SILENCE_MIN
-            && !(fits(&clients, self.clients.len(), self.bounds.sources, idle)
-                && fits(&accounts, self.accounts.len(), self.bounds.names, idle))
-        {
-            idle /= 4;
-        }
-        idle
-    }
-
-    fn forget_half(&mut self) {
-        let middle = |mut times: Vec<i64>| {
-            let at = times.len() / 2;
-            if times.is_empty() { 0 } else { *times.select_nth_unstable(at).1 }
-        };
-        let clients = middle(self.clients.values().map(|row| row.last).collect());
-        let accounts = middle(self.accounts.values().map(|row| row.last_failure.max(row.last_ok)).collect());
-        let pairs = middle(self.pairs.values().map(|pair| pair.last()).collect());
-        self.clients.retain(|_, row| row.last > clients);
-        self.accounts.retain(|_, row| row.last_failure.max(row.last_ok) > accounts);
-        self.pairs.retain(|_, pair| pair.last() > pairs);
-    }
-
     // ---- what the kinds ask ----
 
     fn thresholds(&self) -> &Thresholds {
@@ -719,7 +639,7 @@ impl Detector {
     }
 
     fn spelled(&self, name: Name) -> Option<Box<[u8]>> {
-        self.accounts.get(&name).map(|row| row.name.clone())
+        self.accounts.get(&name).map(|row| row.name.as_slice().into())
     }
 
     /// Whether an account by that name logs in, from anywhere.
@@ -745,7 +665,7 @@ impl Detector {
         let mut rows: Vec<_> = self
             .clients
             .iter()
-            .map(|(source, row)| (*source, row.as_ref()))
+            .map(|(source, row)| (*source, &**row))
             .filter(|(source, _)| !self.settings.leaves_out(*source))
             .collect();
         rows.sort_unstable_by_key(|(source, row)| (std::cmp::Reverse(row.tries()), *source));
@@ -754,7 +674,7 @@ impl Detector {
 
     /// Accounts, those that failed most first; the order is the same every time.
     fn ranked_accounts(&self) -> Vec<(Name, &AccountRow)> {
-        let mut rows: Vec<_> = self.accounts.iter().map(|(name, row)| (*name, row.as_ref())).collect();
+        let mut rows: Vec<_> = self.accounts.iter().map(|(name, row)| (*name, &**row)).collect();
         rows.sort_unstable_by(|(_, a), (_, b)| b.failed.cmp(&a.failed).then_with(|| a.name.cmp(&b.name)));
         rows
     }
@@ -858,11 +778,6 @@ impl What {
             _ => Self::Other,
         }
     }
-}
-
-/// Whether a table leaves so much room that it is not full again at once.
-fn roomy(len: usize, bound: usize) -> bool {
-    len <= bound - bound / 4
 }
 
 /// Puts a line among the proofs, if there is room for it. Output: its place.

@@ -25,6 +25,9 @@ pub(crate) const MESSAGES: usize = 100;
 /// Evidence lines of a source or an account at most.
 pub(crate) const PROOFS_PER_ROW: usize = 3;
 
+/// A name as it was spelled; most are no longer than this, and need no memory of their own.
+pub(crate) type Spelled = SmallVec<[u8; 24]>;
+
 /// Names of a source, or sources of a name: nearly always one or two.
 pub(crate) type Few<T> = SmallVec<[T; 2]>;
 
@@ -160,7 +163,7 @@ impl ClientRow {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct AccountRow {
     /// As first spelled.
-    pub(crate) name: Box<[u8]>,
+    pub(crate) name: Spelled,
     pub(crate) failed: u32,
     pub(crate) ok: u32,
     pub(crate) first_failure: i64,

@@ -243,7 +243,7 @@ fn finding(
         4 => 0.8,
         _ => 0.9,
     };
-    finding.accounts = vec![row.name.clone()];
+    finding.accounts = vec![row.name.as_slice().into()];
     finding.clients = clients(detector, name, guilty, wandering);
     let total = |of: fn(&Suspect) -> u32| guilty.iter().map(|(s, _)| u64::from(of(s))).sum::<u64>();
     let (tries, messages) = (total(|s| s.tries), total(|s| s.messages));
