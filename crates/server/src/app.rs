@@ -11,6 +11,7 @@ use axum::http::HeaderName;
 use diagnose::detect::Settings;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+use store::index::Ledger;
 use store::state::State;
 use tokio::sync::Semaphore;
 
@@ -77,6 +78,8 @@ pub struct App {
     pub(crate) heavy: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) shelf: Shelf,
+    /// What was counted of the store's segments.
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) live: Live,
     pub(crate) requests: Requests,
 }
@@ -95,6 +98,7 @@ impl App {
             heavy: Arc::new(Semaphore::new(HEAVY)),
             exports: Arc::new(Semaphore::new(EXPORTS)),
             shelf: Shelf::default(),
+            ledger: Arc::default(),
             live: Live::default(),
             requests: Requests::default(),
         })

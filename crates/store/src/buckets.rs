@@ -122,10 +122,8 @@ impl Buckets {
         })
     }
 
-    /// Where the bucket of an instant begins.
     fn start(&self, ts: i64, width: i64) -> i64 {
-        let shift = self.asked.offset.saturating_sub(MONDAY);
-        ts.saturating_add(shift).div_euclid(width).saturating_mul(width).saturating_sub(shift)
+        start(&self.asked, ts, width)
     }
 
     fn shrink(&mut self) {
@@ -149,9 +147,9 @@ impl Buckets {
     }
 
     pub(crate) fn finish(mut self) -> Result<Histogram, StoreError> {
-        if let Width::Auto(most) = self.asked.width
-            && let Some(width) = WIDTHS.into_iter().find(|width| self.length(*width) <= most).or(WIDTHS.last().copied())
-        {
+        if let (Some((first, _)), Some((last, _))) = (self.counts.first_key_value(), self.counts.last_key_value()) {
+            // What was put together begins at the start of its bucket, which is in the same wider bucket as its end.
+            let width = width_of(&self.asked, *first, *last);
             self.widen(width.max(self.width));
         }
         if self.too_many || self.length(self.width) > BUCKETS_MAX {
@@ -178,9 +176,7 @@ impl Buckets {
         let (Some((first, _)), Some((last, _))) = (self.counts.first_key_value(), self.counts.last_key_value()) else {
             return 0;
         };
-        // What was put together begins at the start of its bucket, which is in the same wider bucket as its end.
-        let (first, last) = (self.start(*first, width), self.start(*last, width));
-        usize::try_from(last.saturating_sub(first) / width + 1).unwrap_or(usize::MAX)
+        length(&self.asked, *first, *last, width)
     }
 
     fn all_buckets(&self, named: &[(String, Vec<usize>, u64)]) -> Vec<Bucket> {
@@ -195,6 +191,29 @@ impl Buckets {
                 Bucket { from, to: from.saturating_add(self.width), count: counts.all, by, other: counts.other }
             })
             .collect()
+    }
+}
+
+/// Where the bucket of an instant begins.
+fn start(asked: &HistogramAsked, ts: i64, width: i64) -> i64 {
+    let shift = asked.offset.saturating_sub(MONDAY);
+    ts.saturating_add(shift).div_euclid(width).saturating_mul(width).saturating_sub(shift)
+}
+
+/// How many buckets of a width there are from the first entry to the last.
+fn length(asked: &HistogramAsked, first: i64, last: i64, width: i64) -> usize {
+    let (first, last) = (start(asked, first, width), start(asked, last, width));
+    usize::try_from(last.saturating_sub(first) / width + 1).unwrap_or(usize::MAX)
+}
+
+/// The width of the buckets, if the entries are from the first instant to the last.
+pub(crate) fn width_of(asked: &HistogramAsked, first: i64, last: i64) -> i64 {
+    let widest = WIDTHS.last().copied().unwrap_or(DAY);
+    match asked.width {
+        Width::Fixed(width) => width,
+        Width::Auto(most) => {
+            WIDTHS.into_iter().find(|width| length(asked, first, last, *width) <= most).unwrap_or(widest)
+        }
     }
 }
 

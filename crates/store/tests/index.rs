@@ -5,6 +5,7 @@
 mod suite;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use query::{Entry, Query};
 use store::index::{Identity, Index, Kept, NewLine, Writer};
@@ -55,6 +56,49 @@ fn indexed(entries: &[Entry]) -> Kept1 {
 #[test]
 fn the_index_conforms() {
     suite::conforms(indexed);
+}
+
+/// An index that keeps its counts, and is always asked twice.
+struct Twice(Kept1);
+
+impl Store for Twice {
+    fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<Answer>, StoreError> {
+        let first = self.0.ask(query, questions)?;
+        let second = self.0.ask(query, questions)?;
+        assert_eq!(first, second, "{query}");
+        Ok(second)
+    }
+}
+
+#[test]
+fn an_index_that_keeps_counts_conforms() {
+    suite::conforms(|entries| {
+        let Kept1 { index, _folder } = indexed(entries);
+        Twice(Kept1 { index: index.with_ledger(Arc::default()), _folder })
+    });
+}
+
+#[test]
+fn counts_that_are_kept_follow_the_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    let source = writer.source(&Identity::of(b"begin\n").unwrap(), "mail.log");
+    for number in 1..=4 {
+        writer.add(line(source, number, DAY, "x").0).unwrap();
+    }
+    writer.commit().unwrap();
+    let ledger: Arc<store::index::Ledger> = Arc::default();
+    let count = || {
+        let index = Index::new(folder.path()).with_ledger(Arc::clone(&ledger));
+        index.ask(&Query::all(), &[Question::Count]).unwrap()
+    };
+    assert_eq!((count(), count()), (vec![Answer::Count(4)], vec![Answer::Count(4)]));
+    writer.rewind(source, 3).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(count(), [Answer::Count(2)]);
+    writer.add(line(source, 3, DAY, "y").0).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(count(), [Answer::Count(3)]);
 }
 
 fn line(source: u64, number: u64, ts: i64, text: &str) -> (NewLine<'static>, Entry) {

@@ -61,7 +61,8 @@ impl Asked {
     /// Asks the index. One answer for each question.
     pub(crate) fn ask(&self, query: &Query, questions: &[Question]) -> Result<Vec<Answer>, Problem> {
         let query = query.clone().and(self.scope());
-        Ok(answers::state::index(&self.app.config.state).ask(&query, questions)?)
+        let index = answers::state::index(&self.app.config.state).with_ledger(Arc::clone(&self.app.ledger));
+        Ok(index.ask(&query, questions)?)
     }
 
     /// Entries.

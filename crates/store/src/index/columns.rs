@@ -1,7 +1,7 @@
 //! Counts out of columns: what a question needs of each line, without the line.
 //!
-//! A search goes in. Out come entries that hold nothing but what the question asks about, each standing for as many lines as its
-//! `repeat` says: counting them counts the lines. Within a segment values are counted by their numbers in its columns; what a number
+//! A search goes in. Out comes how many lines have which of the values that the question asks about, as whoever counted before left it
+//! in the ledger, or counted now. Within a segment values are counted by their numbers in its columns; what a number
 //! stands for is looked up once for each that occurs.
 
 use query::{Entry, Field, Kind, OwnedValue, TS};
@@ -9,8 +9,10 @@ use tantivy::columnar::{Cardinality, Column, StrColumn};
 use tantivy::query::{EnableScoring, Weight};
 use tantivy::{DocId, SegmentReader};
 
-use super::cells::{Cells, Shape};
+use super::cells::{Cells, Key, Shape};
 use super::day::{Day, DayError};
+use super::ledger::{Counted, Page};
+use super::narrow::Narrowed;
 use super::schema::has_column;
 use crate::question::{HistogramAsked, Question};
 use crate::values::repeats;
@@ -18,26 +20,41 @@ use crate::values::repeats;
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// Fields that a question is about, and a stretch of time with which every bucket begins and ends.
+/// What a question asks of lines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needed {
-    fields: [Option<&'static Field>; 2],
-    /// Microseconds; a day is a whole number of them.
-    time: Option<i64>,
+    pub(crate) fields: [Option<&'static Field>; 2],
+    pub(crate) wanted: Wanted,
 }
 
-/// What a question needs, if columns have it.
-pub(crate) fn needed(question: &Question) -> Option<Needed> {
-    let (fields, time) = match question {
-        Question::Rows(_) => return None,
-        Question::Count => ([None, None], None),
-        Question::Histogram(asked) => ([asked.by, None], Some(grain(asked)?)),
-        Question::Top(asked) => ([Some(asked.field), asked.distinct], None),
-        Question::Distinct(field) => ([Some(*field), None], None),
-    };
-    let whole_time = |field: &&Field| field.name != TS.name;
-    let told = fields.iter().flatten().all(|field| has_column(field) && whole_time(field));
-    told.then_some(Needed { fields, time })
+/// What of the time of lines is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Wanted {
+    /// Nothing: they are counted.
+    Count,
+    /// They are counted by the stretch of time in which they stand, in microseconds; a day is a whole number of them.
+    Stretches(i64),
+    /// The earliest and the latest.
+    Ends,
+}
+
+impl Needed {
+    /// The earliest and the latest time.
+    pub(crate) const ENDS: Self = Self { fields: [None, None], wanted: Wanted::Ends };
+
+    /// What a question needs, if columns have it.
+    pub(crate) fn of(question: &Question) -> Option<Self> {
+        let (fields, wanted) = match question {
+            Question::Rows(_) => return None,
+            Question::Count => ([None, None], Wanted::Count),
+            Question::Histogram(asked) => ([asked.by, None], Wanted::Stretches(grain(asked)?)),
+            Question::Top(asked) => ([Some(asked.field), asked.distinct], Wanted::Count),
+            Question::Distinct(field) => ([Some(*field), None], Wanted::Count),
+        };
+        let whole_time = |field: &&Field| field.name != TS.name;
+        let told = fields.iter().flatten().all(|field| has_column(field) && whole_time(field));
+        told.then_some(Self { fields, wanted })
+    }
 }
 
 /// The longest stretch of time with which all buckets begin and end. None if they do not begin at whole seconds, as where the zone does not.
@@ -117,9 +134,9 @@ struct Columns {
     fields: [Option<Values>; 2],
     ts: Column<i64>,
     repeat: Column<i64>,
-    /// The day's first microsecond, and the stretch of time that is told apart.
+    /// The day's first microsecond.
     day: i64,
-    grain: Option<i64>,
+    wanted: Wanted,
 }
 
 impl Columns {
@@ -132,7 +149,7 @@ impl Columns {
             ts: reader.fast_fields().i64(TS.name)?,
             repeat: reader.fast_fields().i64(repeat)?,
             day: day.date.start(),
-            grain: needed.time,
+            wanted: needed.wanted,
         })
     }
 
@@ -142,23 +159,54 @@ impl Columns {
     }
 
     fn is_bare(&self) -> bool {
-        self.grain.is_none() && self.fields.iter().all(Option::is_none)
+        self.wanted == Wanted::Count && self.fields.iter().all(Option::is_none)
+    }
+
+    /// How long the stretches of time are that are told apart.
+    fn grain(&self) -> Option<i64> {
+        if let Wanted::Stretches(grain) = self.wanted { Some(grain) } else { None }
     }
 
     fn shape(&self) -> Shape {
         let end = |values: &Option<Values>| values.as_ref().map_or(Some(1), Values::end);
         let [first, second] = &self.fields;
-        let slots = self.grain.map_or(1, |grain| u64::try_from(DAY / grain).unwrap_or(u64::MAX).saturating_add(1));
+        let slots = self.grain().map_or(1, |grain| u64::try_from(DAY / grain).unwrap_or(u64::MAX).saturating_add(1));
         Shape([end(first), end(second), Some(slots)])
     }
 
     /// The stretch of the day in which a line stands, from 1; 0 without a time.
     fn slot(&self, doc: DocId) -> u128 {
-        let slot = self.grain.and_then(|grain| Some(self.ts.first(doc)?.saturating_sub(self.day).div_euclid(grain)));
+        let slot = self.grain().and_then(|grain| Some(self.ts.first(doc)?.saturating_sub(self.day).div_euclid(grain)));
         slot.map_or(0, |slot| u128::try_from(slot).unwrap_or_default() + 1)
     }
 
-    fn count(&self, weight: &dyn Weight, reader: &SegmentReader) -> Result<Cells, DayError> {
+    /// Everything wanted of the lines that a search finds.
+    fn counted(&self, weight: &dyn Weight, reader: &SegmentReader) -> Result<Vec<Counted>, DayError> {
+        if self.wanted == Wanted::Ends {
+            return self.ends(weight, reader);
+        }
+        if self.is_bare() && self.is_plain() {
+            let times = u64::from(weight.count(reader)?);
+            let counted = (times > 0).then(|| Counted { times, ..Counted::default() });
+            return Ok(counted.into_iter().collect());
+        }
+        self.told(self.cells(weight, reader)?)
+    }
+
+    /// The earliest and the latest time.
+    fn ends(&self, weight: &dyn Weight, reader: &SegmentReader) -> Result<Vec<Counted>, DayError> {
+        let mut ends: Option<(i64, i64)> = None;
+        weight.for_each_no_score(reader, &mut |docs| {
+            let alive = docs.iter().filter(|doc| !reader.is_deleted(**doc));
+            for ts in alive.filter_map(|doc| self.ts.first(*doc)) {
+                ends = Some(ends.map_or((ts, ts), |(from, to)| (from.min(ts), to.max(ts))));
+            }
+        })?;
+        let end = |ts| Counted { ts: Some(ts), ..Counted::default() };
+        Ok(ends.map_or_else(Vec::new, |(from, to)| vec![end(from), end(to)]))
+    }
+
+    fn cells(&self, weight: &dyn Weight, reader: &SegmentReader) -> Result<Cells, DayError> {
         let mut cells = Cells::new(self.shape());
         let plain = self.is_plain();
         let number = |values: &Option<Values>, doc| values.as_ref().map_or(0, |values| values.number(doc));
@@ -176,59 +224,58 @@ impl Columns {
         repeats(&Entry { repeat: self.repeat.first(doc), ..Entry::default() })
     }
 
-    /// Hands on what was counted, as entries.
-    fn tell(&self, needed: &Needed, cells: Cells, mut take: impl FnMut(&Entry)) -> Result<(), DayError> {
+    /// What was counted, with values for their numbers.
+    fn told(&self, cells: Cells) -> Result<Vec<Counted>, DayError> {
         let counted = cells.counted();
         let mut told = Vec::new();
-        for (at, (field, values)) in needed.fields.iter().zip(&self.fields).enumerate() {
-            let (Some(field), Some(values)) = (field, values) else { continue };
+        for (at, values) in self.fields.iter().enumerate() {
+            let Some(values) = values else { continue };
             let mut numbers: Vec<u128> = counted.iter().filter_map(|(key, _)| key.get(at).copied()).collect();
             numbers.sort_unstable();
             numbers.dedup();
             let values = values.values(&numbers)?;
-            told.push((at, field, numbers, values));
+            told.push((at, numbers, values));
         }
-        for (key, sum) in counted {
-            let mut entry = Entry {
-                ts: self.start(key[2]),
-                repeat: Some(i64::try_from(sum).unwrap_or(i64::MAX)),
-                ..Entry::default()
-            };
-            for (at, field, numbers, values) in &told {
+        let with_values = |(key, times): (Key, u64)| {
+            let mut counted = Counted { ts: self.start(key[2]), times, ..Counted::default() };
+            for (at, numbers, values) in &told {
                 let place = key.get(*at).and_then(|number| numbers.binary_search(number).ok());
-                (field.put)(&mut entry, place.and_then(|place| values.get(place).cloned()).flatten());
+                if let Some(field) = counted.fields.get_mut(*at) {
+                    *field = place.and_then(|place| values.get(place).cloned()).flatten();
+                }
             }
-            take(&entry);
-        }
-        Ok(())
+            counted
+        };
+        Ok(counted.into_iter().map(with_values).collect())
     }
 
     /// When a stretch of the day begins.
     fn start(&self, slot: u128) -> Option<i64> {
         let before = i64::try_from(slot.checked_sub(1)?).ok()?;
-        Some(self.day.saturating_add(before.saturating_mul(self.grain?)))
+        Some(self.day.saturating_add(before.saturating_mul(self.grain()?)))
     }
 }
 
-/// Counts what a search finds in a day.
+/// Where to look, and where the counts of it are kept.
+pub(crate) struct Search<'a> {
+    pub(crate) narrowed: &'a Narrowed,
+    pub(crate) page: Option<Page<'a>>,
+}
+
+/// Counts what a search finds in a day, or looks up what was counted of it before.
 pub(crate) fn count(
     day: &Day,
-    search: &dyn tantivy::query::Query,
+    search: &Search<'_>,
     needed: &Needed,
-    mut take: impl FnMut(&Entry),
+    mut take: impl FnMut(&Counted),
 ) -> Result<(), DayError> {
-    let weight = search.weight(EnableScoring::disabled_from_searcher(&day.searcher))?;
+    let weight = search.narrowed.search.weight(EnableScoring::disabled_from_searcher(&day.searcher))?;
     for reader in day.searcher.segment_readers() {
-        let columns = Columns::of(day, reader, needed)?;
-        if columns.is_bare() && columns.is_plain() {
-            let lines = weight.count(reader)?;
-            if lines > 0 {
-                take(&Entry { repeat: Some(i64::from(lines)), ..Entry::default() });
-            }
-            continue;
+        let count = || Columns::of(day, reader, needed)?.counted(weight.as_ref(), reader);
+        match &search.page {
+            Some(page) => page.get_or(reader, needed, count)?.iter().for_each(&mut take),
+            None => count()?.iter().for_each(&mut take),
         }
-        let cells = columns.count(weight.as_ref(), reader)?;
-        columns.tell(needed, cells, &mut take)?;
     }
     Ok(())
 }

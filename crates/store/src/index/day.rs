@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use query::{Entry, Query};
+use query::{Entry, Expr, Query};
 use serde::Deserialize;
 use tantivy::query::EnableScoring;
 use tantivy::schema::document::{
@@ -17,6 +17,7 @@ use super::payload::{LAYOUT, OLDEST, Payload};
 use super::schema::{PLACE, Slots, TURN, prepare, source_and_line};
 use super::sources::Sources;
 use super::stored::Kept;
+use super::within::{Length, Within};
 
 const DAY_US: i64 = 86_400_000_000;
 
@@ -185,9 +186,24 @@ impl Day {
 
     /// Where to look for what a query means.
     pub(crate) fn narrow(&self, query: &Query, sources: &Sources) -> Narrowed {
+        self.narrow_within(&self.within(query), sources)
+    }
+
+    /// What is left of a query here.
+    pub(crate) fn within(&self, query: &Query) -> Within {
+        Length { date: self.date, undated: self.payload.undated }.of(query.expr())
+    }
+
+    /// Where to look for what is left of a query.
+    pub(crate) fn narrow_within(&self, within: &Within, sources: &Sources) -> Narrowed {
+        let expr = match within {
+            Within::All => &Expr::All,
+            Within::Nothing => return Narrowed::nothing(),
+            Within::Some(expr) => expr,
+        };
         let names: Vec<(u64, String)> =
             self.payload.sources.keys().map(|number| (*number, sources.name(*number).to_owned())).collect();
-        narrow::Day { slots: &self.slots, cut: self.payload.cut, sources: &names }.narrow(query.expr())
+        narrow::Day { slots: &self.slots, cut: self.payload.cut, sources: &names }.narrow(expr)
     }
 
     /// Tells of every line that a search finds. `false` from `take` ends it.

@@ -12,6 +12,7 @@ mod columns;
 mod context;
 mod cut;
 mod day;
+mod ledger;
 mod narrow;
 mod page;
 mod payload;
@@ -29,15 +30,17 @@ mod span;
 mod stored;
 mod tokens;
 mod twins;
+mod within;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use arrivals::{Arrivals, Arrived, Marks, MarksError};
 pub use cut::{Covered, Cut};
 pub use day::{Date, DayError};
 pub use input::Identity;
+pub use ledger::Ledger;
 pub use payload::{LAYOUT, OLDEST, Part, Payload};
 pub use pick::{Counted, Pick};
 pub use pseudonym::Pseudonyms;
@@ -48,16 +51,21 @@ pub use sources::Sources;
 pub use stored::{Head, Kept};
 pub use writer::{NewLine, WriteError, Writer, has_no_room};
 
+use crate::AUTO_BUCKETS_MAX;
+use crate::buckets::width_of;
 use crate::gather::Gatherer;
-use crate::question::{Answer, Question, Store, StoreError};
+use crate::question::{Answer, HistogramAsked, Question, Store, StoreError, Width};
+use columns::{Needed, Search};
 use day::Day;
 use shelf::{Shelf, Volume};
 use span::Span;
+use within::Within;
 
 /// Days on disk, for whoever asks.
 pub struct Index {
     root: PathBuf,
     names: Vec<(Identity, String)>,
+    ledger: Option<Arc<Ledger>>,
     told: Mutex<Told>,
 }
 
@@ -96,13 +104,20 @@ impl Index {
     /// The days in a folder. A folder that does not exist has none.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), names: Vec::new(), told: Mutex::default() }
+        Self { root: root.to_owned(), names: Vec::new(), ledger: None, told: Mutex::default() }
     }
 
     /// Calls sources by what they are called now.
     #[must_use]
     pub fn with_names(mut self, names: Vec<(Identity, String)>) -> Self {
         self.names = names;
+        self
+    }
+
+    /// Keeps what it counts there, and looks there first.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Arc<Ledger>) -> Self {
+        self.ledger = Some(ledger);
         self
     }
 
@@ -217,22 +232,69 @@ impl Index {
         query: &Query,
         question: &Question,
     ) -> Result<Answer, StoreError> {
+        let settled = self.settled(days, sources, query, question);
+        let question = settled.as_ref().unwrap_or(question);
         let mut gatherer = Gatherer::new(&Query::all(), std::slice::from_ref(question))?;
         for day in days.iter().filter_map(|day| day.open()) {
-            let narrowed = day.narrow(query, sources);
-            if narrowed.everything {
-                self.note_scan();
-            }
             // What was read of a day before its damage showed is counted; the damage is told of.
-            let _ = self.undamaged(day.date, || match columns::needed(question).filter(|_| narrowed.exact) {
-                Some(needed) => columns::count(day, narrowed.search.as_ref(), &needed, |entry| gatherer.take(entry)),
-                None => lines(day, sources, query, &narrowed, |entry| gatherer.take(entry)),
+            let _ = self.undamaged(day.date, || {
+                let within = day.within(query);
+                let narrowed = day.narrow_within(&within, sources);
+                if narrowed.everything {
+                    self.note_scan();
+                }
+                match Needed::of(question).filter(|_| narrowed.exact) {
+                    Some(needed) => {
+                        let search = Search { narrowed: &narrowed, page: self.page_of(&within) };
+                        columns::count(day, &search, &needed, |counted| gatherer.take(&counted.entry(&needed)))
+                    }
+                    None => lines(day, sources, query, &narrowed, |entry| gatherer.take(entry)),
+                }
             });
         }
         let mut answers = gatherer.finish()?;
         answers.pop().ok_or_else(|| StoreError::Unreadable("a question without an answer".into()))
     }
+
+    /// Where the counts of a query are kept.
+    fn page_of(&self, within: &Within) -> Option<ledger::Page<'_>> {
+        self.ledger.as_deref()?.page(within)
+    }
+
+    /// A histogram that is to choose its width, with the width it would choose: to tell seconds apart until then takes longer than to look
+    /// first when the first and the last line was. `None`: it has a width, or not every line can be told by columns.
+    fn settled(&self, days: &[Volume<'_>], sources: &Sources, query: &Query, question: &Question) -> Option<Question> {
+        let Question::Histogram(asked) = question else { return None };
+        let Width::Auto(1..=AUTO_BUCKETS_MAX) = asked.width else { return None };
+        let ends = |day: &Volume<'_>| self.ends(day.open()?, sources, query).transpose();
+        let first = days.iter().find_map(ends)?.ok()?.0;
+        let last = days.iter().rev().find_map(ends)?.ok()?.1;
+        Some(Question::Histogram(HistogramAsked { width: Width::Fixed(width_of(asked, first, last)), ..asked.clone() }))
+    }
+
+    /// The earliest and the latest time of a day's lines that a query means.
+    fn ends(&self, day: &Day, sources: &Sources, query: &Query) -> Result<Option<(i64, i64)>, Inexact> {
+        let within = day.within(query);
+        let narrowed = day.narrow_within(&within, sources);
+        if !narrowed.exact {
+            return Err(Inexact);
+        }
+        let mut ends: Option<(i64, i64)> = None;
+        // Damage is told of when the day is counted.
+        let _ = undamaged(|| {
+            let search = Search { narrowed: &narrowed, page: self.page_of(&within) };
+            columns::count(day, &search, &Needed::ENDS, |counted| {
+                if let Some(ts) = counted.ts {
+                    ends = Some(ends.map_or((ts, ts), |(from, to)| (from.min(ts), to.max(ts))));
+                }
+            })
+        });
+        Ok(ends)
+    }
 }
+
+/// A search that may find lines that are not meant.
+struct Inexact;
 
 /// The entries of a day that a query means.
 fn lines(

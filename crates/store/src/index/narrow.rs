@@ -41,7 +41,7 @@ impl Narrowed {
         Self { search: Box::new(AllQuery), exact: false, everything: true }
     }
 
-    fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self::exact(EmptyQuery)
     }
 }

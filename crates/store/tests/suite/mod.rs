@@ -20,7 +20,7 @@ const HOUR: i64 = 3_600 * SECOND;
 const NOON: i64 = 1_781_697_600 * SECOND;
 
 /// Queries of every kind of field and operator; relative times are from `NOON`.
-const QUERIES: [&str; 16] = [
+const QUERIES: [&str; 19] = [
     "",
     "failed",
     "\"login fail*\" -user:bob",
@@ -37,6 +37,9 @@ const QUERIES: [&str; 16] = [
     "nosuchword",
     "ts:? OR text:?",
     "*fail* reason:\"\"",
+    "since:2026-06-01 until:2026-06-30 (failed OR ts:?)",
+    "-on:today",
+    "on:2026-06-16 OR on:2026-06-18 OR user:bob",
 ];
 
 /// Runs the suite. `make` builds a store that holds exactly these entries.
