@@ -21,6 +21,7 @@ use store::index::{Covered, Cut, Index};
 use store::state::State;
 use trace::{Attempt, Login, Refusal, Sink, Story, Tracer, Where};
 
+use crate::findings::Found;
 use crate::reading::{Halt, Input, Passing, Reader, Reading};
 use crate::state;
 use crate::stored::{Stored, Stretch};
@@ -76,14 +77,14 @@ impl Memory {
 }
 
 /// Findings of what is read; of a whole store, from what is remembered of it. Counts are of the lines that were read for it alone.
-pub fn findings(reading: &Reading) -> Result<Triaged, FeedError> {
+pub fn findings(reading: &Reading) -> Result<Found, FeedError> {
     if reading.period() == (None, None)
         && let Some(state) = reading.state()
         && let Some(triaged) = gone_on(state, reading)?
     {
-        return Ok(triaged);
+        return Ok(triaged.into());
     }
-    triage::triage(reading.clone().unnarrowed())
+    triage::triage(reading.clone().unnarrowed()).map(Found::from)
 }
 
 /// Findings from what is remembered and the lines behind it, if that can be had.

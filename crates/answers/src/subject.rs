@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use diagnose::detect::Settings;
+use diagnose::detect::{Detector, Settings};
 use diagnose::{Class, ClientTally, Diagnosis, Finding, Tally};
 use input::{FeedError, Line};
 use ipnet::IpNet;
@@ -18,6 +19,7 @@ use store::state::State;
 use store::{Answer, Question, Store as _};
 use trace::{Attempt, AttemptKind, Fate, Login, NameOrigin, Refusal, Sink, Where};
 
+use crate::findings::Found;
 use crate::mask::Mask;
 use crate::narrowed::{Narrow, parts};
 use crate::reading::{Passing, Read, Reader, Reading};
@@ -116,6 +118,8 @@ pub struct Story {
     pub places: BTreeMap<u64, (usize, u64, String)>,
     /// What a person should know of it.
     pub findings: Vec<Finding>,
+    /// What everybody did, where only the subject's lines were read.
+    everybody: Option<Arc<Found>>,
     recent: VecDeque<Recent>,
 }
 
@@ -150,6 +154,7 @@ impl Story {
             others_before: VecDeque::new(),
             places: BTreeMap::new(),
             findings: Vec::new(),
+            everybody: None,
             recent: VecDeque::new(),
         }
     }
@@ -206,6 +211,30 @@ impl Story {
         {
             self.others_ok = *count;
         }
+    }
+
+    /// The end: words for everybody in the story, and what is found of its subject.
+    fn judge(&mut self, everybody: Option<Arc<Found>>) {
+        let tally = &mut self.counter.tally;
+        let findings = match &everybody {
+            Some(everybody) => {
+                tally.settle_by(&everybody.findings);
+                everybody.findings.iter().filter(|finding| self.is_of(finding)).cloned().collect()
+            }
+            None => {
+                tally.settle();
+                let findings = std::mem::take(&mut tally.findings);
+                findings.into_iter().filter(|finding| self.is_of(finding)).collect()
+            }
+        };
+        self.findings = findings;
+        self.everybody = everybody;
+    }
+
+    /// What is remembered of everybody.
+    #[must_use]
+    pub fn detector(&self) -> &Detector {
+        self.everybody.as_ref().map_or(&self.counter.tally.detector, |everybody| &everybody.detector)
     }
 
     /// Whether a finding is about the subject.
@@ -361,20 +390,24 @@ pub fn client(text: &str) -> anyhow::Result<Subject> {
 
 /// Reads everything about a subject.
 pub fn tell(subject: Subject, reading: Reading) -> Result<(Story, Read), FeedError> {
-    let store = reading.state().cloned().map(|state| (state, reading.asked_time()));
     // Findings hang on what everybody did: of a store, they are those of all its lines.
-    let whole = if store.is_some() { Some(memory::findings(&reading)?) } else { None };
+    let everybody = if reading.state().is_some() { Some(Arc::new(memory::findings(&reading)?)) } else { None };
+    tell_among(everybody, subject, reading)
+}
+
+/// The same, where it is known what everybody did; it must be, if it is told out of a store.
+pub fn tell_among(
+    everybody: Option<Arc<Found>>,
+    subject: Subject,
+    reading: Reading,
+) -> Result<(Story, Read), FeedError> {
+    let store = reading.state().cloned().map(|state| (state, reading.asked_time()));
     let mut story = Story::new(subject.clone(), reading.settings());
     let read = reading.narrowed(Narrow::Subject(subject)).run(&mut story)?;
-    if let Some(whole) = whole {
-        story.counter.tally.detector = whole.tally.detector;
-    }
-    story.counter.tally.settle();
     if let Some((state, time)) = store {
         story.count_others(&state, &time);
     }
-    let findings = std::mem::take(&mut story.counter.tally.findings);
-    story.findings = findings.into_iter().filter(|finding| story.is_of(finding)).collect();
+    story.judge(everybody);
     Ok((story, read))
 }
 
@@ -440,7 +473,7 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
         story.findings.iter().map(|found| json::finding(found, read, KEPT, mask)).collect::<Vec<_>>().into(),
     );
     if let Subject::Account(name) = &story.subject {
-        object.insert("places".into(), places(tally, name, mask).into());
+        object.insert("places".into(), places(story.detector(), name, mask).into());
     }
     object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer.iter().map(|line| story.masked(line, mask)).collect::<Vec<_>>(), "next": step.next})).collect::<Vec<_>>().into());
     object.insert(
@@ -462,8 +495,8 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
 }
 
 /// Where an account logs in from: networks, how often, since when; the latest first.
-fn places(tally: &Tally, name: &[u8], mask: Mask) -> Vec<Value> {
-    let places = tally.detector.places(name);
+fn places(detector: &Detector, name: &[u8], mask: Mask) -> Vec<Value> {
+    let places = detector.places(name);
     let row = |place: diagnose::detect::Place| {
         let net = if mask.0 { mask.ip(place.net.addr()) } else { place.net.to_string() };
         json!({"net": net, "logins": place.logins, "first": rfc3339(place.first), "last": rfc3339(place.last), "new": place.new})

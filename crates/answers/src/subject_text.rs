@@ -229,8 +229,8 @@ fn pattern(story: &Story) -> Step {
     let mut answer = Vec::new();
     for (ip, client) in clients.iter().take(8) {
         let span = duration(client.last - client.first);
-        let period = tally
-            .detector
+        let period = story
+            .detector()
             .period(*ip)
             .map_or(String::new(), |seconds| format!(", about every {}", duration((seconds * 1e6) as i64)));
         let names = client.usernames();
@@ -307,7 +307,7 @@ impl Page<'_> {
             lines.push(format!("{kind}: {} ({})", self.safe(&finding.summary), self.safe(&finding.id)));
         }
         if let Subject::Account(name) = &self.story.subject {
-            let places = self.story.counter.tally.detector.places(name);
+            let places = self.story.detector().places(name);
             for place in places.iter().take(PLACES) {
                 let net = if self.mask.0 { self.mask.ip(place.net.addr()) } else { place.net.to_string() };
                 lines.push(format!(

@@ -6,11 +6,12 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use answers::findings::Found;
 use answers::mask::Mask;
 use answers::memory;
 use answers::reading::{Input, Reading};
 use answers::retention::{self, Retention};
-use answers::triage::{Triaged, triage};
+use answers::triage::triage;
 use answers::{findings, ingest};
 use diagnose::detect::{Settings, Thresholds};
 use serde_json::Value;
@@ -64,7 +65,7 @@ impl Grown {
         assert!(ingested.failure.is_none(), "{:?}", ingested.failure);
     }
 
-    fn of_store(&self) -> Triaged {
+    fn of_store(&self) -> Found {
         let reading = Reading::new(&self.input(Vec::new()), false).unwrap();
         memory::findings(&reading.judged_by(self.settings.clone())).unwrap()
     }
@@ -73,15 +74,15 @@ impl Grown {
     fn is_remembered(&self, names: &[&str], what: &str) -> bool {
         let files = names.iter().map(|name| self.file(name)).collect();
         let reading = Reading::new(&self.input(files), false).unwrap().judged_by(self.settings.clone());
-        let (all, stored) = (triage(reading).unwrap(), self.of_store());
+        let (all, stored) = (Found::from(triage(reading).unwrap()), self.of_store());
         assert!(!all.findings.is_empty(), "{what}: nothing is compared");
         assert_eq!(told(&all), told(&stored), "{what}");
         stored.read.coverage.lines < all.read.coverage.lines
     }
 }
 
-fn told(triaged: &Triaged) -> Value {
-    findings::to_json(triaged, Mask(false))
+fn told(found: &Found) -> Value {
+    findings::to_json(found, Mask(false))
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use diagnose::Tally;
+use diagnose::detect::Detector;
 use doctor::{Check, Status};
 
 /// What the checks say of a cause that the log shows.
@@ -48,17 +49,17 @@ pub(crate) fn causes<'a>(tally: &Tally, checks: &'a [Check]) -> Vec<LoggedCause<
     for (cause, count) in tally.causes.iter().chain(&tally.killed_causes) {
         *counts.entry(cause).or_default() += count;
     }
-    held_against(counts, tally, checks)
+    held_against(counts, &tally.detector, checks)
 }
 
-/// Causes with their counts, most frequent first; `tally` knows the times of trouble.
+/// Causes with their counts, most frequent first; `detector` knows the times of trouble.
 pub(crate) fn held_against<'a>(
     counts: BTreeMap<&'static str, u64>,
-    tally: &Tally,
+    detector: &Detector,
     checks: &'a [Check],
 ) -> Vec<LoggedCause<'a>> {
     let trouble = |cause: &str| {
-        let last = tally.detector.incidents().iter().rev().find(|incident| incident.causes.contains_key(cause));
+        let last = detector.incidents().iter().rev().find(|incident| incident.causes.contains_key(cause));
         last.map(|incident| (incident.from, incident.to))
     };
     let mut rows: Vec<LoggedCause<'a>> =

@@ -75,9 +75,15 @@ impl Server {
         stream
     }
 
+    /// A page that comes again by itself, as its answer is still being made, is asked for again.
     fn get(&self, path: &str) -> (u16, String) {
-        let (status, _, body) = self.ask("GET", path, &[], "");
-        (status, body)
+        loop {
+            let (status, _, body) = self.ask("GET", path, &[], "");
+            if !body.contains("comes again by itself") {
+                return (status, body);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn json(&self, path: &str) -> Value {

@@ -16,7 +16,7 @@ use store::state::State;
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
-use crate::data::Shelf;
+use crate::data::{Everybody, Shelf};
 use crate::guard::ServeError;
 use crate::live::Live;
 use crate::requests::Requests;
@@ -78,6 +78,7 @@ pub struct App {
     pub(crate) heavy: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) shelf: Shelf,
+    pub(crate) everybody: Everybody,
     /// What was counted of the store's segments.
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) live: Live,
@@ -98,6 +99,7 @@ impl App {
             heavy: Arc::new(Semaphore::new(HEAVY)),
             exports: Arc::new(Semaphore::new(EXPORTS)),
             shelf: Shelf::default(),
+            everybody: Everybody::default(),
             ledger: Arc::default(),
             live: Live::default(),
             requests: Requests::default(),

@@ -25,6 +25,8 @@ use crate::{api, headers, hosts, live, pages, tls};
 const TIME: Duration = Duration::from_secs(20);
 /// How long open requests have to end once the server is told to stop.
 const STOPPING: Duration = Duration::from_secs(3);
+/// How often what nobody asks for is let go.
+const TIDY: Duration = Duration::from_secs(20);
 /// Bytes of a form.
 const FORM_BYTES: usize = 256 << 10;
 
@@ -63,13 +65,24 @@ pub async fn serve(
     };
     let tls = app.config.tls.as_ref().map(|(certificate, key)| tls::config(certificate, key)).transpose()?;
     let looking = tokio::spawn(live::look(Arc::clone(&app)));
+    let tidying = tokio::spawn(tidy(Arc::clone(&app)));
     let server = connections::take(listener, tls, router(Arc::clone(&app)), Patience::default(), stopping);
     tokio::select! {
         () = server => {}
         () = async { let _ = is_told.wait_for(|told| *told).await; tokio::time::sleep(STOPPING).await } => {}
     }
     looking.abort();
+    tidying.abort();
     Ok(())
+}
+
+/// Lets go of what nobody asked for lately.
+async fn tidy(app: Arc<App>) {
+    let mut turns = tokio::time::interval(TIDY);
+    loop {
+        turns.tick().await;
+        app.everybody.tidy();
+    }
 }
 
 async fn answer(app: Arc<App>, route: &'static Route, subject: String, request: Request) -> Response {

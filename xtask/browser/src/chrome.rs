@@ -118,8 +118,14 @@ impl Chrome {
         self.post("/goog/cdp/execute", &json!({"cmd": command, "params": params})).context(command.to_owned())
     }
 
+    /// Goes to a page. One that comes again by itself, as its answer is still being made, is waited for.
     pub(crate) fn go(&self, url: &str) -> Result<()> {
-        self.post("/url", &json!({"url": url})).map(drop).with_context(|| url.to_owned())
+        let began = Instant::now();
+        self.post("/url", &json!({"url": url})).map(drop).with_context(|| url.to_owned())?;
+        while began.elapsed() < PATIENCE && self.source().is_ok_and(|text| text.contains("comes again by itself")) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// Where the browser is.

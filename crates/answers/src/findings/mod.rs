@@ -2,10 +2,12 @@
 
 mod ticket;
 
+use diagnose::detect::Detector;
 use diagnose::{Finding, Kind};
 use serde_json::{Value, json};
 
 use crate::mask::Mask;
+use crate::reading::Read;
 use crate::screen::{Ink, Screen, cut, escape, number, plural, wrap};
 use crate::times::Clock;
 use crate::triage::Triaged;
@@ -15,18 +17,33 @@ pub use ticket::{Audience, ticket};
 /// Names and addresses listed at most.
 const LISTED: usize = 20;
 
+/// What everybody did, as far as findings remember it: what is left of a counted log when its counts are not needed.
+pub struct Found {
+    /// What is remembered.
+    pub detector: Detector,
+    /// What a person should know now.
+    pub findings: Vec<Finding>,
+    /// What was read.
+    pub read: Read,
+}
+
+impl From<Triaged> for Found {
+    fn from(triaged: Triaged) -> Self {
+        Self { detector: triaged.tally.detector, findings: triaged.findings, read: triaged.read }
+    }
+}
+
 /// All findings as JSON.
 #[must_use]
-pub fn to_json(triaged: &Triaged, mask: Mask) -> Value {
-    let rows: Vec<Value> =
-        triaged.findings.iter().map(|found| crate::json::finding(found, &triaged.read, usize::MAX, mask)).collect();
-    json!({"findings": rows, "forgotten": triaged.tally.detector.forgotten()})
+pub fn to_json(found: &Found, mask: Mask) -> Value {
+    let row = |finding| crate::json::finding(finding, &found.read, usize::MAX, mask);
+    json!({"findings": found.findings.iter().map(row).collect::<Vec<_>>(), "forgotten": found.detector.forgotten()})
 }
 
 /// One finding as JSON, with the tickets that can be written of it.
 #[must_use]
 pub fn one(page: &Page<'_>, finding: &Finding) -> Value {
-    let mut told = crate::json::finding(finding, &page.triaged.read, usize::MAX, page.mask);
+    let mut told = crate::json::finding(finding, &page.found.read, usize::MAX, page.mask);
     let tickets = Audience::ALL.map(|audience| (audience.name().to_owned(), ticket(page, finding, audience).into()));
     if let Some(told) = told.as_object_mut() {
         told.insert("tickets".to_owned(), Value::Object(tickets.into_iter().collect()));
@@ -37,7 +54,7 @@ pub fn one(page: &Page<'_>, finding: &Finding) -> Value {
 /// Everything a page is drawn from.
 pub struct Page<'a> {
     /// The log.
-    pub triaged: &'a Triaged,
+    pub found: &'a Found,
     /// Names and addresses masked.
     pub mask: Mask,
     /// Where it is shown.
@@ -50,16 +67,16 @@ impl<'a> Page<'a> {
     /// The finding of an id. Where names are masked, what they stand in is masked in the id, too.
     #[must_use]
     pub fn named(&self, id: &str) -> Option<&'a Finding> {
-        self.triaged.findings.iter().find(|finding| self.id(finding) == id)
+        self.found.findings.iter().find(|finding| self.id(finding) == id)
     }
 
     /// A line for each, with its id.
     #[must_use]
     pub fn list(&self) -> String {
-        if self.triaged.findings.is_empty() {
+        if self.found.findings.is_empty() {
             return "nothing to know: no attack, no outage, no old password\n".to_owned();
         }
-        self.triaged.findings.iter().map(|finding| self.row(finding)).collect()
+        self.found.findings.iter().map(|finding| self.row(finding)).collect()
     }
 
     fn row(&self, finding: &Finding) -> String {
@@ -152,7 +169,7 @@ impl<'a> Page<'a> {
 
     /// The lines that prove it, with where they stand.
     fn evidence(&self, finding: &Finding) -> Vec<String> {
-        let sources = &self.triaged.read.coverage.sources;
+        let sources = &self.found.read.coverage.sources;
         let line = |proof: &diagnose::Proof| {
             let name = sources.get(proof.source).map_or("(read earlier)", |source| source.name.as_str());
             let text = if self.mask.0 { "[masked]".into() } else { escape(&proof.text) };

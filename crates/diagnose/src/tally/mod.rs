@@ -120,14 +120,24 @@ impl Tally {
     /// The log is over: a login that only the counters tell of is dropped where the client's next one names the account, and
     /// clients and accounts get their verdicts.
     pub fn settle(&mut self) {
+        self.findings = self.detector.findings();
+        self.verdicts = Verdicts::of(&self.findings);
+        self.tidy();
+    }
+
+    /// The same, where the findings are known: those of more lines than were counted here.
+    pub fn settle_by(&mut self, findings: &[Finding]) {
+        self.verdicts = Verdicts::of(findings);
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
         let named: std::collections::HashSet<IpAddr> =
             self.recovered.iter().filter(|row| row.username.is_some()).map(|row| row.client_ip).collect();
         self.recovered.retain(|row| row.username.is_some() || !named.contains(&row.client_ip));
         for row in &mut self.recovered {
             row.messages.sort_by_key(|message| message.time);
         }
-        self.findings = self.detector.findings();
-        self.verdicts = Verdicts::of(&self.findings);
     }
 
     /// The word for a client, once the log is over.

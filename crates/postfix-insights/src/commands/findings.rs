@@ -3,12 +3,12 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use answers::findings::{Audience, Page, one, ticket, to_json};
+use answers::findings::{Audience, Found, Page, one, ticket, to_json};
 use answers::mask::Mask;
 use answers::memory;
 use answers::reading::Reading;
 use answers::times::Clock;
-use answers::triage::{self, Triaged};
+use answers::triage;
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use diagnose::detect::Detector;
@@ -92,37 +92,37 @@ pub(crate) fn run(args: &Findings) -> anyhow::Result<Exit> {
 }
 
 fn list(from: &From, output: &Output) -> anyhow::Result<Exit> {
-    let (triaged, clock) = match read(from, output)? {
+    let (found, clock) = match read(from, output)? {
         Ok(read) => read,
         Err(exit) => return Ok(exit),
     };
     let mask = Mask(output.mask);
     if from.json {
-        print::json(&to_json(&triaged, mask))?;
+        print::json(&to_json(&found, mask))?;
     } else {
-        let page = Page { triaged: &triaged, mask, screen: output.screen(), clock: &clock };
+        let page = Page { found: &found, mask, screen: output.screen(), clock: &clock };
         print::text(&page.list())?;
     }
-    Ok(Exit::of_reading(&triaged.read, output.quiet).or_no_match(!triaged.findings.is_empty()))
+    Ok(Exit::of_reading(&found.read, output.quiet).or_no_match(!found.findings.is_empty()))
 }
 
 fn tell(show: &Show) -> anyhow::Result<Exit> {
-    let (triaged, clock) = match read(&show.from, &show.output)? {
+    let (found, clock) = match read(&show.from, &show.output)? {
         Ok(read) => read,
         Err(exit) => return Ok(exit),
     };
     let mask = Mask(show.output.mask);
-    let Some(finding) = triaged.findings.iter().find(|finding| finding.id == show.id) else {
+    let Some(finding) = found.findings.iter().find(|finding| finding.id == show.id) else {
         print::note(&format!("no finding {} here; `postfix-insights findings` lists them", show.id));
-        return Ok(Exit::of_reading(&triaged.read, show.output.quiet).or_no_match(false));
+        return Ok(Exit::of_reading(&found.read, show.output.quiet).or_no_match(false));
     };
-    let page = Page { triaged: &triaged, mask, screen: show.output.screen(), clock: &clock };
+    let page = Page { found: &found, mask, screen: show.output.screen(), clock: &clock };
     match (show.form, show.from.json) {
         (Some(Form::Ticket), _) => print::text(&ticket(&page, finding, show.whom.audience()))?,
         (None, true) => print::json(&one(&page, finding))?,
         (None, false) => print::text(&page.show(finding))?,
     }
-    Ok(Exit::of_reading(&triaged.read, show.output.quiet))
+    Ok(Exit::of_reading(&found.read, show.output.quiet))
 }
 
 impl Whom {
@@ -135,23 +135,23 @@ impl Whom {
     }
 }
 
-fn read(from: &From, output: &Output) -> anyhow::Result<Result<(Triaged, Clock), Exit>> {
+fn read(from: &From, output: &Output) -> anyhow::Result<Result<(Found, Clock), Exit>> {
     asked::refuse(&from.asked, "`client ADDR`, `account NAME` or `--since`")?;
     let mut reading = from.input.reading(output, false)?;
     let clock = Clock::new(reading.zone());
     let remembered = from.memory.as_deref().map(|file| recall(file, &mut reading)).transpose()?.flatten();
-    let triaged = match remembered {
+    let found = match remembered {
         None if from.memory.is_none() => memory::findings(&reading),
-        remembered => triage::triage_after(reading, remembered),
+        remembered => triage::triage_after(reading, remembered).map(Found::from),
     };
-    let triaged = match triaged {
-        Ok(triaged) => triaged,
+    let found = match found {
+        Ok(found) => found,
         Err(error) => return Ok(Err(Exit::nothing_readable(&error))),
     };
     if let Some(file) = &from.memory {
-        remember(file, &triaged.tally.detector)?;
+        remember(file, &found.detector)?;
     }
-    Ok(Ok((triaged, clock)))
+    Ok(Ok((found, clock)))
 }
 
 /// What the file remembers. Lines up to its last moment have been read before.

@@ -48,9 +48,8 @@ fn tell(subject: Subject, input: &cli::Input, output: &cli::Output, ways: Ways<'
     };
     let mask = Mask(output.mask);
     let report = ways.doctor.then(|| doctor::examine(&doctor::Host::default(), &request(&story.subject)));
-    let now = report
-        .as_ref()
-        .map(|report| doctor_log::held_against(story.causes.clone(), &story.counter.tally, &report.checks));
+    let now =
+        report.as_ref().map(|report| doctor_log::held_against(story.causes.clone(), story.detector(), &report.checks));
     let net = match &story.subject {
         Subject::Client(net) => Some(*net),
         Subject::Account(_) => None,

@@ -1,6 +1,7 @@
 //! What the store says to a viewer: the one place where answers are masked and narrowed to what the viewer may see.
 
 mod counts;
+mod everybody;
 mod line;
 mod locked_out;
 mod narrow;
@@ -10,6 +11,7 @@ mod stories;
 use std::sync::Arc;
 
 use answers::reading::{self, Reading};
+pub(crate) use everybody::Everybody;
 pub(crate) use line::line;
 pub(crate) use shelf::{Made, Shelf, version};
 pub(crate) use stories::{Counted, explained};

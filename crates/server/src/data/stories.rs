@@ -11,12 +11,13 @@ use answers::screen::Screen;
 use answers::story::{self, Wanted};
 use answers::subject::{self, Subject};
 use answers::times::Clock;
-use answers::{bans, findings, json, memory, report, story_json, triage};
+use answers::{bans, findings, json, report, story_json, triage};
 use input::FeedError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::everybody::Everybody;
 use super::shelf::{Key, Made, Shelf};
 use super::{locked_out, narrow};
 use crate::access::Scope;
@@ -45,8 +46,9 @@ const TOP: usize = 100;
 impl Asked {
     /// Who could not log in, why, and what to do: [`Counted`].
     pub(crate) fn triage(&self, wait: Duration) -> Result<Option<Made>, Problem> {
-        let (top, mask) = (self.lists()?, self.viewer.mask());
+        let (top, mask, app) = (self.lists()?, self.viewer.mask(), Arc::clone(&self.app));
         self.made("triage", None, wait, move |reading| {
+            app.everybody.give_way();
             let triaged = triage::triage(reading).map_err(unread)?;
             let locked_out = locked_out::told(&triaged.tally, &triaged.findings, mask);
             let mut out = format!("{{\"locked_out\": {locked_out}, \"triage\": ").into_bytes();
@@ -59,24 +61,29 @@ impl Asked {
 
     /// What a person should know now, the gravest first: `findings --json`. Of the whole store it is made from what is remembered of it.
     pub(crate) fn findings(&self, wait: Duration) -> Result<Option<Made>, Problem> {
-        let (top, mask) = (self.lists()?, self.viewer.mask());
-        self.made("findings", None, wait, move |reading| {
-            let found = memory::findings(&reading).map_err(unread)?;
-            let limit = if top == 0 { usize::MAX } else { top };
-            let findings = found.findings.iter().take(limit);
+        let top = self.lists()?;
+        self.some_findings((0, if top == 0 { usize::MAX } else { top }), wait)
+    }
+
+    /// The same, so many of them from one on.
+    pub(crate) fn some_findings(&self, span: (usize, usize), wait: Duration) -> Result<Option<Made>, Problem> {
+        let (mask, app, (first, limit)) = (self.viewer.mask(), Arc::clone(&self.app), span);
+        self.made("findings", Some(&format!("{first}+{limit}")), wait, move |reading| {
+            let found = Everybody::of(&app, &reading)?;
+            let findings = found.findings.iter().skip(first).take(limit);
             let findings: Vec<Value> =
                 findings.map(|finding| json::finding(finding, &found.read, limit, mask)).collect();
-            bytes(&json!({"findings": findings, "forgotten": found.tally.detector.forgotten()}))
+            bytes(&json!({"findings": findings, "forgotten": found.detector.forgotten()}))
         })
     }
 
     /// One finding with the tickets written of it: `findings show ID --json`.
     pub(crate) fn finding(&self, id: &str, wait: Duration) -> Result<Option<Made>, Problem> {
         let (mask, wanted) = (self.viewer.mask(), id.to_owned());
-        let clock = Clock::new(self.app.config.zone.clone());
+        let (clock, app) = (Clock::new(self.app.config.zone.clone()), Arc::clone(&self.app));
         self.made("finding", Some(id), wait, move |reading| {
-            let found = memory::findings(&reading).map_err(unread)?;
-            let page = findings::Page { triaged: &found, mask, screen: TICKET, clock: &clock };
+            let found = Everybody::of(&app, &reading)?;
+            let page = findings::Page { found: &found, mask, screen: TICKET, clock: &clock };
             let finding = page.named(&wanted).ok_or_else(|| Problem::missing(NO_FINDING))?;
             bytes(&findings::one(&page, finding))
         })
@@ -84,9 +91,10 @@ impl Asked {
 
     /// How the mail fared: `report --json`.
     pub(crate) fn report(&self, wait: Duration) -> Result<Option<Made>, Problem> {
-        let (top, mask) = (self.lists()?, self.viewer.mask());
+        let (top, mask, app) = (self.lists()?, self.viewer.mask(), Arc::clone(&self.app));
         let clock = Clock::new(self.app.config.zone.clone());
         self.made("report", None, wait, move |reading| {
+            app.everybody.give_way();
             let report = report::report(&report::Asked::default(), reading);
             let report = report.map_err(|error| Problem::bad(error.to_string()))?.map_err(unread)?;
             let limit = if top == 0 { usize::MAX } else { top };
@@ -116,10 +124,11 @@ impl Asked {
         subject: Subject,
         wait: Duration,
     ) -> Result<Option<Made>, Problem> {
-        let (mask, logs) = (self.viewer.mask(), self.app.config.fail2ban_logs.clone());
+        let (mask, logs, app) = (self.viewer.mask(), self.app.config.fail2ban_logs.clone(), Arc::clone(&self.app));
         self.made(question, Some(text), wait, move |reading| {
             let banned = banned(&subject, &logs, &reading, mask);
-            let (story, read) = subject::tell(subject, reading).map_err(unread)?;
+            let everybody = Everybody::of(&app, &reading)?;
+            let (story, read) = subject::tell_among(Some(everybody), subject, reading).map_err(unread)?;
             let mut told = subject::to_json(&story, &read, mask);
             if let (Some(told), Some(banned)) = (told.as_object_mut(), banned) {
                 told.insert("bans".to_owned(), banned);

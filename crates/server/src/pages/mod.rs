@@ -40,6 +40,8 @@ use crate::route::{self, Need, Param, Route};
 
 /// The parameters of pages about a time.
 const TIME: &[Param] = &[Param::Since, Param::Until];
+/// The parameters of pages of a list.
+const LIST: &[Param] = &[Param::Since, Param::Until, Param::Cursor];
 /// The parameters of an export: those of the page it is an export of.
 const EXPORT: &[Param] = &[Param::Q, Param::Since, Param::Until, Param::Sort, Param::Format];
 
@@ -49,7 +51,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::page("search", route::ROWS, search::answer, "the entries that a query means"),
     Route::page("export", EXPORT, export::answer, "the same entries as a file"),
     Route::page("live", &[Param::Q], live::answer, "entries as they come"),
-    Route::page("findings", TIME, findings::answer, "what a person should know now").patient().needs(Need::Whole),
+    Route::page("findings", LIST, findings::answer, "what a person should know now").patient().needs(Need::Whole),
     Route::page("findings/{*subject}", TIME, finding::answer, "one finding, with tickets to send")
         .patient()
         .needs(Need::Whole),

@@ -17,7 +17,7 @@ use crate::asked::Asked;
 use crate::problem::Problem;
 
 /// How long the page waits for what is counted in logins.
-const WAIT: Duration = Duration::from_millis(400);
+const WAIT: Duration = Duration::from_millis(100);
 /// Spans of the picture at most.
 const BARS: usize = 60;
 /// Rows of each list.

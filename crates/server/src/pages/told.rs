@@ -16,8 +16,9 @@ use crate::asked::Asked;
 use crate::data::Made;
 use crate::problem::Problem;
 
-/// How long a page waits for an answer that is being made, before it says so and comes again by itself.
-pub(crate) const WAIT: Duration = Duration::from_secs(4);
+/// How long a page waits for an answer that is being made, before it says so and comes again by itself: nobody should look at the page before
+/// for longer.
+pub(crate) const WAIT: Duration = Duration::from_millis(700);
 
 /// An answer, or the page that says it is being made.
 pub(crate) enum Told<T> {
@@ -52,7 +53,7 @@ struct Waiting {
 fn waiting(asked: &Asked, place: &'static str) -> Result<Response, Problem> {
     let layout = Layout::asked(asked, place, "Being counted");
     let mut response = html(&Waiting { layout })?;
-    response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("2"));
+    response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("1"));
     Ok(response)
 }
 
