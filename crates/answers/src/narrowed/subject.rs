@@ -180,7 +180,12 @@ fn answered_before(pick: &mut Pick<'_>, found: &Found, time: &Query) {
 fn backends(pick: &mut Pick<'_>, found: &Found) {
     // Verdicts without an address may be anybody's who failed at the time.
     let nameless = || any(vec![event("saslauthd"), event("pam"), says("User found from deny passdb")]);
-    for (from, to) in windows(&found.failed, EVIDENCE_US, EVIDENCE_US) {
+    let failed = windows(&found.failed, EVIDENCE_US, EVIDENCE_US);
+    // To look at the time of all such lines once is quicker than to look for them near each failure.
+    let times = if failed.is_empty() { Vec::new() } else { pick.times(&Query::of(nameless())) };
+    let holds_any =
+        |(from, to): &(i64, i64)| times.get(times.partition_point(|ts| ts < from)).is_some_and(|ts| ts <= to);
+    for (from, to) in failed.into_iter().filter(holds_any) {
         let mut is_any = false;
         pick.add(&Query::of(all(vec![during(from, to), nameless()])), |_, _| is_any = true);
         if is_any {

@@ -86,6 +86,17 @@ impl Pick<'_> {
         self.days.iter().map(of_day).sum()
     }
 
+    /// When the lines are that a query means, and maybe some others: no line is read for it. From old to new.
+    #[must_use]
+    pub fn times(&self, query: &Query) -> Vec<i64> {
+        let of_day = |opened: &Opened| {
+            self.index.undamaged(opened.day.date, || opened.times(query, &self.sources)).unwrap_or_default()
+        };
+        let mut times: Vec<i64> = self.days.iter().flat_map(of_day).collect();
+        times.sort_unstable();
+        times
+    }
+
     /// Picks in some of the days.
     pub fn add_within(&mut self, query: &Query, is_wanted: impl Fn(Date) -> bool, seen: impl FnMut(&Entry, &Kept)) {
         self.look(query, is_wanted, false, seen);
@@ -216,6 +227,16 @@ impl Opened {
             }
         }
         Ok(count)
+    }
+
+    fn times(&self, query: &Query, sources: &Sources) -> Result<Vec<i64>, DayError> {
+        let narrowed = self.day.narrow(query, sources);
+        let mut times = Vec::new();
+        self.day.each(narrowed.search.as_ref(), |segment, doc| {
+            times.extend(self.places.get(segment as usize).and_then(|places| places.ts.first(doc)));
+            Ok(true)
+        })?;
+        Ok(times)
     }
 
     fn number(&self, query: &Query, sources: &Sources) -> Result<u64, DayError> {
