@@ -63,6 +63,8 @@ const LIGHT: usize = 8;
 const PATIENT: usize = 64;
 /// Answers made at once that need many lines.
 const HEAVY: usize = 2;
+/// Answers made at once that need all lines of a time: each takes half of the memory that a server should.
+const WHOLE: usize = 1;
 
 /// Files written at once.
 const EXPORTS: usize = 4;
@@ -76,6 +78,7 @@ pub struct App {
     pub(crate) light: Arc<Semaphore>,
     pub(crate) patient: Arc<Semaphore>,
     pub(crate) heavy: Arc<Semaphore>,
+    pub(crate) whole: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     pub(crate) shelf: Shelf,
     pub(crate) everybody: Everybody,
@@ -97,6 +100,7 @@ impl App {
             light: Arc::new(Semaphore::new(LIGHT)),
             patient: Arc::new(Semaphore::new(PATIENT)),
             heavy: Arc::new(Semaphore::new(HEAVY)),
+            whole: Arc::new(Semaphore::new(WHOLE)),
             exports: Arc::new(Semaphore::new(EXPORTS)),
             shelf: Shelf::default(),
             everybody: Everybody::default(),

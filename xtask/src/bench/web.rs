@@ -8,8 +8,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -57,15 +57,54 @@ pub(crate) fn bench(program: &Path, log: &Path, folder: &Path, runs: u32) -> any
     fs::write(&written, "")?;
     let args = ["--state".as_ref(), state.as_os_str(), "--follow".as_ref(), written.as_os_str()];
     let served = Served::start(program, args)?.ready()?;
+    let memory = Memory::of(served.pid());
     let stories = stories(&served.address)?;
     pages(&served.address, ASKED.iter().copied().chain(stories.iter().map(String::as_str)), runs.max(5))?;
-    println!("memory after the pages: {:.0} MB", served.peak_bytes()? as f64 / 1e6);
+    memory.tell("after the pages");
     load(&served.address)?;
-    println!("memory after the load: {:.0} MB", served.peak_bytes()? as f64 / 1e6);
+    memory.tell("after the load");
     live(&served.address, &written)?;
-    println!("memory at most: {:.0} MB", served.peak_bytes()? as f64 / 1e6);
-    drop(served);
+    memory.tell("at the end");
+    drop((memory, served));
     fs::remove_dir_all(&state).with_context(|| format!("cannot remove {}", state.display()))
+}
+
+/// The most memory a process took so far: its own, and with the parts of the index's files that are mapped into it, which the system takes back
+/// whenever it needs room. Looked at every few milliseconds until it is dropped.
+struct Memory {
+    most: Arc<[AtomicU64; 2]>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Memory {
+    fn of(pid: u32) -> Self {
+        let (most, ended) = (Arc::new([AtomicU64::new(0), AtomicU64::new(0)]), Arc::new(AtomicBool::new(false)));
+        let (shared, stop) = (Arc::clone(&most), Arc::clone(&ended));
+        std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+                for (most, name) in shared.iter().zip(["RssAnon:", "VmHWM:"]) {
+                    let line = status.lines().find_map(|line| line.strip_prefix(name));
+                    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+                    most.fetch_max(kib.unwrap_or_default() * 1024, Ordering::Relaxed);
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Self { most, ended }
+    }
+
+    fn tell(&self, when: &str) {
+        let [own, all] = &*self.most;
+        let mb = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed) as f64 / 1e6;
+        println!("memory at most, {when}: {:.0} MB, with files that are mapped {:.0} MB", mb(own), mb(all));
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Pages about the worst client, the account most failed with, and the newest message.
@@ -158,7 +197,8 @@ fn live(address: &str, written: &Path) -> anyhow::Result<()> {
             for line in lines.map_while(Result::ok).filter(|line| line.starts_with("data: ")) {
                 let at = Instant::now();
                 let numbers = line.split("nosuchuser").skip(1);
-                let numbers: Vec<usize> = numbers.filter_map(|rest| rest.split('@').next()?.parse().ok()).collect();
+                let numbers: Vec<usize> =
+                    numbers.filter_map(|rest| rest.split('@').next()?.trim().parse().ok()).collect();
                 for number in numbers.into_iter().filter(|number| mine.insert(*number)) {
                     if told.send((number, at)).is_err() {
                         return;

@@ -38,6 +38,13 @@ pub(crate) struct Key {
     pub(crate) moves: bool,
 }
 
+impl Key {
+    /// Every line of the time is read for it.
+    fn reads_all(&self) -> bool {
+        matches!(self.question, "triage" | "report")
+    }
+}
+
 /// An answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Made {
@@ -133,7 +140,7 @@ impl Made {
 /// Makes an answer in a thread of its own, as soon as it is its turn.
 fn start(app: &Arc<App>, key: Key, store: u64, make: Make) -> Result<(), Problem> {
     let app = Arc::clone(app);
-    let turn = Arc::clone(&app.heavy);
+    let turn = Arc::clone(if key.reads_all() { &app.whole } else { &app.heavy });
     let runtime = tokio::runtime::Handle::current();
     let work = move || {
         let _turn = runtime.block_on(turn.acquire_owned());

@@ -14,6 +14,8 @@ use crate::problem::Problem;
 const BARS: usize = 60;
 /// Rows of each list: the latest.
 const ROWS: usize = 30;
+/// Clients listed: those that failed most. A name that every attacker tries has hundreds.
+const CLIENTS: usize = 50;
 
 #[derive(askama::Template)]
 #[template(path = "subject.html")]
@@ -39,6 +41,7 @@ struct Totals {
     logins: u64,
     messages: u64,
     refusals: u64,
+    clients: u64,
 }
 
 /// A client or a network.
@@ -72,7 +75,11 @@ fn answer(
         logins: story.logins.len() as u64,
         messages: story.messages.len() as u64,
         refusals: story.refusals.len() as u64,
+        clients: story.clients.len() as u64,
     };
+    let verdict = verdict(&story);
+    let found = !story.classes.is_empty() || !story.clients.is_empty() || chart.is_some();
+    story.clients.truncate(CLIENTS);
     latest(&mut story.attempts);
     latest(&mut story.logins);
     latest(&mut story.messages);
@@ -80,8 +87,8 @@ fn answer(
     html(&Page {
         what,
         name: answers::screen::escape(&asked.subject).into_owned(),
-        verdict: verdict(&story),
-        found: !story.classes.is_empty() || !story.clients.is_empty() || chart.is_some(),
+        verdict,
+        found,
         query,
         chart,
         as_of,
