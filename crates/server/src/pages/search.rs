@@ -13,7 +13,7 @@ use crate::asked::Asked;
 use crate::problem::Problem;
 
 /// Rows of a page: with all their fields and links it weighs about 150 kB.
-const LIMIT: usize = 30;
+const LIMIT: usize = 28;
 /// Values of a facet.
 const VALUES: usize = 6;
 /// With more entries than this only the newest bars with so many are counted for the facets, a dozen fields of each entry: nobody waits
