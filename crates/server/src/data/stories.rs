@@ -51,7 +51,8 @@ impl Asked {
             app.everybody.give_way();
             let triaged = triage::triage(reading).map_err(unread)?;
             let locked_out = locked_out::told(&triaged.tally, &triaged.findings, mask);
-            let mut out = format!("{{\"locked_out\": {locked_out}, \"triage\": ").into_bytes();
+            let found = triaged.findings.len();
+            let mut out = format!("{{\"locked_out\": {locked_out}, \"findings\": {found}, \"triage\": ").into_bytes();
             json::write_triage(&mut out, &triaged.tally, &triaged.read, &triaged.findings, top, mask, None)
                 .map_err(|error| Problem::ours(&error.into()))?;
             out.push(b'}');
@@ -72,7 +73,7 @@ impl Asked {
             let found = Everybody::of(&app, &reading)?;
             let findings = found.findings.iter().skip(first).take(limit);
             let findings: Vec<Value> =
-                findings.map(|finding| json::finding(finding, &found.read, limit, mask)).collect();
+                findings.map(|finding| json::finding(finding, &found.read, usize::MAX, mask)).collect();
             bytes(&json!({"findings": findings, "forgotten": found.detector.forgotten()}))
         })
     }

@@ -50,6 +50,8 @@ struct Told {
     causes: Vec<Cause>,
     /// How many findings tell of somebody hostile.
     attacks: u64,
+    /// How many findings there are, listed or not.
+    findings: u64,
     /// The first of them: id and summary.
     attack_words: Vec<(String, String)>,
     backend: Backend,
@@ -105,7 +107,7 @@ fn chart(asked: &Asked, layout: &Layout) -> Result<Option<Chart>, Problem> {
 }
 
 fn told(made: &crate::data::Made) -> Result<Told, Problem> {
-    let Logins { locked_out, triage: mut triaged } = told::read(made)?;
+    let Logins { locked_out, findings, triage: mut triaged } = told::read(made)?;
     let verdict = verdict(&triaged);
     let causes = causes(&triaged);
     let attacks = triaged.findings.iter().filter(|finding| finding.is_attack());
@@ -119,7 +121,17 @@ fn told(made: &crate::data::Made) -> Result<Told, Problem> {
     triaged.accounts.retain(|row| row.auth_failed + row.backend_fault + row.auth_refused > 0);
     triaged.accounts.truncate(ROWS);
     triaged.recovered.truncate(ROWS);
-    Ok(Told { as_of: made.as_of.to_string(), verdict, causes, attacks, attack_words, backend, locked_out, triaged })
+    Ok(Told {
+        as_of: made.as_of.to_string(),
+        verdict,
+        causes,
+        attacks,
+        findings,
+        attack_words,
+        backend,
+        locked_out,
+        triaged,
+    })
 }
 
 fn backend(triaged: &Triaged) -> Backend {

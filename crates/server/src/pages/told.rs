@@ -62,6 +62,8 @@ fn waiting(asked: &Asked, place: &'static str) -> Result<Response, Problem> {
 #[serde(default)]
 pub(crate) struct Logins {
     pub(crate) locked_out: LockedOut,
+    /// How many findings there are; the gravest are in `triage`.
+    pub(crate) findings: u64,
     pub(crate) triage: Triaged,
 }
 
@@ -280,6 +282,11 @@ pub(crate) struct Ban {
     pub(crate) unban: Option<String>,
 }
 
+/// Names on a card.
+const ON_CARD: usize = 6;
+/// Lists in answers are not cut before so many.
+const LISTED: usize = 100;
+
 impl Finding {
     /// It tells of somebody hostile.
     pub(crate) fn is_attack(&self) -> bool {
@@ -303,7 +310,16 @@ impl Finding {
 
     /// As many names as a card has room for.
     pub(crate) fn some<'a>(&self, names: &'a [String]) -> &'a [String] {
-        names.get(..6).unwrap_or(names)
+        names.get(..ON_CARD).unwrap_or(names)
+    }
+
+    /// How many more there are: nothing is said of a number where the list itself may have been cut.
+    pub(crate) fn rest(&self, names: &[String]) -> String {
+        match names.len() {
+            0..=ON_CARD => String::new(),
+            LISTED.. => "and more".to_owned(),
+            many => format!("and {} more", many - ON_CARD),
+        }
     }
 }
 
