@@ -73,7 +73,7 @@ impl Asked {
             let found = Everybody::of(&app, &reading)?;
             let findings = found.findings.iter().skip(first).take(limit);
             let findings: Vec<Value> =
-                findings.map(|finding| json::finding(finding, &found.read, usize::MAX, mask)).collect();
+                findings.map(|finding| json::finding(finding, &found.read, limit.max(TOP), mask)).collect();
             bytes(&json!({"findings": findings, "forgotten": found.detector.forgotten()}))
         })
     }

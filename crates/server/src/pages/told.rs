@@ -284,7 +284,7 @@ pub(crate) struct Ban {
 
 /// Names on a card.
 const ON_CARD: usize = 6;
-/// Lists in answers are not cut before so many.
+/// Lists in the answers that pages ask for are not cut before so many.
 const LISTED: usize = 100;
 
 impl Finding {
