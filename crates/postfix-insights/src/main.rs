@@ -28,6 +28,10 @@ use crate::commands::{
 use crate::configuration::Loaded;
 use crate::exit::Exit;
 
+// A server makes large answers in several threads and must give their memory back; the C library's allocator keeps it, arena by arena.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let args = cli::with_default_command(std::env::args_os().collect());
     let loaded = match configuration::load(&Cli::command(), &args) {
