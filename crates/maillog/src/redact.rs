@@ -4,9 +4,12 @@
 //! Names are no secrets here: whether a tried name may be shown is a question of masking.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::client::client;
-use crate::scan::{contains, rsplit_once, split_once, word};
+use crate::scan::{rsplit_once, split_once, word};
 
 /// What stands where a secret stood.
 pub const REDACTED: &[u8] = b"[redacted]";
@@ -115,7 +118,7 @@ fn debug(text: &[u8]) -> Option<Kept<'_>> {
     let of_sasl = text.starts_with(b"xsasl_") || text.starts_with(b"smtpd_sasl");
     let own = SASL_MARKERS.iter().filter(|_| of_sasl);
     // What two markers have in common is looked for first: nearly no line has it.
-    let common = ANY_MARKERS.iter().filter(|(common, _)| contains(text, common)).flat_map(|(_, markers)| markers);
+    let common = ANY_MARKERS.iter().filter(|(common, _)| common.find(text).is_some()).flat_map(|(_, markers)| markers);
     for marker in own.chain(common) {
         if let Some((head, secret)) = split_once(text, marker) {
             if secret.starts_with(b"<hidden>") {
@@ -129,13 +132,22 @@ fn debug(text: &[u8]) -> Option<Kept<'_>> {
 
 /// What stands before a secret in the debug lines of Postfix's own SASL code.
 const SASL_MARKERS: [&[u8]; 3] = [b"initial response ", b"decoded response ", b"uncoded server challenge: "];
-/// What stands before a secret in any line.
-const ANY_MARKERS: [(&[u8], [&[u8]; 2]); 2] =
-    [(b"resp=", [b"\tresp=", b" resp="]), (b"uthorization: ", [b"Authorization: ", b"authorization: "])];
+/// What the ways to write a marker have in common, and those ways.
+type Marker = (Finder<'static>, [&'static [u8]; 2]);
+
+/// What stands before a secret in any line, by what the ways to write it have in common.
+static ANY_MARKERS: LazyLock<[Marker; 2]> = LazyLock::new(|| {
+    [
+        (Finder::new(b"resp="), [b"\tresp=", b" resp="]),
+        (Finder::new(b"uthorization: "), [b"Authorization: ", b"authorization: "]),
+    ]
+});
+/// What every line has that tells of a password given.
+static PASSWORD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"assword"));
 
 /// ` (given password: X)` and ` (SHA1 of given password: X)` of Dovecot's `auth_verbose_passwords`, crypt dumps of `auth_debug_passwords`.
 fn given_password(text: &[u8]) -> Cow<'_, [u8]> {
-    if !contains(text, b"assword") {
+    if PASSWORD.find(text).is_none() {
         return Cow::Borrowed(text);
     }
     for marker in [

@@ -12,16 +12,23 @@ use std::time::Duration;
 use common::{code, errors, program, repository, text};
 use tempfile::TempDir;
 
-/// A folder with a store of the oldest layout and the log that it was made of.
+/// Every layout that a store may have and is not of now.
+const LAYOUTS: [&str; 2] = ["1", "2"];
+
+/// A folder with a store of an older layout and the log that it was made of.
 struct Old {
     folder: TempDir,
 }
 
 impl Old {
     fn new() -> Self {
+        Self::of(LAYOUTS[0])
+    }
+
+    fn of(layout: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let layouts = repository().join("crates/store/tests/layouts");
-        copy(&layouts.join("1"), &folder.path().join("state"));
+        copy(&layouts.join(layout), &folder.path().join("state"));
         fs::copy(layouts.join("1.log"), folder.path().join("mail.log")).unwrap();
         Self { folder }
     }
@@ -61,7 +68,12 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn an_older_store_is_refused_and_brought_up_to_date() {
-    let old = Old::new();
+    for layout in LAYOUTS {
+        is_refused_and_brought_up_to_date(&Old::of(layout));
+    }
+}
+
+fn is_refused_and_brought_up_to_date(old: &Old) {
     let commands: [&[&str]; 8] = [
         &["triage"],
         &["count"],

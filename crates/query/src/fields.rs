@@ -130,6 +130,8 @@ pub struct Field {
     pub cased: bool,
     /// Its values are few enough to be counted and split by: an index keeps them in a column.
     pub facet: bool,
+    /// Its value stands in the line's text, nearly always: an index finds it by the words of the text.
+    pub quoted: bool,
     /// Reads it from an entry.
     pub get: for<'a> fn(&'a Entry) -> Option<Value<'a>>,
     /// Overwrites an address, a word or a text; does nothing to other kinds.
@@ -284,6 +286,16 @@ macro_rules! fields {
             $(#[doc = $meaning] pub $name: Option<kinds!(type $kind)>,)*
         }
 
+        impl Entry {
+            /// Tells of each field in which two entries differ.
+            pub fn differing(&self, other: &Self, mut tell: impl FnMut(&'static Field)) {
+                let mut fields = FIELDS.iter();
+                $(if let Some(field) = fields.next() && self.$name != other.$name {
+                    tell(field);
+                })*
+            }
+        }
+
         /// Every field, in the order it is shown.
         pub static FIELDS: &[Field] = &[$(Field {
             name: stringify!($name),
@@ -294,6 +306,7 @@ macro_rules! fields {
             personal: false $(|| fields!(@personal $mark))*,
             cased: false $(|| fields!(@cased $mark))*,
             facet: false $(|| fields!(@facet $mark))*,
+            quoted: false $(|| fields!(@quoted $mark))*,
             get: |entry| entry.$name.as_ref().map(|value| kinds!(value $kind value)),
             set_text: |entry, text| { let _ = &entry.$name; kinds!(set $kind entry.$name, text) },
             put: |entry, value| kinds!(put $kind entry.$name, value),
@@ -307,6 +320,8 @@ macro_rules! fields {
     (@personal $other:ident) => { false };
     (@facet facet) => { true };
     (@facet $other:ident) => { false };
+    (@quoted quoted) => { true };
+    (@quoted $other:ident) => { false };
     (@cased cased) => { true };
     (@cased $other:ident) => { false };
 }
@@ -320,9 +335,9 @@ fields! {
     service: Word, "the tag between instance and program; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted", facet;
     daemon: Word, "the program", facet;
     pid: Int, "the process id";
-    queue_id ("qid"): Word, "the queue id; absent for NOQUEUE", cased;
-    orig_queue_id: Word, "what the message was called before: a content filter's way back in, or `postsuper -r`", cased;
-    next_queue_id: Word, "what the message is called from here on (`queued as`, `forwarded as`), or the notice about it", cased;
+    queue_id ("qid"): Word, "the queue id; absent for NOQUEUE", cased, quoted;
+    orig_queue_id: Word, "what the message was called before: a content filter's way back in, or `postsuper -r`", cased, quoted;
+    next_queue_id: Word, "what the message is called from here on (`queued as`, `forwarded as`), or the notice about it", cased, quoted;
     level: Word, "`info`, `warning`, `error`, `fatal` or `panic`", facet;
     repeat: Int, "how often the line occurred, where syslog folded it; absent means once";
     class: Word, "what the line is counted as", facet;
@@ -354,7 +369,7 @@ fields! {
     delays: Reals, "seconds before the queue manager, in it, for connection set-up, for transmission";
     status: Word, "of a delivery: `sent`, `deferred`, `bounced`, `expired`, …; of a decision, a check or a screening: what it was", facet;
     response: Text, "the words of a reply or of a delivery's outcome", hostile;
-    message_id: Word, "the Message-ID", hostile, cased;
+    message_id: Word, "the Message-ID", hostile, cased, quoted;
     size: Int, "message size in bytes";
     nrcpt: Int, "number of recipients";
     tls_version: Word, "the TLS version", facet;

@@ -56,9 +56,23 @@ impl Trail {
     /// Picks the lines of all that was seen, of what that leads to, and of the sessions in which it came in.
     pub(super) fn follow(&mut self, pick: &mut Pick<'_>) {
         while let Some(query) = self.next_query() {
-            pick.add(&query, |entry, kept| self.see(entry, kept));
+            pick.add_such(&query, |entry, kept| {
+                let is_meant = self.means(entry);
+                if is_meant {
+                    self.see(entry, kept);
+                }
+                is_meant
+            });
         }
         std::mem::take(&mut self.sessions).pick(pick, |_, _| ());
+    }
+
+    /// Whether a line that was found names one of the queue files or messages.
+    fn means(&self, entry: &Entry) -> bool {
+        let ids = [&entry.queue_id, &entry.orig_queue_id, &entry.next_queue_id].into_iter().flatten();
+        ids.into_iter().any(|id| self.known.contains(id))
+            || entry.message_id.as_ref().is_some_and(|id| self.known_messages.contains(id))
+            || entry.event.as_deref() == Some("policy")
     }
 
     fn next_query(&mut self) -> Option<Query> {

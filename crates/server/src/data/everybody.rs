@@ -3,7 +3,7 @@
 //! A client's page tells what is found of this client, and that hangs on what all others did. It is made out of what is remembered of the
 //! store, kept for a while, and made anew when the store has changed and it is old enough for that to be worth it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use answers::findings::Found;
@@ -34,11 +34,11 @@ impl Everybody {
     /// Findings of what a reading is about. Those of the whole store may be some seconds old. Called where waiting hurts nobody.
     pub(crate) fn of(app: &Arc<App>, reading: &Reading) -> Result<Arc<Found>, Problem> {
         let make = || memory::findings(reading).map(Arc::new).map_err(|error| Problem::ours(&error.into()));
+        // Whoever comes meanwhile waits for the same.
+        let mut slot = app.everybody.0.lock().unwrap_or_else(PoisonError::into_inner);
         if reading.period() != (None, None) {
             return make();
         }
-        // Whoever comes meanwhile waits for the same.
-        let mut slot = app.everybody.0.lock().unwrap_or_else(PoisonError::into_inner);
         let store = version(&app.config.state);
         if let Some(slot) = slot.as_ref().filter(|slot| slot.is_fresh(store)) {
             return Ok(Arc::clone(&slot.made));
@@ -51,11 +51,11 @@ impl Everybody {
         Ok(made)
     }
 
-    /// Lets go of it: what takes as much memory is about to be made.
-    pub(crate) fn give_way(&self) {
-        if let Ok(mut slot) = self.0.try_lock() {
-            *slot = None;
-        }
+    /// Lets go of it for what takes as much memory, and is not made anew before that is done.
+    pub(crate) fn give_way(&self) -> Instead<'_> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = None;
+        Instead { _slot: slot }
     }
 
     /// Lets go of what is old.
@@ -67,6 +67,12 @@ impl Everybody {
             *slot = None;
         }
     }
+}
+
+/// Something else takes its memory as long as this is there.
+#[must_use]
+pub(crate) struct Instead<'e> {
+    _slot: MutexGuard<'e, Option<Slot>>,
 }
 
 impl Slot {

@@ -48,7 +48,7 @@ impl Asked {
     pub(crate) fn triage(&self, wait: Duration) -> Result<Option<Made>, Problem> {
         let (top, mask, app) = (self.lists()?, self.viewer.mask(), Arc::clone(&self.app));
         self.made("triage", None, wait, move |reading| {
-            app.everybody.give_way();
+            let _instead = app.everybody.give_way();
             let triaged = triage::triage(reading).map_err(unread)?;
             let locked_out = locked_out::told(&triaged.tally, &triaged.findings, mask);
             let found = triaged.findings.len();
@@ -95,7 +95,7 @@ impl Asked {
         let (top, mask, app) = (self.lists()?, self.viewer.mask(), Arc::clone(&self.app));
         let clock = Clock::new(self.app.config.zone.clone());
         self.made("report", None, wait, move |reading| {
-            app.everybody.give_way();
+            let _instead = app.everybody.give_way();
             let report = report::report(&report::Asked::default(), reading);
             let report = report.map_err(|error| Problem::bad(error.to_string()))?.map_err(unread)?;
             let limit = if top == 0 { usize::MAX } else { top };

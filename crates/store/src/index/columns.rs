@@ -13,7 +13,7 @@ use super::cells::{Cells, Key, Shape};
 use super::day::{Day, DayError};
 use super::ledger::{Counted, Page};
 use super::narrow::Narrowed;
-use super::schema::has_column;
+use super::schema::{has_column, of_millionths};
 use crate::question::{HistogramAsked, Question};
 use crate::values::repeats;
 
@@ -76,7 +76,7 @@ fn divisor(a: i64, b: i64) -> i64 {
 enum Values {
     Text(Option<StrColumn>),
     Int(Column<i64>),
-    Real(Column<f64>),
+    Real(Column<i64>),
 }
 
 impl Values {
@@ -84,7 +84,7 @@ impl Values {
         let columns = reader.fast_fields();
         Ok(match field.kind {
             Kind::Int | Kind::Time => Self::Int(columns.i64(field.name)?),
-            Kind::Real => Self::Real(columns.f64(field.name)?),
+            Kind::Real => Self::Real(columns.i64(field.name)?),
             _ => Self::Text(columns.str(field.name)?),
         })
     }
@@ -100,8 +100,7 @@ impl Values {
     fn number(&self, doc: DocId) -> u128 {
         let number = match self {
             Self::Text(column) => column.as_ref().and_then(|column| column.ords().first(doc)),
-            Self::Int(column) => column.first(doc).map(tantivy::i64_to_u64),
-            Self::Real(column) => column.first(doc).map(tantivy::f64_to_u64),
+            Self::Int(column) | Self::Real(column) => column.first(doc).map(tantivy::i64_to_u64),
         };
         number.map_or(0, |number| u128::from(number) + 1)
     }
@@ -124,7 +123,9 @@ impl Values {
                 values
             }
             Self::Int(_) => given().map(|number| Some(OwnedValue::Int(tantivy::u64_to_i64(number?)))).collect(),
-            Self::Real(_) => given().map(|number| Some(OwnedValue::Real(tantivy::u64_to_f64(number?)))).collect(),
+            Self::Real(_) => {
+                given().map(|number| Some(OwnedValue::Real(of_millionths(tantivy::u64_to_i64(number?))))).collect()
+            }
         })
     }
 }

@@ -6,12 +6,11 @@ use std::str::FromStr;
 
 use query::{Entry, Expr, Query};
 use serde::Deserialize;
+use tantivy::directory::OwnedBytes;
 use tantivy::query::EnableScoring;
-use tantivy::schema::document::{
-    DeserializeError, DocumentDeserialize, DocumentDeserializer, ValueDeserialize, ValueDeserializer,
-};
 use tantivy::{DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED};
 
+use super::document::Documents;
 use super::narrow::{self, Narrowed};
 use super::payload::{LAYOUT, OLDEST, Payload};
 use super::schema::{PLACE, Slots, TURN, prepare, source_and_line};
@@ -146,6 +145,7 @@ pub(crate) struct Day {
     pub(crate) payload: Payload,
     pub(crate) slots: Slots,
     pub(crate) searcher: Searcher,
+    documents: Documents,
     _reader: IndexReader,
 }
 
@@ -170,15 +170,13 @@ impl Day {
         let mut commit = Commit::read(path)?;
         loop {
             let payload = understood(commit.payload).and_then(&is_fit)?;
-            let reader = index
-                .reader_builder()
-                .reload_policy(ReloadPolicy::Manual)
-                .doc_store_cache_num_blocks(CACHED_BLOCKS)
-                .try_into()?;
+            let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
             let after = Commit::read(path)?;
             if commit.opstamp == after.opstamp {
                 let slots = Slots::of(&index.schema())?;
-                return Ok(Self { date, payload, slots, searcher: reader.searcher(), _reader: reader });
+                let searcher = reader.searcher();
+                let documents = Documents::of(&searcher);
+                return Ok(Self { date, payload, slots, searcher, documents, _reader: reader });
             }
             commit = after;
         }
@@ -236,9 +234,8 @@ impl Day {
     }
 
     /// A packed line.
-    pub(crate) fn packed(&self, address: DocAddress) -> Result<Vec<u8>, DayError> {
-        let Packed(bytes) = self.searcher.doc(address)?;
-        Ok(bytes)
+    pub(crate) fn packed(&self, address: DocAddress) -> Result<OwnedBytes, DayError> {
+        self.documents.packed(&self.searcher, address)
     }
 
     /// A line with its entry.
@@ -246,33 +243,12 @@ impl Day {
         let Some(places) = places.get(address.segment_ord as usize) else {
             return Err(DayError::Broken("a segment without columns".to_owned()));
         };
-        line_of(&self.searcher.doc(address)?, places, address.doc_id, sources)
-    }
-}
-
-/// A document, of which nothing but the packed line is stored.
-pub(crate) struct Packed(Vec<u8>);
-
-impl DocumentDeserialize for Packed {
-    fn deserialize<'de, D: DocumentDeserializer<'de>>(mut document: D) -> Result<Self, DeserializeError> {
-        let field: Option<(_, Self)> = document.next_field()?;
-        Ok(field.map_or_else(|| Self(Vec::new()), |(_, packed)| packed))
-    }
-}
-
-impl ValueDeserialize for Packed {
-    fn deserialize<'de, D: ValueDeserializer<'de>>(value: D) -> Result<Self, DeserializeError> {
-        Ok(Self(value.deserialize_bytes()?))
+        line_of(&self.packed(address)?, places, address.doc_id, sources)
     }
 }
 
 /// A line with its entry, out of its document and its columns.
-pub(crate) fn line_of(
-    Packed(packed): &Packed,
-    places: &Places,
-    doc: DocId,
-    sources: &Sources,
-) -> Result<Line, DayError> {
+pub(crate) fn line_of(packed: &[u8], places: &Places, doc: DocId, sources: &Sources) -> Result<Line, DayError> {
     let (kept, mut entry) = Kept::unpack(packed)?;
     let (source, line) = source_and_line(places.place.first(doc).unwrap_or_default());
     entry.ts = places.ts.first(doc);
@@ -280,9 +256,6 @@ pub(crate) fn line_of(
     entry.line = i64::try_from(line).ok();
     Ok(Line { kept, entry })
 }
-
-/// Blocks of packed lines kept unpacked for each segment.
-const CACHED_BLOCKS: usize = 16;
 
 /// Where the lines of a segment stand.
 pub(crate) struct Places {

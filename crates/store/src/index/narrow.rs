@@ -49,7 +49,7 @@ impl Narrowed {
 /// What narrowing down needs to know of a day.
 pub(crate) struct Day<'a> {
     pub(crate) slots: &'a Slots,
-    /// Some value was too long to be a term as a whole.
+    /// Some value was too long to be a term as a whole, or is among the words of the text though it is not there.
     pub(crate) cut: bool,
     /// Numbers and names of the sources.
     pub(crate) sources: &'a [(u64, String)],
@@ -73,21 +73,14 @@ impl Day<'_> {
     }
 
     fn all(&self, parts: &[Expr]) -> Narrowed {
-        let parts: Vec<Narrowed> = parts.iter().map(|part| self.narrow(part)).collect();
-        let exact = parts.iter().all(|part| part.exact);
-        let everything = parts.iter().all(|part| part.everything);
-        let searches = parts.into_iter().filter(|part| !part.everything).map(|part| (Occur::Must, part.search));
-        let searches: Vec<_> = searches.collect();
-        if searches.is_empty() {
-            return Narrowed { everything, ..Narrowed::everything() };
-        }
-        Narrowed { search: Box::new(BooleanQuery::new(searches)), exact, everything: false }
+        every(parts.iter().map(|part| self.narrow(part)).collect())
     }
 
     fn term(&self, asked: &Asked) -> Narrowed {
         let field = asked.field;
         match &asked.test {
             Test::Word(glob) if field.name == "source" => self.sources_named(glob),
+            Test::Word(glob) if field.quoted => self.quoted(glob),
             Test::Word(glob) => self.word(field, glob),
             Test::Phrase(phrase) if field == TEXT => self.phrase(phrase),
             Test::Net(net) => match self.slots.get(field) {
@@ -148,6 +141,13 @@ impl Day<'_> {
         if self.cut { found.inexact() } else { found }
     }
 
+    /// The words of a value that stands in the text.
+    fn quoted(&self, glob: &Glob) -> Narrowed {
+        let last = glob.pieces().len().saturating_sub(1);
+        let pieces = glob.pieces().iter().enumerate().filter(|(_, piece)| !piece.is_empty());
+        every(pieces.map(|(at, piece)| self.phrase(&Phrase::new(piece.clone(), at > 0, at < last))).collect()).inexact()
+    }
+
     /// The words of a phrase that cannot be part of longer ones.
     fn phrase(&self, phrase: &Phrase) -> Narrowed {
         let Some(slot) = self.slots.get(TEXT) else { return Narrowed::everything() };
@@ -169,7 +169,7 @@ impl Day<'_> {
             return self.part_of_word(slot, &folded);
         }
         // Only a phrase that is one word means exactly the lines with that word.
-        let exact = searches.len() == 1 && folded.len() < 64 && folded.chars().all(char::is_alphanumeric);
+        let exact = !self.cut && searches.len() == 1 && folded.len() < 64 && folded.chars().all(char::is_alphanumeric);
         let search: Box<dyn Search> = Box::new(BooleanQuery::new(searches));
         Narrowed { search, exact, everything: false }
     }
@@ -203,13 +203,12 @@ impl Day<'_> {
         if range.from.is_none() && range.to.is_none() {
             return self.present(field);
         }
-        // Zero has two signs, and whether an end is in the range is looked at in the line.
-        let end = |bound: Option<query::Bound>, zero: f64| match bound {
+        // Rounded to what a column holds; whether an end is in the range is looked at in the line.
+        let end = |bound: Option<query::Bound>| match bound {
             None => RangeEnd::Unbounded,
-            Some(bound) if bound.at == 0.0 => RangeEnd::Included(Term::from_field_f64(slot, zero)),
-            Some(bound) => RangeEnd::Included(Term::from_field_f64(slot, bound.at)),
+            Some(bound) => RangeEnd::Included(Term::from_field_i64(slot, schema::millionths(bound.at))),
         };
-        Narrowed::exact(RangeQuery::new(end(range.from, -0.0), end(range.to, 0.0))).inexact()
+        Narrowed::exact(RangeQuery::new(end(range.from), end(range.to))).inexact()
     }
 
     fn present(&self, field: &'static Field) -> Narrowed {
@@ -221,6 +220,19 @@ impl Day<'_> {
     }
 }
 
+/// What all of some searches find.
+fn every(parts: Vec<Narrowed>) -> Narrowed {
+    let exact = parts.iter().all(|part| part.exact);
+    let everything = parts.iter().all(|part| part.everything);
+    let searches = parts.into_iter().filter(|part| !part.everything).map(|part| (Occur::Must, part.search));
+    let searches: Vec<_> = searches.collect();
+    if searches.is_empty() {
+        return Narrowed { everything, ..Narrowed::everything() };
+    }
+    Narrowed { search: Box::new(BooleanQuery::new(searches)), exact, everything: false }
+}
+
+/// What any of some searches finds.
 fn any(parts: Vec<Narrowed>) -> Narrowed {
     if parts.is_empty() {
         return Narrowed::nothing();

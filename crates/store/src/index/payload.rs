@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Whoever raises it keeps what `Day::open_to_renew` needs of the layouts from [`OLDEST`] on, and adds a store in the last one to
 /// `tests/layouts`.
-pub const LAYOUT: u32 = 2;
+pub const LAYOUT: u32 = 3;
 /// The oldest layout that is written anew; what came before it cannot be read.
 pub const OLDEST: u32 = 1;
 
@@ -24,7 +24,7 @@ pub struct Payload {
     /// Lines without a time are among the day's.
     #[serde(default)]
     pub undated: bool,
-    /// A value was longer than its term may be.
+    /// A value was longer than its term may be, or was looked for in the text and is not there.
     #[serde(default)]
     pub cut: bool,
     /// Names and addresses are pseudonyms.

@@ -69,12 +69,17 @@ impl Pick<'_> {
 
     /// Picks every line that a query means, and tells of those that were not picked before.
     pub fn add(&mut self, query: &Query, seen: impl FnMut(&Entry, &Kept)) {
-        self.look(query, |_| true, false, seen);
+        self.look(query, |_| true, false, &mut meant_by(query, seen));
     }
 
     /// The same, and tells of those that were picked before, too.
     pub fn add_again(&mut self, query: &Query, seen: impl FnMut(&Entry, &Kept)) {
-        self.look(query, |_| true, true, seen);
+        self.look(query, |_| true, true, &mut meant_by(query, seen));
+    }
+
+    /// The same of a query with many parts: whether it means a line that was found for it, the caller tells more quickly.
+    pub fn add_such(&mut self, query: &Query, mut is_meant: impl FnMut(&Entry, &Kept) -> bool) {
+        self.look(query, |_| true, false, &mut |entry, kept, _| is_meant(entry, kept));
     }
 
     /// How many lines a query means, each counted once whatever it says of repeats.
@@ -99,16 +104,10 @@ impl Pick<'_> {
 
     /// Picks in some of the days.
     pub fn add_within(&mut self, query: &Query, is_wanted: impl Fn(Date) -> bool, seen: impl FnMut(&Entry, &Kept)) {
-        self.look(query, is_wanted, false, seen);
+        self.look(query, is_wanted, false, &mut meant_by(query, seen));
     }
 
-    fn look(
-        &mut self,
-        query: &Query,
-        is_wanted: impl Fn(Date) -> bool,
-        again: bool,
-        mut seen: impl FnMut(&Entry, &Kept),
-    ) {
+    fn look(&mut self, query: &Query, is_wanted: impl Fn(Date) -> bool, again: bool, take: &mut Take<'_>) {
         let span = Span::of(query.expr());
         for opened in &mut self.days {
             let date = opened.day.date;
@@ -118,7 +117,7 @@ impl Pick<'_> {
             }
             let sources = &self.sources;
             // What was picked of a day before its damage showed stays; the damage is told of.
-            let new = self.index.undamaged(date, || opened.add(query, sources, again, &mut seen));
+            let new = self.index.undamaged(date, || opened.add(query, sources, again, take));
             self.lines += new.unwrap_or_default();
         }
     }
@@ -186,6 +185,20 @@ impl Pick<'_> {
     }
 }
 
+/// Told of each line found, and whether nothing but what is meant was; says whether the line is meant.
+type Take<'t> = dyn FnMut(&Entry, &Kept, bool) -> bool + 't;
+
+/// Takes what a query means.
+fn meant_by(query: &Query, mut seen: impl FnMut(&Entry, &Kept)) -> impl FnMut(&Entry, &Kept, bool) -> bool {
+    move |entry, kept, exact| {
+        let is_meant = exact || query.matches(entry);
+        if is_meant {
+            seen(entry, kept);
+        }
+        is_meant
+    }
+}
+
 /// What is counted of each source of a day.
 type DayCount = Vec<(u64, Counted)>;
 
@@ -202,13 +215,7 @@ struct Minutes {
 }
 
 impl Opened {
-    fn add(
-        &mut self,
-        query: &Query,
-        sources: &Sources,
-        again: bool,
-        seen: &mut impl FnMut(&Entry, &Kept),
-    ) -> Result<usize, DayError> {
+    fn add(&mut self, query: &Query, sources: &Sources, again: bool, take: &mut Take<'_>) -> Result<usize, DayError> {
         let narrowed = self.day.narrow(query, sources);
         let mut new = Vec::new();
         self.day.each(narrowed.search.as_ref(), |segment, doc| {
@@ -221,9 +228,8 @@ impl Opened {
         let mut count = 0;
         for address in new {
             let line = self.day.line(address, &self.places, sources)?;
-            if narrowed.exact || query.matches(&line.entry) {
+            if take(&line.entry, &line.kept, narrowed.exact) {
                 count += usize::from(self.picked.insert(address));
-                seen(&line.entry, &line.kept);
             }
         }
         Ok(count)

@@ -101,7 +101,8 @@ impl Weight for MeantWeight {
         let mut docs = self.weight.scorer(reader, 1.0)?;
         let mut doc = docs.doc();
         while doc != TERMINATED {
-            let line = super::day::line_of(&store.get(doc)?, &places, doc, &self.meant.sources)
+            let line = super::document::packed(&store, doc)
+                .and_then(|packed| super::day::line_of(&packed, &places, doc, &self.meant.sources))
                 .map_err(|why| TantivyError::InternalError(why.to_string()))?;
             if self.meant.query.matches(&line.entry) {
                 let _ = found.insert(doc);

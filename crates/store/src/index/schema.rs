@@ -3,6 +3,8 @@
 //! Words, addresses and the line's text are looked up by terms; numbers and what a field table row calls a facet stand in columns.
 //! The line itself is kept once, packed by [`super::stored`]. `source` and `line` are in one number, the line's place.
 
+use std::sync::LazyLock;
+
 use query::{FIELDS, Field, Kind, TEXT};
 use tantivy::schema::{
     BytesOptions, Field as Slot, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
@@ -37,10 +39,24 @@ pub(crate) fn in_place(field: &Field) -> bool {
     matches!(field.name, "source" | "line")
 }
 
+/// A number as columns hold it: whole millionths take less than half the room, and no log writes smaller ones.
+pub(crate) fn millionths(number: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "what is too large becomes the largest there is")]
+    let whole = (number * 1e6).round() as i64;
+    whole
+}
+
+/// The number that a column holds so.
+pub(crate) fn of_millionths(whole: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "what a log writes has fewer digits")]
+    let number = whole as f64;
+    number / 1e6
+}
+
 /// How the terms of a field are made, if it has any.
 pub(crate) fn term_of(field: &Field) -> Option<fn(&str) -> String> {
     match field.kind {
-        _ if in_place(field) => None,
+        _ if in_place(field) || field.quoted => None,
         Kind::Word if field.cased => Some(tokens::cased),
         Kind::Word => Some(tokens::word),
         Kind::Address => Some(tokens::address),
@@ -59,6 +75,7 @@ fn analyzers() -> [(&'static str, Terms); 4] {
 
 fn text_options(field: &Field) -> Option<TextOptions> {
     let analyzer = match field.kind {
+        _ if field.quoted => return None,
         Kind::Word if field.cased => "cased",
         Kind::Word => "words",
         Kind::Address => "addresses",
@@ -82,8 +99,7 @@ pub(crate) fn schema() -> Schema {
     builder.add_bytes_field(PACKED, BytesOptions::default().set_stored());
     for field in FIELDS.iter().filter(|field| !in_place(field)) {
         match field.kind {
-            Kind::Time | Kind::Int => drop(builder.add_i64_field(field.name, column.clone())),
-            Kind::Real => drop(builder.add_f64_field(field.name, column.clone())),
+            Kind::Time | Kind::Int | Kind::Real => drop(builder.add_i64_field(field.name, column.clone())),
             _ => {
                 if let Some(options) = text_options(field) {
                     builder.add_text_field(field.name, options);
@@ -124,9 +140,9 @@ impl Slots {
         self.fields.iter().find(|(known, _)| *known == field).map(|(_, slot)| *slot)
     }
 
-    /// Fills a document with an entry's values. Output: whether a term was cut.
+    /// Fills a document with an entry's values. Output: whether a term does not say all of its value, or is of another one.
     pub(crate) fn fill(&self, document: &mut TantivyDocument, entry: &query::Entry) -> bool {
-        let mut was_cut = false;
+        let mut was_cut = self.fill_quoted(document, entry);
         for (field, slot) in &self.fields {
             match (field.get)(entry) {
                 Some(query::Value::Text(text)) => {
@@ -134,10 +150,29 @@ impl Slots {
                     document.add_text(*slot, text);
                 }
                 Some(query::Value::Int(number) | query::Value::Time(number)) => document.add_i64(*slot, number),
-                Some(query::Value::Real(number)) => document.add_f64(*slot, number),
+                Some(query::Value::Real(number)) => document.add_i64(*slot, millionths(number)),
                 Some(query::Value::Reals(_) | query::Value::Flag(_)) | None => {}
             }
         }
         was_cut
     }
+
+    /// Values that should stand in the text and do not are looked up as if they did. Output: whether there are any.
+    fn fill_quoted(&self, document: &mut TantivyDocument, entry: &query::Entry) -> bool {
+        let Some(slot) = self.get(query::TEXT) else { return false };
+        let text = entry.text.as_deref().unwrap_or_default();
+        let mut is_any = false;
+        for field in QUOTED.iter() {
+            if let Some(query::Value::Text(value)) = (field.get)(entry)
+                && memchr::memmem::find(text.as_bytes(), value.as_bytes()).is_none()
+            {
+                document.add_text(slot, value);
+                is_any = true;
+            }
+        }
+        is_any
+    }
 }
+
+/// The fields whose values stand in the text.
+static QUOTED: LazyLock<Vec<&Field>> = LazyLock::new(|| FIELDS.iter().filter(|field| field.quoted).collect());

@@ -4,12 +4,12 @@
 //! the class an attempt turned out to have) is kept by field name, so that packed lines of older versions can be read.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
-use maillog::{Record, Stamp, Tag};
+use maillog::{Record, Stamp, Stamps, Tag};
 use query::{Entry, FIELDS, Field, OwnedValue, Value};
 use serde::{Deserialize, Serialize};
 
+use super::packing::Form;
 use super::schema::in_place;
 
 /// A line to be kept.
@@ -70,17 +70,27 @@ impl Kept {
     /// Of a line and its envelope, if it has any.
     #[must_use]
     pub fn new(raw: &[u8], record: Option<&Record<'_>>) -> Self {
-        let redacted = maillog::redact_line(raw, record.map_or(raw, |record| record.text));
-        let text = record.map(|record| maillog::redact(record.text));
-        let secret = matches!(redacted, Cow::Owned(_)) || matches!(text, Some(Cow::Owned(_)));
-        let said = record.zip(text.as_deref()).is_some_and(|(record, text)| {
-            maillog::record(&redacted).is_some_and(|plain| {
+        Self::of(&mut Stamps::default(), raw, record)
+    }
+
+    /// The same, quicker on lines that follow one another.
+    #[must_use]
+    pub fn of(stamps: &mut Stamps, raw: &[u8], record: Option<&Record<'_>>) -> Self {
+        let text = maillog::redact(record.map_or(raw, |record| record.text));
+        let (redacted, secret) = match (&text, record) {
+            (Cow::Borrowed(_), _) => (Cow::Borrowed(raw), false),
+            (Cow::Owned(clean), None) => (Cow::Borrowed(clean.as_slice()), true),
+            (Cow::Owned(_), Some(record)) => (maillog::redact_line(raw, record.text), true),
+        };
+        let said = record.is_some_and(|record| {
+            stamps.record(&redacted).is_some_and(|plain| {
                 (plain.host, plain.tag.0, plain.pid, plain.repeat, plain.text)
-                    == (record.host, record.tag.0, record.pid, record.repeat, text)
+                    == (record.host, record.tag.0, record.pid, record.repeat, &text)
             })
         });
-        let head = record.zip(text).filter(|_| !said).map(|(record, text)| Head::of(record, text));
-        Self { raw: Some(redacted.into_owned()), head, secret, said: None }
+        let redacted = redacted.into_owned();
+        let head = record.filter(|_| !said).map(|record| Head::of(record, text));
+        Self { raw: Some(redacted), head, secret, said: None }
     }
 
     /// Only an entry: for tests and for entries that come from elsewhere.
@@ -119,22 +129,33 @@ impl Kept {
     /// Packs it with its entry.
     pub fn pack(&self, entry: &Entry) -> Result<Vec<u8>, postcard::Error> {
         let said = self.said.as_deref().map_or_else(|| Cow::Owned(self.said()), Cow::Borrowed);
-        let changed = PACKED
-            .iter()
-            .filter_map(|field| {
-                let value = (field.get)(entry);
-                (value != (field.get)(&said)).then(|| Changed { field: field.name, value: value.map(Cell::of) })
-            })
-            .collect();
-        let raw = self.raw.as_deref().map(serde_bytes::Bytes::new);
-        postcard::to_stdvec(&Packed { raw, head: self.head.as_ref().map(Cow::Borrowed), secret: self.secret, changed })
+        let mut form = Form::default();
+        let mut changed = Vec::new();
+        said.differing(entry, |field| {
+            if !is_packed(field) {
+                return;
+            }
+            match ((field.get)(&said), (field.get)(entry)) {
+                (None, Some(Value::Text(text))) if form.takes(field, text) => {}
+                (_, value) => changed.push(Changed { field: field.name, value: value.map(Cell::of) }),
+            }
+        });
+        let rest = Rest { head: self.head.as_ref().map(Cow::Borrowed), secret: self.secret, changed };
+        let raw = self.raw.as_deref();
+        let mut packed = form.begin(raw.is_some(), !rest.is_empty(), raw.map_or(0, <[u8]>::len));
+        if !rest.is_empty() {
+            packed = postcard::to_extend(&rest, packed)?;
+        }
+        packed.extend_from_slice(raw.unwrap_or_default());
+        Ok(packed)
     }
 
     /// Unpacks the line, and what it says of its time, without making an entry of it.
     pub(crate) fn unpack_line(bytes: &[u8]) -> Result<Unpacked, postcard::Error> {
-        let packed: Packed<'_> = postcard::from_bytes(bytes)?;
-        let mut unpacked = Unpacked { kept: packed.kept(), time_inferred: None, truncated: false };
-        for Changed { field, value } in packed.changed {
+        let packed = Packed::of(bytes)?;
+        let time_inferred = packed.form.time.map(str::to_owned);
+        let mut unpacked = Unpacked { kept: packed.kept(), time_inferred, truncated: false };
+        for Changed { field, value } in packed.rest.changed {
             match (field, value) {
                 ("time_inferred", Some(Cell::Text(text))) => unpacked.time_inferred = Some(text.to_owned()),
                 ("truncated", Some(Cell::Flag(flag))) => unpacked.truncated = flag,
@@ -146,10 +167,11 @@ impl Kept {
 
     /// Unpacks it. The entry lacks what stands elsewhere: time, source and line.
     pub fn unpack(bytes: &[u8]) -> Result<(Self, Entry), postcard::Error> {
-        let packed: Packed<'_> = postcard::from_bytes(bytes)?;
+        let packed = Packed::of(bytes)?;
         let kept = packed.kept();
         let mut entry = kept.said();
-        for Changed { field, value } in packed.changed {
+        packed.form.put(&mut entry);
+        for Changed { field, value } in packed.rest.changed {
             // A field that is no more is left out.
             if let Some(field) = FIELDS.iter().find(|known| known.name == field) {
                 (field.put)(&mut entry, value.map(Cell::owned));
@@ -166,29 +188,63 @@ pub(crate) struct Unpacked {
     pub(crate) truncated: bool,
 }
 
-/// The fields that are not kept outside of the packed line.
-static PACKED: LazyLock<Vec<&Field>> =
-    LazyLock::new(|| FIELDS.iter().filter(|field| !in_place(field) && *field != query::TS).collect());
+/// Whether a field is kept in the packed line, and not outside of it.
+fn is_packed(field: &Field) -> bool {
+    !in_place(field) && field != query::TS
+}
 
-#[derive(Serialize, Deserialize)]
+/// A packed line, taken apart.
 struct Packed<'a> {
-    #[serde(borrow)]
-    raw: Option<&'a serde_bytes::Bytes>,
+    form: Form,
+    rest: Rest<'a>,
+    raw: Option<&'a [u8]>,
+}
+
+impl<'a> Packed<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Self, postcard::Error> {
+        let Some((form, has, bytes)) = Form::read(bytes) else {
+            let old: Older<'a> = postcard::from_bytes(bytes)?;
+            let rest = Rest { head: old.head, secret: old.secret, changed: old.changed };
+            return Ok(Self { form: Form::default(), rest, raw: old.raw.map(|raw| raw.as_ref()) });
+        };
+        let (rest, raw) = if has.rest { postcard::take_from_bytes(bytes)? } else { (Rest::default(), bytes) };
+        Ok(Self { form, rest, raw: has.raw.then_some(raw) })
+    }
+
+    fn kept(&self) -> Kept {
+        Kept {
+            raw: self.raw.map(<[u8]>::to_vec),
+            head: self.rest.head.as_deref().cloned(),
+            secret: self.rest.secret,
+            said: None,
+        }
+    }
+}
+
+/// What few lines have, kept by name.
+#[derive(Default, Serialize, Deserialize)]
+struct Rest<'a> {
     head: Option<Cow<'a, Head>>,
     secret: bool,
     #[serde(borrow)]
     changed: Vec<Changed<'a>>,
 }
 
-impl Packed<'_> {
-    fn kept(&self) -> Kept {
-        Kept {
-            raw: self.raw.map(|raw| raw.to_vec()),
-            head: self.head.as_deref().cloned(),
-            secret: self.secret,
-            said: None,
-        }
+impl Rest<'_> {
+    fn is_empty(&self) -> bool {
+        self.head.is_none() && !self.secret && self.changed.is_empty()
     }
+}
+
+/// A packed line of layouts up to 2.
+#[derive(Deserialize)]
+struct Older<'a> {
+    #[serde(borrow)]
+    raw: Option<&'a serde_bytes::Bytes>,
+    head: Option<Cow<'a, Head>>,
+    secret: bool,
+    #[serde(borrow)]
+    changed: Vec<Changed<'a>>,
 }
 
 /// A value that the line does not say, or one that it says and that does not hold.
@@ -282,9 +338,12 @@ mod tests {
 
     #[test]
     fn damage_is_an_error() {
-        let (kept, entry) = kept("Jun 17 10:25:14 mail postfix/smtpd[7]: connect from h[192.0.2.9]");
-        let packed = kept.pack(&entry).unwrap();
-        for length in 0..packed.len() {
+        let line = "Jun 17 10:25:14 mail postfix/smtpd[7]: connect from h[192.0.2.9]";
+        let (kept, mut entry) = kept(line);
+        entry.session = Some("e83ebd74f69732e9".to_owned());
+        let packed = Kept { secret: true, ..kept }.pack(&entry).unwrap();
+        // The document says how long the line's own bytes are.
+        for length in 0..packed.len() - line.len() {
             assert!(Kept::unpack(&packed[..length]).is_err(), "{length}");
         }
     }

@@ -46,9 +46,19 @@ pub(crate) fn is_cut_token(term: &str) -> bool {
 /// The term of an address: networks are ranges of such terms. What is no address has a term outside of all of them.
 pub(crate) fn address(value: &str) -> String {
     match value.parse::<IpAddr>() {
-        Ok(ip) => format!("a{:032x}", number(ip)),
+        Ok(ip) => address_term(ip),
         Err(_) => format!("z{}", word(value)),
     }
+}
+
+/// `a` and 32 hexadecimal digits. One of each line's: a formatter would take ten times as long.
+fn address_term(ip: IpAddr) -> String {
+    let number = number(ip);
+    let digit = |at: u32| char::from_digit((number >> (4 * at)) as u32 & 15, 16).unwrap_or('0');
+    let mut term = String::with_capacity(33);
+    term.push('a');
+    term.extend((0..32).rev().map(digit));
+    term
 }
 
 /// An address as a number; an IPv4 address as its IPv6 form.
@@ -61,8 +71,7 @@ fn number(ip: IpAddr) -> u128 {
 
 /// The first and the last term of a network.
 pub(crate) fn network(net: &ipnet::IpNet) -> (String, String) {
-    let term = |ip| format!("a{:032x}", number(ip));
-    (term(net.network()), term(net.broadcast()))
+    (address_term(net.network()), address_term(net.broadcast()))
 }
 
 /// A run of letters and digits in a folded text: its place, and whether it is kept as a term.
@@ -77,17 +86,32 @@ pub(crate) struct Run {
 
 /// The runs of letters and digits of a folded text, from left to right.
 pub(crate) fn runs(folded: &str) -> impl Iterator<Item = Run> + '_ {
-    let mut chars = folded.char_indices().peekable();
+    let mut next = 0;
     std::iter::from_fn(move || {
-        let (from, first) = chars.by_ref().find(|(_, c)| c.is_alphanumeric())?;
-        let mut digits = first.is_ascii_digit();
-        let mut to = from + first.len_utf8();
-        while let Some((at, c)) = chars.next_if(|(_, c)| c.is_alphanumeric()) {
-            digits &= c.is_ascii_digit();
-            to = at + c.len_utf8();
+        let mut from = next;
+        while !in_word(folded, from)?.0 {
+            from += in_word(folded, from)?.1;
         }
+        let (mut to, mut digits) = (from, true);
+        while let Some((true, length)) = in_word(folded, to) {
+            digits &= folded.as_bytes().get(to).is_some_and(u8::is_ascii_digit);
+            to += length;
+        }
+        next = to;
         Some(Run { from, to, short_number: digits && to - from <= DIGITS_MAX })
     })
+}
+
+/// Whether the character that begins at a byte is a letter or a digit, and its bytes. `None`: the text ends there.
+#[inline]
+fn in_word(text: &str, at: usize) -> Option<(bool, usize)> {
+    // Nearly all of a log is ASCII.
+    let byte = *text.as_bytes().get(at)?;
+    if byte.is_ascii() {
+        return Some((byte.is_ascii_alphanumeric(), 1));
+    }
+    let character = text.get(at..)?.chars().next()?;
+    Some((character.is_alphanumeric(), character.len_utf8()))
 }
 
 /// The terms of a folded text: its words, but for short numbers, and every four of them that dots join. Each with the place it takes.

@@ -133,8 +133,8 @@ fn each(
     let places = day.places()?;
     day.each(&search, |segment, doc| {
         let Some(ts) = places.get(segment as usize).and_then(|places| places.ts.first(doc)) else { return Ok(true) };
-        let (kept, _) = Kept::unpack(&day.packed(DocAddress::new(segment, doc))?)?;
-        Ok(take(ts, &kept))
+        let unpacked = Kept::unpack_line(&day.packed(DocAddress::new(segment, doc))?)?;
+        Ok(take(ts, &unpacked.kept))
     })
 }
 

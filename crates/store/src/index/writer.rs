@@ -23,7 +23,7 @@ const OPEN_MAX: usize = 2;
 /// Bytes that one indexing thread needs at least.
 const THREAD_BYTES_MIN: usize = 16 << 20;
 /// Compression of packed lines.
-const ZSTD_LEVEL: i32 = 3;
+const ZSTD_LEVEL: i32 = 6;
 /// Bytes of packed lines that are compressed together: of blocks half as large, lines take a sixth more.
 const BLOCK_BYTES: usize = 64 << 10;
 

@@ -7,6 +7,7 @@ use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use input::{Line, Seen};
+use maillog::Stamps;
 use query::{Entry, Sight};
 use store::index::{Date, DayError, Identity, Kept, NewLine, WriteError, Writer};
 use store::state::{Notes, State};
@@ -39,6 +40,7 @@ pub(crate) struct Taking {
     /// Which lines came of late, of those that are written now.
     seen: Seen,
     hasher: RandomState,
+    stamps: Stamps,
     /// New lines may tell of lines from this time on, in whatever source they stand.
     told_from: Option<i64>,
 }
@@ -82,6 +84,7 @@ impl Taking {
             told_from: None,
             seen: twins::seen(),
             hasher: RandomState::new(),
+            stamps: Stamps::default(),
         })
     }
 
@@ -259,7 +262,7 @@ impl Taker for Taking {
         }
         // Of a line that was the last one then, the beginning may have been taken for the whole.
         let known = known && !(self.live && line.line == self.writer.last(number));
-        let kept = Kept::new(line.raw, line.record.as_ref());
+        let kept = Kept::of(&mut self.stamps, line.raw, line.record.as_ref());
         Carry::Keep(Carried { source: number, line: line.line, time_before, known, twin, kept })
     }
 

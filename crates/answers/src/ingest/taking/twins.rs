@@ -28,7 +28,7 @@ impl Taking {
             });
         }
         !beside.is_empty() && {
-            let kept = Kept::new(line.raw, line.record.as_ref());
+            let kept = Kept::of(&mut self.stamps, line.raw, line.record.as_ref());
             self.writer.is_twin(number, time, &kept, &beside)
         }
     }
