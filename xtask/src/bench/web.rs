@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -59,7 +59,8 @@ pub(crate) fn bench(program: &Path, log: &Path, folder: &Path, runs: u32) -> any
     let served = Served::start(program, args)?.ready()?;
     let memory = Memory::of(served.pid());
     let stories = stories(&served.address)?;
-    pages(&served.address, ASKED.iter().copied().chain(stories.iter().map(String::as_str)), runs.max(5))?;
+    let asked = ASKED.iter().copied().chain(stories.iter().map(String::as_str));
+    pages(&served.address, asked, runs.max(5), &memory)?;
     memory.tell("after the pages");
     load(&served.address)?;
     memory.tell("after the load");
@@ -72,18 +73,19 @@ pub(crate) fn bench(program: &Path, log: &Path, folder: &Path, runs: u32) -> any
 /// The most memory a process took so far: its own, and with the parts of the index's files that are mapped into it, which the system takes back
 /// whenever it needs room. Looked at every few milliseconds until it is dropped.
 struct Memory {
-    most: Arc<[AtomicU64; 2]>,
+    /// In all: its own, and with mapped files; its own since it was last asked.
+    most: Arc<[AtomicU64; 3]>,
     ended: Arc<AtomicBool>,
 }
 
 impl Memory {
     fn of(pid: u32) -> Self {
-        let (most, ended) = (Arc::new([AtomicU64::new(0), AtomicU64::new(0)]), Arc::new(AtomicBool::new(false)));
+        let (most, ended) = (Arc::<[AtomicU64; 3]>::default(), Arc::new(AtomicBool::new(false)));
         let (shared, stop) = (Arc::clone(&most), Arc::clone(&ended));
         std::thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-                for (most, name) in shared.iter().zip(["RssAnon:", "VmHWM:"]) {
+                for (most, name) in shared.iter().zip(["RssAnon:", "VmHWM:", "RssAnon:"]) {
                     let line = status.lines().find_map(|line| line.strip_prefix(name));
                     let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
                     most.fetch_max(kib.unwrap_or_default() * 1024, Ordering::Relaxed);
@@ -94,8 +96,14 @@ impl Memory {
         Self { most, ended }
     }
 
+    /// The most of its own since this was last asked, MB.
+    fn lap(&self) -> f64 {
+        let [.., since] = &*self.most;
+        since.swap(0, Ordering::Relaxed) as f64 / 1e6
+    }
+
     fn tell(&self, when: &str) {
-        let [own, all] = &*self.most;
+        let [own, all, _] = &*self.most;
         let mb = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed) as f64 / 1e6;
         println!("memory at most, {when}: {:.0} MB, with files that are mapped {:.0} MB", mb(own), mb(all));
     }
@@ -139,8 +147,11 @@ fn is_later(body: &[u8]) -> bool {
     body.windows(words.len()).any(|part| part == words)
 }
 
-fn pages<'a>(address: &str, asked: impl Iterator<Item = &'a str>, runs: u32) -> anyhow::Result<()> {
-    println!("{:50} {:>10} {:>10} {:>10} {:>10} {:>8}", "asked", "once ms", "first ms", "whole ms", "worst ms", "kB");
+fn pages<'a>(address: &str, asked: impl Iterator<Item = &'a str>, runs: u32, memory: &Memory) -> anyhow::Result<()> {
+    println!(
+        "{:50} {:>10} {:>10} {:>10} {:>10} {:>8} {:>8}",
+        "asked", "once ms", "first ms", "whole ms", "worst ms", "kB", "own MB"
+    );
     for path in asked {
         let once = warm(address, path)?;
         let mut all = (0..runs).map(|_| get(address, path)).collect::<Result<Vec<_>, _>>()?;
@@ -148,12 +159,13 @@ fn pages<'a>(address: &str, asked: impl Iterator<Item = &'a str>, runs: u32) -> 
         all.sort_by(|a, b| a.whole.total_cmp(&b.whole));
         let (Some(middle), Some(worst)) = (all.get(all.len() / 2), all.last()) else { continue };
         println!(
-            "{path:50} {:10.1} {:10.1} {:10.1} {:10.1} {:8.1}",
+            "{path:50} {:10.1} {:10.1} {:10.1} {:10.1} {:8.1} {:8.0}",
             once * 1e3,
             middle.first * 1e3,
             middle.whole * 1e3,
             worst.whole * 1e3,
-            middle.body.len() as f64 / 1e3
+            middle.body.len() as f64 / 1e3,
+            memory.lap()
         );
     }
     Ok(())
@@ -162,6 +174,7 @@ fn pages<'a>(address: &str, asked: impl Iterator<Item = &'a str>, runs: u32) -> 
 /// Many requests at once; every one is answered.
 fn load(address: &str) -> anyhow::Result<()> {
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let waited = Mutex::new(Vec::with_capacity(REQUESTS));
     let began = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -170,7 +183,11 @@ fn load(address: &str) -> anyhow::Result<()> {
                     .filter(|at| *at < REQUESTS)
                     .and_then(|at| ASKED.get(at % ASKED.len()))
                 {
-                    if !get(address, path).is_ok_and(|got| got.status == 200) {
+                    let got = get(address, path);
+                    if let Ok(got) = &got {
+                        waited.lock().unwrap_or_else(PoisonError::into_inner).push(got.whole);
+                    }
+                    if !got.is_ok_and(|got| got.status == 200) {
                         failed.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -178,7 +195,15 @@ fn load(address: &str) -> anyhow::Result<()> {
         }
     });
     let (seconds, failed) = (began.elapsed().as_secs_f64(), failed.into_inner());
-    println!("{REQUESTS} requests, {AT_ONCE} at once: {:.0} a second, {failed} failed", REQUESTS as f64 / seconds);
+    let mut waited = waited.into_inner().unwrap_or_else(PoisonError::into_inner);
+    waited.sort_by(f64::total_cmp);
+    let after = |share: usize| waited.get(waited.len() * share / 100).copied().unwrap_or_default();
+    println!(
+        "{REQUESTS} requests, {AT_ONCE} at once: {:.0} a second, {failed} failed; half after {:.2} s, 99 of 100 after {:.2} s",
+        REQUESTS as f64 / seconds,
+        after(50),
+        after(99)
+    );
     ensure!(failed == 0, "{failed} requests failed");
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Index;
 use super::day::{Date, Day, DayError};
-use super::replay::{MINUTE_US, MINUTES, Replayed, minute, walk};
+use super::replay::{MINUTE_US, MINUTES, Replayed, minute, read_ahead, walk};
 use crate::question::StoreError;
 
 /// The beginning of a minute, UTC, in the order of [`Index::replay`].
@@ -80,8 +80,8 @@ impl Index {
             |date| date >= from.date(),
             |day, sources| {
                 let first = if day.date == from.date() { from.minute() } else { 0 };
-                walk(day, &tantivy::query::AllQuery, sources, first, &mut |places, key| {
-                    Ok(take(Replayed::read(day, places, key)?, Cut::of(day, key.0)))
+                walk(day, &tantivy::query::AllQuery, sources, first, &mut |places, keys| {
+                    read_ahead(day, places, keys, |line, key| take(line, Cut::of(day, key.0)))
                 })
             },
         )

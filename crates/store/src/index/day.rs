@@ -11,6 +11,7 @@ use tantivy::query::EnableScoring;
 use tantivy::{DocAddress, DocId, DocSet as _, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED};
 
 use super::document::Documents;
+use super::files;
 use super::narrow::{self, Narrowed};
 use super::payload::{LAYOUT, OLDEST, Payload};
 use super::schema::{PLACE, Slots, TURN, prepare, source_and_line};
@@ -164,7 +165,7 @@ impl Day {
         path: &Path,
         is_fit: impl Fn(Payload) -> Result<Payload, DayError>,
     ) -> Result<Self, DayError> {
-        let index = Index::open_in_dir(path)?;
+        let index = files::open(path)?;
         prepare(&index);
         // Once more if a commit came in between: note and lines are of one commit.
         let mut commit = Commit::read(path)?;

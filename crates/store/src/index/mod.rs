@@ -13,6 +13,7 @@ mod context;
 mod cut;
 mod day;
 mod document;
+mod files;
 mod ledger;
 mod narrow;
 mod packing;

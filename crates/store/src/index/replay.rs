@@ -17,6 +17,9 @@ use crate::question::StoreError;
 
 /// Lines put in order at the same time, about.
 const CHUNK_LINES: u64 = 200_000;
+/// Lines that are handed on together, and how often so many are read ahead.
+const PART_LINES: usize = 256;
+const PARTS_AHEAD: usize = 4;
 pub(super) const MINUTE_US: i64 = 60_000_000;
 pub(super) const MINUTES: usize = 24 * 60;
 
@@ -54,7 +57,7 @@ impl Index {
     /// cannot be read are told of by [`Index::told`].
     pub fn replay(&self, query: &Query, mut take: impl FnMut(Replayed) -> bool) -> Result<(), StoreError> {
         self.each_day(query, |day, sources| {
-            walk(day, &AllQuery, sources, 0, &mut |places, key| Ok(take(Replayed::read(day, places, key)?)))
+            walk(day, &AllQuery, sources, 0, &mut |places, keys| read_ahead(day, places, keys, |line, _| take(line)))
         })
     }
 
@@ -62,9 +65,14 @@ impl Index {
     pub fn entries(&self, query: &Query, mut take: impl FnMut(Entry, &Kept) -> bool) -> Result<(), StoreError> {
         self.each_day(query, |day, sources| {
             let narrowed = day.narrow(query, sources);
-            walk(day, narrowed.search.as_ref(), sources, 0, &mut |places, key| {
-                let line = day.line(key.4, places, sources)?;
-                Ok(!query.matches(&line.entry) || take(line.entry, &line.kept))
+            walk(day, narrowed.search.as_ref(), sources, 0, &mut |places, keys| {
+                for key in keys {
+                    let line = day.line(key.4, places, sources)?;
+                    if query.matches(&line.entry) && !take(line.entry, &line.kept) {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
             })
         })
     }
@@ -96,8 +104,8 @@ impl Index {
     }
 }
 
-/// Takes a line where it stands; says whether more is wanted.
-pub(super) type Take<'t> = dyn FnMut(&[Places], Key) -> Result<bool, DayError> + 't;
+/// Takes lines where they stand, in order; says whether more is wanted.
+pub(super) type Take<'t> = dyn FnMut(&[Places], &[Key]) -> Result<bool, DayError> + 't;
 
 /// The minute of the day in which a line has its turn.
 pub(super) fn minute(day: &Day, turn: i64) -> usize {
@@ -131,14 +139,42 @@ pub(super) fn walk(
             Ok(true)
         })?;
         keys.sort_unstable();
-        for key in keys {
-            if !take(&places, key)? {
-                return Ok(false);
-            }
+        if !take(&places, &keys)? {
+            return Ok(false);
         }
         from = to;
     }
     Ok(true)
+}
+
+/// Reads lines in a thread of its own while those before them are taken. Output: whether more is wanted.
+pub(super) fn read_ahead(
+    day: &Day,
+    places: &[Places],
+    keys: &[Key],
+    mut take: impl FnMut(Replayed, Key) -> bool,
+) -> Result<bool, DayError> {
+    std::thread::scope(|scope| {
+        let (read, taken) = std::sync::mpsc::sync_channel(PARTS_AHEAD);
+        let reading = scope.spawn(move || {
+            for keys in keys.chunks(PART_LINES) {
+                let lines = keys.iter().map(|key| Ok((Replayed::read(day, places, *key)?, *key)));
+                let lines: Result<Vec<(Replayed, Key)>, DayError> = lines.collect();
+                if read.send(lines).is_err() {
+                    return;
+                }
+            }
+        });
+        for lines in taken {
+            for (line, key) in lines? {
+                if !take(line, key) {
+                    return Ok(false);
+                }
+            }
+        }
+        // Damage that shows as a panic is told as it would be here.
+        reading.join().map_or_else(|why| std::panic::resume_unwind(why), |()| Ok(true))
+    })
 }
 
 /// The end of a chunk of minutes that hold about [`CHUNK_LINES`] lines.
