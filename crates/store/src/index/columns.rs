@@ -4,6 +4,8 @@
 //! in the ledger, or counted now. Within a segment values are counted by their numbers in its columns; what a number
 //! stands for is looked up once for each that occurs.
 
+use std::sync::Arc;
+
 use query::{Entry, Field, Kind, OwnedValue, TS};
 use tantivy::columnar::{Cardinality, Column, StrColumn};
 use tantivy::query::{EnableScoring, Weight};
@@ -268,15 +270,15 @@ pub(crate) fn count(
     day: &Day,
     search: &Search<'_>,
     needed: &Needed,
-    mut take: impl FnMut(&Counted),
+    mut take: impl FnMut(Arc<[Counted]>),
 ) -> Result<(), DayError> {
     let weight = search.narrowed.search.weight(EnableScoring::disabled_from_searcher(&day.searcher))?;
     for reader in day.searcher.segment_readers() {
         let count = || Columns::of(day, reader, needed)?.counted(weight.as_ref(), reader);
-        match &search.page {
-            Some(page) => page.get_or(reader, needed, count)?.iter().for_each(&mut take),
-            None => count()?.iter().for_each(&mut take),
-        }
+        take(match &search.page {
+            Some(page) => page.get_or(reader, needed, count)?,
+            None => count()?.into(),
+        });
     }
     Ok(())
 }

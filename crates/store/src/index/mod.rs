@@ -10,6 +10,7 @@ mod arrivals;
 mod cells;
 mod columns;
 mod context;
+mod counting;
 mod cut;
 mod day;
 mod document;
@@ -54,15 +55,10 @@ pub use sources::Sources;
 pub use stored::{Head, Kept};
 pub use writer::{NewLine, WriteError, Writer, has_no_room};
 
-use crate::AUTO_BUCKETS_MAX;
-use crate::buckets::width_of;
-use crate::gather::Gatherer;
-use crate::question::{Answer, HistogramAsked, Question, Store, StoreError, Width};
-use columns::{Needed, Search};
+use crate::question::{Answer, Question, Store, StoreError};
 use day::Day;
 use shelf::{Shelf, Volume};
 use span::Span;
-use within::Within;
 
 /// Days on disk, for whoever asks.
 pub struct Index {
@@ -226,95 +222,6 @@ impl Index {
             _ => self.count(days, sources, query, question),
         }
     }
-
-    /// Counts out of columns where they tell enough, else out of the lines.
-    fn count(
-        &self,
-        days: &[Volume<'_>],
-        sources: &Sources,
-        query: &Query,
-        question: &Question,
-    ) -> Result<Answer, StoreError> {
-        let settled = self.settled(days, sources, query, question);
-        let question = settled.as_ref().unwrap_or(question);
-        let mut gatherer = Gatherer::new(&Query::all(), std::slice::from_ref(question))?;
-        for day in days.iter().filter_map(|day| day.open()) {
-            // What was read of a day before its damage showed is counted; the damage is told of.
-            let _ = self.undamaged(day.date, || {
-                let within = day.within(query);
-                let narrowed = day.narrow_within(&within, sources);
-                if narrowed.everything {
-                    self.note_scan();
-                }
-                match Needed::of(question).filter(|_| narrowed.exact) {
-                    Some(needed) => {
-                        let search = Search { narrowed: &narrowed, page: self.page_of(&within) };
-                        columns::count(day, &search, &needed, |counted| gatherer.take(&counted.entry(&needed)))
-                    }
-                    None => lines(day, sources, query, &narrowed, |entry| gatherer.take(entry)),
-                }
-            });
-        }
-        let mut answers = gatherer.finish()?;
-        answers.pop().ok_or_else(|| StoreError::Unreadable("a question without an answer".into()))
-    }
-
-    /// Where the counts of a query are kept.
-    fn page_of(&self, within: &Within) -> Option<ledger::Page<'_>> {
-        self.ledger.as_deref()?.page(within)
-    }
-
-    /// A histogram that is to choose its width, with the width it would choose: to tell seconds apart until then takes longer than to look
-    /// first when the first and the last line was. `None`: it has a width, or not every line can be told by columns.
-    fn settled(&self, days: &[Volume<'_>], sources: &Sources, query: &Query, question: &Question) -> Option<Question> {
-        let Question::Histogram(asked) = question else { return None };
-        let Width::Auto(1..=AUTO_BUCKETS_MAX) = asked.width else { return None };
-        let ends = |day: &Volume<'_>| self.ends(day.open()?, sources, query).transpose();
-        let first = days.iter().find_map(ends)?.ok()?.0;
-        let last = days.iter().rev().find_map(ends)?.ok()?.1;
-        Some(Question::Histogram(HistogramAsked { width: Width::Fixed(width_of(asked, first, last)), ..asked.clone() }))
-    }
-
-    /// The earliest and the latest time of a day's lines that a query means.
-    fn ends(&self, day: &Day, sources: &Sources, query: &Query) -> Result<Option<(i64, i64)>, Inexact> {
-        let within = day.within(query);
-        let narrowed = day.narrow_within(&within, sources);
-        if !narrowed.exact {
-            return Err(Inexact);
-        }
-        let mut ends: Option<(i64, i64)> = None;
-        // Damage is told of when the day is counted.
-        let _ = undamaged(|| {
-            let search = Search { narrowed: &narrowed, page: self.page_of(&within) };
-            columns::count(day, &search, &Needed::ENDS, |counted| {
-                if let Some(ts) = counted.ts {
-                    ends = Some(ends.map_or((ts, ts), |(from, to)| (from.min(ts), to.max(ts))));
-                }
-            })
-        });
-        Ok(ends)
-    }
-}
-
-/// A search that may find lines that are not meant.
-struct Inexact;
-
-/// The entries of a day that a query means.
-fn lines(
-    day: &Day,
-    sources: &Sources,
-    query: &Query,
-    narrowed: &narrow::Narrowed,
-    mut take: impl FnMut(&query::Entry),
-) -> Result<(), DayError> {
-    let places = day.places()?;
-    day.each(narrowed.search.as_ref(), |segment, doc| {
-        let line = day.line(tantivy::DocAddress::new(segment, doc), &places, sources)?;
-        if query.matches(&line.entry) {
-            take(&line.entry);
-        }
-        Ok(true)
-    })
 }
 
 impl Store for Index {

@@ -3,7 +3,7 @@
 //! What the commits say is read of all of them at once, for the sources' names and places; an index is opened only by whoever looks
 //! into its lines. So a page that is full after the newest day costs no other.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use super::day::{Date, Day};
 use super::payload::Payload;
@@ -22,7 +22,7 @@ pub(crate) struct Shelf<'i> {
 pub(crate) struct Unopened {
     date: Date,
     payload: Payload,
-    day: OnceCell<Option<Day>>,
+    day: OnceLock<Option<Day>>,
 }
 
 impl<'i> Shelf<'i> {
@@ -32,7 +32,7 @@ impl<'i> Shelf<'i> {
         let wanted = |date: &Date| span.undated || span.touches(*date);
         let noted = dates.into_iter().filter(wanted).filter_map(|date| {
             let payload = index.note(date)?;
-            (span.touches(date) || payload.undated).then(|| Unopened { date, payload, day: OnceCell::new() })
+            (span.touches(date) || payload.undated).then(|| Unopened { date, payload, day: OnceLock::new() })
         });
         let days: Vec<Unopened> = noted.collect();
         let sources = index.sources_of(days.iter().map(|day| &day.payload));
