@@ -164,7 +164,7 @@ impl Slots {
         let mut is_any = false;
         for field in QUOTED.iter() {
             if let Some(query::Value::Text(value)) = (field.get)(entry)
-                && memchr::memmem::find(text.as_bytes(), value.as_bytes()).is_none()
+                && !tokens::holds(text, value)
             {
                 document.add_text(slot, value);
                 is_any = true;

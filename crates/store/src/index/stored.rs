@@ -67,13 +67,12 @@ impl Head {
 }
 
 impl Kept {
-    /// Of a line and its envelope, if it has any.
-    #[must_use]
-    pub fn new(raw: &[u8], record: Option<&Record<'_>>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(raw: &[u8], record: Option<&Record<'_>>) -> Self {
         Self::of(&mut Stamps::default(), raw, record)
     }
 
-    /// The same, quicker on lines that follow one another.
+    /// Of a line and its envelope, if it has any. `stamps`: what the lines before it had in common.
     #[must_use]
     pub fn of(stamps: &mut Stamps, raw: &[u8], record: Option<&Record<'_>>) -> Self {
         let text = maillog::redact(record.map_or(raw, |record| record.text));

@@ -144,6 +144,17 @@ pub(crate) fn terms(folded: &str) -> impl Iterator<Item = (Run, &str)> {
     })
 }
 
+/// Whether a value stands in a text so that its words are words of the text, not parts of longer ones.
+pub(crate) fn holds(text: &str, value: &str) -> bool {
+    let in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    text.match_indices(value).any(|(at, _)| {
+        let (before, behind) = (text.get(..at).unwrap_or_default(), text.get(at + value.len()..).unwrap_or_default());
+        let begins_within = in_word(before.chars().next_back()) && in_word(value.chars().next());
+        let ends_within = in_word(value.chars().next_back()) && in_word(behind.chars().next());
+        !begins_within && !ends_within
+    })
+}
+
 /// Makes one term of a value, or many of a text.
 #[derive(Clone)]
 pub(crate) struct Terms {
@@ -248,6 +259,19 @@ mod tests {
         check("grün 日本", &["grün", "日本"]);
         check("", &[]);
         assert_eq!(terms(&"x".repeat(100)).next().unwrap().1.len(), TOKEN_BYTES_MAX);
+    }
+
+    #[test]
+    fn values_stand_in_texts_as_words() {
+        let check = |text: &str, value: &str, is: bool| assert_eq!(holds(text, value), is, "{text} {value}");
+        check("4F26A7E: removed", "4F26A7E", true);
+        check("queued as 4F26A7E)", "4F26A7E", true);
+        check("message-id=<a.b@c>", "<a.b@c>", true);
+        check("x<a@b>y", "<a@b>", true);
+        check("x4F26A7E 4F26A7Ey", "4F26A7E", false);
+        check("x4F26A7E 4F26A7E", "4F26A7E", true);
+        check("ü4F26A7E", "4F26A7E", false);
+        check("4f26a7e", "4F26A7E", false);
     }
 
     #[test]
