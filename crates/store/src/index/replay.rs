@@ -158,19 +158,25 @@ pub(super) fn read_ahead(
         let (read, taken) = std::sync::mpsc::sync_channel(PARTS_AHEAD);
         let reading = scope.spawn(move || {
             for keys in keys.chunks(PART_LINES) {
-                let lines = keys.iter().map(|key| Ok((Replayed::read(day, places, *key)?, *key)));
-                let lines: Result<Vec<(Replayed, Key)>, DayError> = lines.collect();
-                if read.send(lines).is_err() {
+                let mut lines = Vec::with_capacity(keys.len());
+                let read_all: Result<(), DayError> = keys.iter().try_for_each(|key| {
+                    lines.push((Replayed::read(day, places, *key)?, *key));
+                    Ok(())
+                });
+                let is_over = read_all.is_err();
+                if read.send((lines, read_all)).is_err() || is_over {
                     return;
                 }
             }
         });
-        for lines in taken {
-            for (line, key) in lines? {
+        for (lines, read_all) in taken {
+            for (line, key) in lines {
                 if !take(line, key) {
                     return Ok(false);
                 }
             }
+            // What was read before the damage showed is taken.
+            read_all?;
         }
         // Damage that shows as a panic is told as it would be here.
         reading.join().map_or_else(|why| std::panic::resume_unwind(why), |()| Ok(true))
