@@ -5,10 +5,11 @@
 mod suite;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use query::{Entry, Query};
-use store::index::{Identity, Index, Kept, NewLine, Writer};
+use store::index::{Date, Identity, Index, Kept, NewLine, Writer};
 use store::{Answer, Order, Question, RowsAsked, Store, StoreError};
 use tempfile::TempDir;
 
@@ -41,21 +42,77 @@ fn write(writer: &mut Writer, entries: &[Entry]) -> usize {
     new
 }
 
-fn indexed(entries: &[Entry]) -> Kept1 {
+/// In two commits. Output: the writer, too, which has not let go of the days yet.
+fn committed(entries: &[Entry]) -> (Kept1, Writer) {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
-    // Two commits, so that there are several segments.
     let (first, second) = entries.split_at(entries.len() / 2);
     write(&mut writer, first);
     writer.commit().unwrap();
     assert_eq!(write(&mut writer, entries), second.len());
-    writer.finish().unwrap();
-    Kept1 { index: Index::new(folder.path()), _folder: folder }
+    writer.commit().unwrap();
+    (Kept1 { index: Index::new(folder.path()), _folder: folder }, writer)
+}
+
+/// Days in several pieces.
+fn indexed(entries: &[Entry]) -> Kept1 {
+    committed(entries).0
+}
+
+/// Pieces of a day on disk.
+fn pieces(day: &Path) -> usize {
+    std::fs::read_dir(day)
+        .unwrap()
+        .filter(|file| file.as_ref().unwrap().path().extension() == Some("store".as_ref()))
+        .count()
 }
 
 #[test]
 fn the_index_conforms() {
     suite::conforms(indexed);
+}
+
+#[test]
+fn an_index_in_whole_days_conforms() {
+    suite::conforms(|entries| {
+        let (kept, writer) = committed(entries);
+        writer.finish().unwrap();
+        kept
+    });
+}
+
+#[test]
+fn a_day_that_is_left_is_in_one_piece() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    let source = writer.source(&Identity::of(b"begin\n").unwrap(), "mail.log");
+    let mut number = 0;
+    let mut add = |writer: &mut Writer, day: i64, lines: u64| {
+        for _ in 0..lines {
+            number += 1;
+            writer.add(line(source, number, day * DAY, "x").0).unwrap();
+        }
+        writer.commit().unwrap();
+    };
+    for _ in 0..3 {
+        add(&mut writer, 1, 8);
+    }
+    let first = writer.path(Date::of(DAY));
+    assert_eq!(pieces(&first), 3, "while it is written to");
+    // A third day ends the first.
+    add(&mut writer, 2, 1);
+    add(&mut writer, 3, 1);
+    writer.rest().unwrap();
+    assert_eq!(pieces(&first), 1);
+    // A few late lines are not worth writing all of it anew, a day that grew is.
+    add(&mut writer, 1, 3);
+    writer.rest().unwrap();
+    assert_eq!(pieces(&first), 2);
+    add(&mut writer, 1, 8);
+    writer.finish().unwrap();
+    assert_eq!(pieces(&first), 1);
+    let count = Index::new(folder.path()).ask(&Query::all(), &[Question::Count]).unwrap();
+    assert_eq!(count, [Answer::Count(37)]);
 }
 
 /// An index that keeps its counts, and is always asked twice.

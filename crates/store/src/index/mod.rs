@@ -21,6 +21,7 @@ mod packing;
 mod page;
 mod payload;
 mod pick;
+mod pieces;
 mod pseudonym;
 mod purge;
 mod reindex;

@@ -14,7 +14,7 @@ use tantivy::DocAddress;
 use super::day::{Date, Day, DayError, Places};
 use super::narrow::Narrowed;
 use super::schema::source_and_line;
-use super::shelf::Volume;
+use super::shelf::{self, Volume};
 use super::{Index, Sources};
 use crate::place::{Cursor, Place};
 use crate::question::{Answer, Order, Page, Question, Row, RowsAsked, StoreError};
@@ -23,6 +23,8 @@ use crate::values::repeats;
 
 /// Lines looked at in one go at most, where the query must decide about each.
 const BATCH_MAX: usize = 1 << 16;
+/// Days opened ahead at most.
+const AHEAD_MAX: usize = 16;
 
 /// What lines are ordered by: time, the name's place among all names, line.
 type Rank = (Option<i64>, usize, i64);
@@ -136,10 +138,15 @@ impl Index {
             merge_undated(&mut undated_rows, asked);
             rows.append(&mut undated_rows);
         }
-        for day in parts {
+        let mut opened = 0;
+        for (at, day) in parts.iter().enumerate() {
             let wanted = (asked.limit + 1).saturating_sub(rows.len());
             if wanted == 0 {
                 break;
+            }
+            if at == opened {
+                opened = at + days_needed(wanted, at, rows.len());
+                shelf::open_side_by_side(parts.get(at..parts.len().min(opened)).unwrap_or_default());
             }
             let Some(day) = day.open() else { continue };
             self.part(day, true, sources, &ranks, query, asked, wanted, &mut rows);
@@ -201,6 +208,15 @@ pub(crate) fn told(question: &Question, questions: &[Question], given: &[Answer]
         }
         _ => None,
     })
+}
+
+/// How many more days a page will take, if they hold as much as those before them: the first often fills it.
+fn days_needed(wanted: usize, days: usize, found: usize) -> usize {
+    match (days, found) {
+        (0, _) => 1,
+        (_, 0) => AHEAD_MAX,
+        _ => wanted.saturating_mul(days).div_ceil(found).min(AHEAD_MAX),
+    }
 }
 
 /// Whether dated lines of a day may stand behind a cursor.

@@ -10,6 +10,7 @@ use tantivy::{DocAddress, TantivyDocument};
 
 use super::day::{Date, Day, DayError};
 use super::payload::Payload;
+use super::pieces::Joining;
 use super::pseudonym::Pseudonyms;
 use super::purge::LEAVING;
 use super::stored::Kept;
@@ -78,7 +79,7 @@ impl Writer {
         let mut open = self.create(&self.beside(COMING, day.date))?;
         payload.cut = self.copy_lines(day, &mut open, change)?;
         open.commit(&payload)?;
-        open.writer.wait_merging_threads()?;
+        Joining::begin(open.writer).end()?;
         Ok(payload)
     }
 

@@ -3,13 +3,18 @@
 //! What the commits say is read of all of them at once, for the sources' names and places; an index is opened only by whoever looks
 //! into its lines. So a page that is full after the newest day costs no other.
 
+use std::num::NonZero;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::day::{Date, Day};
 use super::payload::Payload;
 use super::span::Span;
 use super::{Index, Sources};
 use crate::question::StoreError;
+
+/// Threads that open days side by side.
+const THREADS_MAX: usize = 4;
 
 /// Some days, from old to new.
 pub(crate) struct Shelf<'i> {
@@ -50,6 +55,22 @@ impl<'i> Shelf<'i> {
         let mut numbers = opened.flat_map(|day| day.payload.sources.keys());
         numbers.all(|number| self.sources.identity(*number).is_some())
     }
+}
+
+/// Opens days side by side: most of a rare word's search is opening days.
+pub(crate) fn open_side_by_side(days: &[Volume<'_>]) {
+    let [_, _, ..] = days else { return };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(days.len());
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(day) = days.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    day.open();
+                }
+            });
+        }
+    });
 }
 
 /// A day, opened already or not.

@@ -13,6 +13,7 @@ use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument};
 
 use super::day::{Date, DayError, payload};
 use super::payload::{Part, Payload};
+use super::pieces::Joining;
 use super::schema::{self, Slots, prepare};
 use super::sources::Sources;
 use super::stored::Kept;
@@ -20,6 +21,8 @@ use super::twins::Twins;
 
 /// Days written to at the same time; one more ends the one that was left alone the longest.
 const OPEN_MAX: usize = 2;
+/// Lines of other days after which a day is let go of.
+const LEFT_AFTER: u64 = 100_000;
 /// Bytes that one indexing thread needs at least.
 const THREAD_BYTES_MIN: usize = 16 << 20;
 /// Compression of packed lines.
@@ -92,6 +95,8 @@ pub struct Writer {
     /// Days that cannot be read: nothing is written to them.
     damaged: BTreeMap<Date, DayError>,
     pub(super) open: BTreeMap<Date, Open>,
+    /// Days that were let go of, one at a time.
+    joining: BTreeMap<Date, Joining>,
     turns: u64,
     twins: Twins,
 }
@@ -137,6 +142,7 @@ impl Writer {
             payloads: BTreeMap::new(),
             damaged: BTreeMap::new(),
             open: BTreeMap::new(),
+            joining: BTreeMap::new(),
             turns: 0,
             twins: Twins::default(),
         };
@@ -164,6 +170,8 @@ impl Writer {
     /// Forgets a day that is about to go.
     pub(crate) fn forget(&mut self, date: Date) {
         drop(self.open.remove(&date));
+        // What becomes of its pieces does not matter any more.
+        drop(self.joining.remove(&date).map(Joining::end));
         self.payloads.remove(&date);
     }
 
@@ -180,7 +188,8 @@ impl Writer {
 
     /// Ends writing to a day.
     pub(super) fn end(&mut self, date: Date) -> Result<(), WriteError> {
-        if self.open.contains_key(&date) { self.close(date) } else { Ok(()) }
+        self.let_go(date)?;
+        self.joined(date)
     }
 
     /// Deletes what a search finds in a day, with the next commit.
@@ -207,7 +216,7 @@ impl Writer {
             Ok(())
         };
         compact().map_err(|why| WriteError::Day { path, why })?;
-        self.close(date)
+        self.end(date)
     }
 
     /// The folder of a day.
@@ -347,12 +356,13 @@ impl Writer {
         self.turns += 1;
         if let Some(open) = self.open.get_mut(&date) {
             open.used = self.turns;
-            return Ok(());
+            return if self.turns.is_multiple_of(LEFT_AFTER) { self.let_go_of_left() } else { Ok(()) };
         }
         while self.open.len() >= OPEN_MAX {
             let Some(oldest) = self.open.iter().min_by_key(|(_, open)| open.used).map(|(date, _)| *date) else { break };
-            self.close(oldest)?;
+            self.let_go(oldest)?;
         }
+        self.joined(date)?;
         let path = self.path(date);
         let open = self.create(&path).map_err(|why| WriteError::Day { path, why })?;
         self.open.insert(date, open);
@@ -398,13 +408,33 @@ impl Writer {
         Ok(())
     }
 
-    fn close(&mut self, date: Date) -> Result<(), WriteError> {
+    /// Lets go of days to which nothing was written for a while.
+    fn let_go_of_left(&mut self) -> Result<(), WriteError> {
+        let is_left = |open: &Open| open.used + LEFT_AFTER <= self.turns;
+        let left: Vec<Date> = self.open.iter().filter(|(_, open)| is_left(open)).map(|(date, _)| *date).collect();
+        left.into_iter().try_for_each(|date| self.let_go(date))
+    }
+
+    /// Commits a day, which then is put together while others are written to: one at a time.
+    fn let_go(&mut self, date: Date) -> Result<(), WriteError> {
         self.commit_day(date)?;
-        let path = self.path(date);
         if let Some(open) = self.open.remove(&date) {
-            open.writer.wait_merging_threads().map_err(|why| WriteError::Day { path, why: why.into() })?;
+            self.all_joined()?;
+            self.joining.insert(date, Joining::begin(open.writer));
         }
         Ok(())
+    }
+
+    /// Waits until a day that was let go of is put together.
+    fn joined(&mut self, date: Date) -> Result<(), WriteError> {
+        let path = self.path(date);
+        let ended = self.joining.remove(&date).map_or(Ok(()), Joining::end);
+        ended.map_err(|why| WriteError::Day { path, why })
+    }
+
+    fn all_joined(&mut self) -> Result<(), WriteError> {
+        let dates: Vec<Date> = self.joining.keys().copied().collect();
+        dates.into_iter().try_for_each(|date| self.joined(date))
     }
 
     /// Commits and ends.
@@ -412,10 +442,11 @@ impl Writer {
         self.rest()
     }
 
-    /// Commits, and lets go of every day until the next line.
+    /// Commits, and lets go of every day until the next line. Each is in one piece then.
     pub fn rest(&mut self) -> Result<(), WriteError> {
         let dates: Vec<Date> = self.open.keys().copied().collect();
-        dates.into_iter().try_for_each(|date| self.close(date))
+        dates.into_iter().try_for_each(|date| self.let_go(date))?;
+        self.all_joined()
     }
 }
 
