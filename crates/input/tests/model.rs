@@ -11,6 +11,9 @@ use proptest::prelude::*;
 
 const START: &str = "2025-12-31T23:59:20Z";
 const MODIFIED: &str = "2026-01-01T12:00:00Z";
+/// A log's lines go back by so much at most. Twice that is what the feed takes two logs' lines to be apart by and still the same lines:
+/// one may go back at its end, and the other after its first line.
+const BACK_S_MAX: i64 = 5;
 
 /// A line of a random source: a step in time, whose form of stamp, and which text.
 #[derive(Clone, Debug)]
@@ -31,9 +34,11 @@ fn row() -> impl Strategy<Value = Row> {
 /// Each line with its time.
 fn render(source: usize, start_s: i64, rows: &[Row]) -> Vec<(Vec<u8>, Option<i64>)> {
     let mut now = instant(START) + start_s * 1_000_000;
+    let mut latest = instant(START);
     let line = |row: &Row| match row {
         Row::Line { step_s, with_year, text } => {
-            now = (now + step_s * 1_000_000).max(instant(START));
+            now = (now + step_s * 1_000_000).max(instant(START)).max(latest - BACK_S_MAX * 1_000_000);
+            latest = latest.max(now);
             let stamp = if *with_year {
                 jiff::Timestamp::from_microsecond(now).unwrap().to_string()
             } else {

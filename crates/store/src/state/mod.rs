@@ -77,6 +77,9 @@ pub enum StateError {
     },
 }
 
+/// Compression of what is remembered: less than half its size for a tenth of a second.
+const MEMORY_LEVEL: i32 = 3;
+
 /// Held by the one process that writes.
 #[derive(Debug)]
 pub struct Lock {
@@ -205,13 +208,15 @@ impl State {
     /// What was remembered of the lines; `None` if nothing is, or nothing that can be read.
     #[must_use]
     pub fn remembered(&self) -> Option<Vec<u8>> {
-        fs::read(self.memory()).ok()
+        // One of an earlier version, which was not compressed, is made anew like any that cannot be read.
+        zstd::decode_all(fs::File::open(self.memory()).ok()?).ok()
     }
 
     /// Remembers it in place of what was remembered. It appears as a whole or not at all. The caller holds the lock.
     pub fn remember(&self, bytes: &[u8]) -> Result<(), StateError> {
         let path = self.memory();
-        write_whole(&path, bytes).map_err(Self::io(&path))
+        let remember = || write_whole(&path, &zstd::encode_all(bytes, MEMORY_LEVEL)?);
+        remember().map_err(Self::io(&path))
     }
 
     /// Forgets it: before lines are taken out or changed, which it may quote. The caller holds the lock.
