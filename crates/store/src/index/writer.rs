@@ -387,6 +387,8 @@ impl Writer {
         let share = self.memory_bytes / OPEN_MAX;
         let threads = self.threads.min(share / THREAD_BYTES_MIN).max(1);
         let writer = index.writer_with_num_threads(threads, share.max(THREAD_BYTES_MIN))?;
+        // What a writer that was killed left behind may be called as what comes now, and files are never overwritten.
+        drop(writer.garbage_collect_files().wait());
         let slots = Slots::of(&index.schema())?;
         Ok(Open { writer, slots, pending: 0, used: self.turns })
     }
