@@ -317,7 +317,10 @@ fn holds(folder: &Path, bytes: &str) -> bool {
         if path.is_dir() {
             return holds(&path, bytes);
         }
-        fs::read(&path).unwrap().windows(bytes.len()).any(|part| part.eq_ignore_ascii_case(bytes.as_bytes()))
+        let packed = fs::read(&path).unwrap();
+        // What findings remember is one compressed piece.
+        let plain = zstd::decode_all(packed.as_slice()).unwrap_or(packed);
+        plain.windows(bytes.len()).any(|part| part.eq_ignore_ascii_case(bytes.as_bytes()))
     })
 }
 

@@ -3,7 +3,6 @@
 //! Days are counted side by side, each by one thread; what was counted is put together as it comes.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +12,7 @@ use super::columns::{self, Needed, Search};
 use super::day::{Day, DayError};
 use super::ledger::{Counted, Page};
 use super::narrow::Narrowed;
-use super::shelf::Volume;
+use super::shelf::{self, Volume};
 use super::within::Within;
 use super::{Index, Sources, undamaged};
 use crate::AUTO_BUCKETS_MAX;
@@ -21,8 +20,6 @@ use crate::buckets::width_of;
 use crate::gather::Gatherer;
 use crate::question::{Answer, HistogramAsked, Question, StoreError, Width};
 
-/// Threads that count days side by side.
-const THREADS_MAX: usize = 4;
 /// Shares that were counted and not looked at yet.
 const SHARES_WAITING: usize = 4;
 
@@ -52,7 +49,7 @@ impl Index {
             Share::InLines(day, narrowed) => in_lines.push((day, narrowed)),
         };
         let next = AtomicUsize::new(0);
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(days.len());
+        let threads = shelf::threads(days);
         std::thread::scope(|scope| {
             let (told, shares) = std::sync::mpsc::sync_channel(SHARES_WAITING);
             for told in vec![told; threads] {

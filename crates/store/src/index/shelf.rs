@@ -13,7 +13,7 @@ use super::span::Span;
 use super::{Index, Sources};
 use crate::question::StoreError;
 
-/// Threads that open days side by side.
+/// Threads that look into days side by side.
 const THREADS_MAX: usize = 4;
 
 /// Some days, from old to new.
@@ -57,10 +57,15 @@ impl<'i> Shelf<'i> {
     }
 }
 
+/// How many threads are to look into days side by side.
+pub(crate) fn threads(days: &[Volume<'_>]) -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(days.len())
+}
+
 /// Opens days side by side: most of a rare word's search is opening days.
 pub(crate) fn open_side_by_side(days: &[Volume<'_>]) {
     let [_, _, ..] = days else { return };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(days.len());
+    let threads = threads(days);
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..threads {

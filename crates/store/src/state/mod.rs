@@ -77,7 +77,7 @@ pub enum StateError {
     },
 }
 
-/// Compression of what is remembered: less than half its size for a tenth of a second.
+/// Compression of what is remembered: it takes less than half its size.
 const MEMORY_LEVEL: i32 = 3;
 
 /// Held by the one process that writes.
