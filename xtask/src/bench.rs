@@ -50,6 +50,9 @@ pub(crate) struct Options {
     /// Another seed gives another log.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many days the log covers.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: u32,
     /// Measure the store instead: how fast lines go in, what they take there, how soon it answers.
     #[arg(long)]
     index: bool,
@@ -118,8 +121,7 @@ fn bench(options: &Options, folder: &Path) -> anyhow::Result<()> {
 
 /// Compares the program's answers about a log with the truth.
 fn check(program: &Path, log: &Path) -> anyhow::Result<()> {
-    let text = fs::read(loggen::truth_path(log)).context("cannot read the truth")?;
-    let truth: Truth = serde_json::from_slice(&text).context("cannot understand the truth")?;
+    let truth = truth_of(log)?;
     let mut report = compare::Comparison::default();
     report.triage(&truth, &Tool::triage(program).answer(log)?);
     match Tool::report(program).answer(log) {
@@ -133,17 +135,23 @@ fn check(program: &Path, log: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn truth_of(log: &Path) -> anyhow::Result<Truth> {
+    let text = fs::read(loggen::truth_path(log)).context("cannot read the truth")?;
+    serde_json::from_slice(&text).context("cannot understand the truth")
+}
+
 /// Makes a log by a process of its own, so that its memory does not show in what is measured later.
 fn make_log(options: &Options, folder: &Path, size: u64) -> anyhow::Result<PathBuf> {
     let stamp = if options.stamp == loggen::Stamp::Rfc3339 { "rfc3339" } else { "rfc3164" };
     let folded = if options.folded { "-folded" } else { "" };
-    let log = folder.join(format!("{stamp}{folded}-{}-{size}.log", options.seed));
+    let log = folder.join(format!("{stamp}{folded}-{}-{}d-{size}.log", options.seed, options.days));
     if log.exists() && loggen::truth_path(&log).exists() {
         return Ok(log);
     }
     let mut command = Command::new(std::env::current_exe().context("this program cannot find itself")?);
     command.arg("generate").arg("--out").arg(&log);
     command.args(["--bytes", &size.to_string(), "--stamp", stamp, "--seed", &options.seed.to_string()]);
+    command.args(["--days", &options.days.to_string()]);
     if options.folded {
         command.arg("--folded");
     }
