@@ -1,12 +1,13 @@
 //! The JSON shapes of CONTRACT.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
 use diagnose::{AccountTally, Class, ClientTally, Counts, Finding, Proof, Recovered, Refused, RelayWhy, Tally};
 use input::Coverage;
 use query::{Entry, FIELDS, Value as FieldValue};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use trace::Fate;
 
@@ -266,24 +267,71 @@ pub fn account_row(tally: &Tally, account: &AccountTally, mask: Mask) -> Account
 }
 
 /// A row of `recovered`.
-pub fn recovered(row: &Recovered, mask: Mask) -> Value {
-    let messages: Vec<Value> = row.messages.iter().map(|sent| message(sent, mask)).collect();
-    json!({
-        "client_ip": mask.ip(row.client_ip), "username": row.username.as_deref().map(|n| name(n, mask)), "failures": row.failures, "failures_same_user": row.failures_same_user,
-        "first_failure": rfc3339(row.first_failure), "succeeded": rfc3339(row.succeeded), "messages_total": row.messages_total, "messages": messages,
-    })
+#[derive(Serialize)]
+pub struct RecoveredRow<'a> {
+    client_ip: String,
+    username: Option<String>,
+    failures: u64,
+    failures_same_user: u64,
+    first_failure: String,
+    succeeded: String,
+    messages_total: u64,
+    messages: Vec<MessageRow<'a>>,
 }
 
-fn message(sent: &diagnose::SentMessage, mask: Mask) -> Value {
-    let to: Vec<Value> = sent.to.iter().map(|(to, fate)| recipient(to, *fate, mask)).collect();
-    json!({"queue_id": text(&sent.queue_id), "ts": rfc3339(sent.time), "recipients": sent.recipients, "sent": sent.sent, "deferred": sent.deferred, "bounced": sent.bounced, "expired": sent.expired, "to": to})
+/// A row of `recovered`.
+pub fn recovered(row: &Recovered, mask: Mask) -> RecoveredRow<'_> {
+    RecoveredRow {
+        client_ip: mask.ip(row.client_ip),
+        username: row.username.as_deref().map(|n| name(n, mask)),
+        failures: row.failures,
+        failures_same_user: row.failures_same_user,
+        first_failure: rfc3339(row.first_failure),
+        succeeded: rfc3339(row.succeeded),
+        messages_total: row.messages_total,
+        messages: row.messages.iter().map(|sent| message(sent, mask)).collect(),
+    }
+}
+
+/// A message of a login that came after failures.
+#[derive(Serialize)]
+struct MessageRow<'a> {
+    queue_id: Cow<'a, str>,
+    ts: String,
+    recipients: usize,
+    sent: usize,
+    deferred: usize,
+    bounced: usize,
+    expired: usize,
+    to: Vec<RecipientRow>,
+}
+
+fn message(sent: &diagnose::SentMessage, mask: Mask) -> MessageRow<'_> {
+    let diagnose::SentMessage { recipients, sent: delivered, deferred, bounced, expired, .. } = *sent;
+    MessageRow {
+        queue_id: String::from_utf8_lossy(&sent.queue_id),
+        ts: rfc3339(sent.time),
+        recipients,
+        sent: delivered,
+        deferred,
+        bounced,
+        expired,
+        to: sent.to.iter().map(|(to, fate)| recipient(to, *fate, mask)).collect(),
+    }
+}
+
+/// A recipient with its last fate.
+#[derive(Serialize)]
+pub struct RecipientRow {
+    to: String,
+    status: &'static str,
 }
 
 /// A recipient with its last fate. Mail handed to a content filter of which nothing more is known was sent, as far as the
 /// log shows.
-pub fn recipient(to: &[u8], fate: Fate, mask: Mask) -> Value {
+pub fn recipient(to: &[u8], fate: Fate, mask: Mask) -> RecipientRow {
     let status = if fate == Fate::HandedOn { Fate::Sent } else { fate };
-    json!({"to": name(to, mask), "status": status.name()})
+    RecipientRow { to: name(to, mask), status: status.name() }
 }
 
 fn relay_denied(ip: Option<IpAddr>, why: RelayWhy, row: &Refused, mask: Mask) -> Value {
@@ -311,31 +359,92 @@ fn refused(ip: Option<IpAddr>, row: &Refused, mask: Mask) -> Value {
     })
 }
 
-/// A line that proves something. Masked, its text is left out.
-pub fn proof(proof: &Proof, read: &Read, mask: Mask) -> Value {
-    let source = read.coverage.sources.get(proof.source).map_or("", |source| source.name.as_str());
-    let shown = if mask.0 { "[masked]" } else { proof.text.as_str() };
-    json!({"source": source, "line": proof.number, "text": shown})
+/// A line that proves something.
+#[derive(Serialize)]
+struct ProofRow<'a> {
+    source: &'a str,
+    line: u64,
+    text: &'a str,
 }
 
-fn sent_then(mail: &diagnose::detect::SentThen) -> Value {
-    json!({"queue_id": text(&mail.queue_id), "ts": rfc3339(mail.time), "recipients": mail.recipients, "sent": mail.sent, "bounced": mail.bounced})
+/// A line that proves something. Masked, its text is left out.
+fn proof<'a>(proof: &'a Proof, read: &'a Read, mask: Mask) -> ProofRow<'a> {
+    let source = read.coverage.sources.get(proof.source).map_or("", |source| source.name.as_str());
+    ProofRow { source, line: proof.number, text: if mask.0 { "[masked]" } else { &proof.text } }
+}
+
+/// A message of an account that may have been taken over.
+#[derive(Serialize)]
+struct SentThenRow<'a> {
+    queue_id: Cow<'a, str>,
+    ts: String,
+    recipients: u32,
+    sent: u32,
+    bounced: u32,
+}
+
+fn sent_then(mail: &diagnose::detect::SentThen) -> SentThenRow<'_> {
+    let diagnose::detect::SentThen { time, recipients, sent, bounced, .. } = *mail;
+    SentThenRow { queue_id: String::from_utf8_lossy(&mail.queue_id), ts: rfc3339(time), recipients, sent, bounced }
+}
+
+/// Names with a figure each, as an object.
+struct Figures<'a, N>(&'a [(&'static str, N)]);
+
+impl<N: Serialize> Serialize for Figures<'_, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, figure)| (name, figure)))
+    }
+}
+
+/// A finding, written without a map: with `--top 0` there are thousands.
+#[derive(Serialize)]
+pub struct FindingRow<'a> {
+    id: Cow<'a, str>,
+    kind: &'static str,
+    confidence: f64,
+    from: Option<String>,
+    to: Option<String>,
+    clients: Vec<String>,
+    accounts: Vec<String>,
+    counts: Figures<'a, u64>,
+    summary: Cow<'a, str>,
+    ban: bool,
+    at_least: bool,
+    decided_by: Figures<'a, u32>,
+    messages: Vec<SentThenRow<'a>>,
+    evidence: Vec<ProofRow<'a>>,
+    next: &'a [Cow<'static, str>],
+    avoid: &'a [Cow<'static, str>],
 }
 
 /// A finding; at most so many clients and accounts of it.
-pub fn finding(found: &Finding, read: &Read, limit: usize, mask: Mask) -> Value {
-    let counts: Map<String, Value> =
-        found.counts.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect();
-    let ips: Vec<String> = found.clients.iter().map(ToString::to_string).collect();
-    json!({
-        "id": mask.within(&found.id, &ips), "kind": found.kind.name(), "confidence": (f64::from(found.confidence) * 100.0).round() / 100.0,
-        "from": if found.from == 0 { time(read.coverage.from) } else { rfc3339(found.from).into() }, "to": if found.to == 0 { time(read.coverage.to) } else { rfc3339(found.to).into() },
-        "clients": found.clients.iter().take(limit).map(|ip| mask.ip(*ip)).collect::<Vec<_>>(),
-        "accounts": found.accounts.iter().take(limit).map(|account| name(account, mask)).collect::<Vec<_>>(),
-        "counts": counts, "summary": mask.within(&found.summary, &ips), "ban": found.ban, "at_least": found.at_least,
-        "decided_by": found.decided_by.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into())).collect::<Map<String, Value>>(),
-        "messages": found.messages.iter().take(limit).map(sent_then).collect::<Vec<_>>(),
-        "evidence": found.evidence.iter().map(|p| proof(p, read, mask)).collect::<Vec<_>>(),
-        "next": found.next, "avoid": found.avoid,
-    })
+pub fn finding<'a>(found: &'a Finding, read: &'a Read, limit: usize, mask: Mask) -> FindingRow<'a> {
+    let masked = |text: &'a str| {
+        if !mask.0 {
+            return Cow::Borrowed(text);
+        }
+        let ips: Vec<String> = found.clients.iter().map(ToString::to_string).collect();
+        Cow::Owned(mask.within(text, &ips))
+    };
+    // What has no time of its own is true of the whole log.
+    let or_all = |at: i64, all: Option<i64>| if at == 0 { all } else { Some(at) }.map(rfc3339);
+    FindingRow {
+        id: masked(&found.id),
+        kind: found.kind.name(),
+        confidence: (f64::from(found.confidence) * 100.0).round() / 100.0,
+        from: or_all(found.from, read.coverage.from),
+        to: or_all(found.to, read.coverage.to),
+        clients: found.clients.iter().take(limit).map(|ip| mask.ip(*ip)).collect(),
+        accounts: found.accounts.iter().take(limit).map(|account| name(account, mask)).collect(),
+        counts: Figures(&found.counts),
+        summary: masked(&found.summary),
+        ban: found.ban,
+        at_least: found.at_least,
+        decided_by: Figures(&found.decided_by),
+        messages: found.messages.iter().take(limit).map(sent_then).collect(),
+        evidence: found.evidence.iter().map(|p| proof(p, read, mask)).collect(),
+        next: &found.next,
+        avoid: &found.avoid,
+    }
 }

@@ -27,7 +27,7 @@ fn name(bytes: &[u8], mask: Mask) -> String {
 fn story(told: &Told, read: &Read, mask: Mask) -> Value {
     let story = &told.story;
     let first = story.first();
-    let fates: Vec<Value> = story.fates().iter().map(|(to, fate)| json::recipient(to, *fate, mask)).collect();
+    let fates: Vec<_> = story.fates().iter().map(|(to, fate)| json::recipient(to, *fate, mask)).collect();
     let files: Vec<Value> = story.messages().iter().map(|message| queue_file(message, told, read, mask)).collect();
     json!({
         "queue_id": text(story.queue_id()),

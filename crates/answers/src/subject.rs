@@ -470,7 +470,7 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
     );
     object.insert(
         "findings".into(),
-        story.findings.iter().map(|found| json::finding(found, read, KEPT, mask)).collect::<Vec<_>>().into(),
+        json!(story.findings.iter().map(|found| json::finding(found, read, KEPT, mask)).collect::<Vec<_>>()),
     );
     if let Subject::Account(name) = &story.subject {
         object.insert("places".into(), places(story.detector(), name, mask).into());
@@ -490,7 +490,7 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
                 Subject::Account(name) => row.username.as_deref().is_some_and(|u| u.eq_ignore_ascii_case(name)),
             }
     });
-    object.insert("recovered".into(), recovered.map(|row| json::recovered(row, mask)).collect::<Vec<_>>().into());
+    object.insert("recovered".into(), json!(recovered.map(|row| json::recovered(row, mask)).collect::<Vec<_>>()));
     Value::Object(object)
 }
 
@@ -527,6 +527,6 @@ pub fn service(at: &Where) -> String {
 }
 
 fn message(mail: &Mailed, mask: Mask) -> Value {
-    let recipients: Vec<Value> = mail.recipients.iter().map(|(to, fate)| json::recipient(to, *fate, mask)).collect();
+    let recipients: Vec<_> = mail.recipients.iter().map(|(to, fate)| json::recipient(to, *fate, mask)).collect();
     json!({"queue_id": String::from_utf8_lossy(&mail.queue_id), "ts": rfc3339(mail.at.time), "client_ip": mail.at.client_ip.map(|ip| mask.ip(ip)), "username": mail.username.as_deref().map(|n| text(n, mask)), "recipients": mail.recipients_total, "finished": mail.finished, "to": recipients})
 }

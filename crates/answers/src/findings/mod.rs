@@ -43,7 +43,7 @@ pub fn to_json(found: &Found, mask: Mask) -> Value {
 /// One finding as JSON, with the tickets that can be written of it.
 #[must_use]
 pub fn one(page: &Page<'_>, finding: &Finding) -> Value {
-    let mut told = crate::json::finding(finding, &page.found.read, usize::MAX, page.mask);
+    let mut told = json!(crate::json::finding(finding, &page.found.read, usize::MAX, page.mask));
     let tickets = Audience::ALL.map(|audience| (audience.name().to_owned(), ticket(page, finding, audience).into()));
     if let Some(told) = told.as_object_mut() {
         told.insert("tickets".to_owned(), Value::Object(tickets.into_iter().collect()));

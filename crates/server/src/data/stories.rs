@@ -72,7 +72,7 @@ impl Asked {
         self.made("findings", Some(&format!("{first}+{limit}")), wait, move |reading| {
             let found = Everybody::of(&app, &reading)?;
             let findings = found.findings.iter().skip(first).take(limit);
-            let findings: Vec<Value> =
+            let findings: Vec<_> =
                 findings.map(|finding| json::finding(finding, &found.read, limit.max(TOP), mask)).collect();
             bytes(&json!({"findings": findings, "forgotten": found.detector.forgotten()}))
         })

@@ -373,6 +373,13 @@ impl Tracer {
 /// The account in `… not owned by user U` (Postfix `src/smtpd/smtpd_check.c`): only a client that logged in gets it.
 fn not_owned_by(reply: &[u8]) -> Option<&[u8]> {
     const WORDS: &[u8] = b": Sender address rejected: not owned by user ";
-    let at = reply.windows(WORDS.len()).rposition(|part| part == WORDS)?;
-    reply.get(at + WORDS.len()..)
+    // Nearly no reply has these words, and few have a second colon.
+    let mut end = reply.len();
+    while let Some(colon) = memchr::memrchr(b':', reply.get(..end)?) {
+        if let Some(user) = reply.get(colon..)?.strip_prefix(WORDS) {
+            return Some(user);
+        }
+        end = colon;
+    }
+    None
 }
