@@ -194,7 +194,7 @@ fn backend_words(event: &Event<'_>) -> Option<Diagnosis> {
 
 /// What `explain --json` prints.
 pub fn to_json(explained: &Explained, mask: Mask) -> Value {
-    let mut value = json::entry(&explained.entry, mask);
+    let mut value = json!(json::entry(&explained.entry, mask));
     let d = &explained.diagnosis;
     let reason = explained.reply.reason;
     let next: Vec<String> = match (d.cause, reason) {
@@ -242,7 +242,7 @@ fn title(entry: &Entry) -> String {
 
 /// The page of text.
 pub fn draw(explained: &Explained, mask: Mask, screen: Screen) -> String {
-    let row = json::entry(&explained.entry, mask);
+    let row = json!(json::entry(&explained.entry, mask));
     let d = &explained.diagnosis;
     let mut out = String::new();
     // Writing to a string cannot fail.

@@ -66,7 +66,7 @@ impl<W: Write> Csv<W> {
 impl<W: Write> Printer for Csv<W> {
     fn print(&mut self, entry: &Entry, _raw: &[u8]) -> io::Result<()> {
         self.header()?;
-        let row = json::entry(entry, self.1);
+        let row = serde_json::json!(json::entry(entry, self.1));
         let cell = |name: &str| row.get(name).map(cell_of).unwrap_or_default();
         self.0.write_record(FIELDS.iter().map(|field| cell(field.name))).map_err(io::Error::other)
     }
@@ -121,7 +121,7 @@ impl<W: Write> Printer for Table<W> {
             let header: Vec<String> = COLUMNS.iter().map(|(name, width)| left(name, *width)).collect();
             writeln!(self.0, "{}  text", header.join("  "))?;
         }
-        let row = json::entry(entry, self.2);
+        let row = serde_json::json!(json::entry(entry, self.2));
         let cell = |name: &str| {
             row.get(name).and_then(serde_json::Value::as_str).map(|text| escape(text).into_owned()).unwrap_or_default()
         };

@@ -29,20 +29,33 @@ fn name(bytes: &[u8], mask: Mask) -> String {
 }
 
 /// An entry: absent fields are left out.
-pub fn entry(entry: &Entry, mask: Mask) -> Value {
-    let entry = mask.entry(entry);
-    let present = FIELDS.iter().filter_map(|field| Some((field.name.to_owned(), field_value((field.get)(&entry)?))));
-    Value::Object(present.collect())
+pub struct EntryRow<'a>(Cow<'a, Entry>);
+
+/// An entry: absent fields are left out.
+pub fn entry(entry: &Entry, mask: Mask) -> EntryRow<'_> {
+    EntryRow(mask.entry(entry))
 }
 
-fn field_value(value: FieldValue<'_>) -> Value {
-    match value {
-        FieldValue::Time(micros) => rfc3339(micros).into(),
-        FieldValue::Text(text) => text.into(),
-        FieldValue::Int(number) => number.into(),
-        FieldValue::Real(number) => number.into(),
-        FieldValue::Reals(numbers) => json!(numbers),
-        FieldValue::Flag(flag) => flag.into(),
+impl Serialize for EntryRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let present = FIELDS.iter().filter_map(|field| Some((field.name, Cell((field.get)(&self.0)?))));
+        serializer.collect_map(present)
+    }
+}
+
+/// A field's value.
+struct Cell<'a>(FieldValue<'a>);
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            FieldValue::Time(micros) => serializer.serialize_str(&rfc3339(micros)),
+            FieldValue::Text(text) => serializer.serialize_str(text),
+            FieldValue::Int(number) => serializer.serialize_i64(number),
+            FieldValue::Real(number) => serializer.serialize_f64(number),
+            FieldValue::Reals(numbers) => serializer.collect_seq(numbers),
+            FieldValue::Flag(flag) => serializer.serialize_bool(flag),
+        }
     }
 }
 

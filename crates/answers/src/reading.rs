@@ -428,7 +428,7 @@ pub fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
     match name {
         Some(name) => TimeZone::get(name)
             .with_context(|| format!("--timezone {name}: no such zone; use a name such as Europe/Berlin or UTC")),
-        None => Ok(TimeZone::system()),
+        None => Ok(times::system_zone()),
     }
 }
 

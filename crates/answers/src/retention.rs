@@ -16,6 +16,14 @@ pub struct Retention {
     pub pseudonymise_days: Option<u32>,
 }
 
+impl Retention {
+    /// Whether anything is ever removed or hidden.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.keep_days.is_some() || self.keep_bytes.is_some() || self.pseudonymise_days.is_some()
+    }
+}
+
 const DAY_US: i64 = 86_400_000_000;
 /// Removing needs no room for lines.
 const WRITER_BYTES: usize = 32 << 20;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use input::{Coverage, Dated, GoOn, Inferred, Line, Options, Summed, Worth};
-use maillog::Record;
+use maillog::{Record, Stamps};
 use query::Query;
 use store::StoreError;
 use store::index::{Counted, Cut, Index, Pick, Replayed};
@@ -47,6 +47,8 @@ pub(crate) struct Stored {
     /// Places among the names, by a source's number.
     places: HashMap<u64, usize>,
     failure: std::cell::RefCell<Option<String>>,
+    /// What the lines handed on so far had in common.
+    stamps: std::cell::RefCell<Stamps>,
 }
 
 impl Stored {
@@ -63,7 +65,7 @@ impl Stored {
         listed.sort();
         let places = listed.iter().enumerate().map(|(at, (_, number))| (*number, at)).collect();
         let (names, numbers) = listed.into_iter().unzip();
-        Self { index, time, names, numbers, places, failure: failure.into() }
+        Self { index, time, names, numbers, places, failure: failure.into(), stamps: std::cell::RefCell::default() }
     }
 
     pub(crate) fn names(&self) -> &[String] {
@@ -152,7 +154,7 @@ impl Stored {
             line: line.line,
             time: line.ts,
             inferred: Inferred { year: said("year"), zone: said("zone") },
-            record: line.kept.record(line.ts.unwrap_or_default()),
+            record: line.kept.record_after(&mut self.stamps.borrow_mut(), line.ts.unwrap_or_default()),
             raw: line.kept.raw.as_deref().unwrap_or_default(),
             truncated: line.truncated,
         })

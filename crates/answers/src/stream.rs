@@ -49,7 +49,7 @@ pub trait Taker {
     }
 
     /// An entry whose line is to be kept.
-    fn keep(&mut self, _entry: Entry, _carried: Carried) {}
+    fn keep(&mut self, _entry: Box<Entry>, _carried: Carried) {}
 
     /// What is kept of a source from a line on comes anew through [`Taker::write`]. Only of [`Waiting::settle`].
     fn again(&mut self, _source: u64, _line: u64) {}
@@ -113,7 +113,8 @@ struct Open {
     carried: Option<Carried>,
     seq: u64,
     time: Option<i64>,
-    entry: Entry,
+    /// Boxed: it is large, and moves through the queue.
+    entry: Box<Entry>,
     raw: Vec<u8>,
     /// What it was counted with among the waiting bytes.
     bytes: usize,
@@ -186,6 +187,9 @@ impl<'t, T: Taker> Waiting<'t, T> {
         let first = self.entries.partition_point(|open| open.seq < id);
         let open = self.entries.get_mut(first).filter(|open| open.seq == id)?;
         open.changed = true;
+        if let Some(carried) = &mut open.carried {
+            carried.kept.changes(&open.entry);
+        }
         Some(&mut open.entry)
     }
 
@@ -275,12 +279,12 @@ impl<T: Taker> Reader for Waiting<'_, T> {
             Carry::Skip => return,
             Carry::Keep(carried) => Some(carried),
         };
-        let mut entry = match &line.record {
+        let mut entry = Box::new(match &line.record {
             Some(record) => query::describe(record, event),
             None => query::undescribed(line.raw),
-        };
+        });
         if let Some(carried) = &mut carried {
-            carried.kept.says(&entry);
+            carried.kept.is_described();
         }
         entry.ts = line.time;
         entry.time_inferred = match (line.inferred.year, line.inferred.zone) {

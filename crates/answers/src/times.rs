@@ -1,5 +1,7 @@
 //! Times as people write them and read them.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,6 +13,24 @@ use crate::screen::plural;
 /// Reads a time in any form of [`Present::instant`]. Output: microseconds since 1970 UTC. `flag` names the option in the error.
 pub fn parse(flag: &str, text: &str, zone: &TimeZone, now: Timestamp) -> anyhow::Result<i64> {
     Present { zone: zone.clone(), now }.instant(text).with_context(|| format!("{flag} {text}"))
+}
+
+/// This machine's zone. Where its link names a zone that one file is read: the general way lists all zones there are first, which takes as
+/// long as to open a day of a store.
+#[must_use]
+pub fn system_zone() -> TimeZone {
+    let is_asked_for = std::env::var_os("TZ").is_some();
+    let linked = if is_asked_for { None } else { linked_zone(Path::new("/etc/localtime")) };
+    linked.unwrap_or_else(TimeZone::system)
+}
+
+/// The zone that a link into the system's zones names.
+fn linked_zone(link: &Path) -> Option<TimeZone> {
+    let target = std::fs::read_link(link).ok()?;
+    let (_, name) = target.to_str()?.split_once("/zoneinfo/")?;
+    // Other kinds of the same zones, which only the general way tells apart.
+    let is_plain = !name.starts_with("posix/") && !name.starts_with("right/");
+    is_plain.then(|| TimeZone::tzif(name, &std::fs::read(link).ok()?).ok())?
 }
 
 /// How times are shown to people.
@@ -91,6 +111,23 @@ pub fn duration(micros: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_names_the_zone() {
+        let folder = tempfile::tempdir().unwrap();
+        let zones = folder.path().join("zoneinfo/Europe");
+        std::fs::create_dir_all(&zones).unwrap();
+        std::fs::copy("/usr/share/zoneinfo/Europe/Berlin", zones.join("Berlin")).unwrap();
+        let link = folder.path().join("localtime");
+        std::os::unix::fs::symlink(zones.join("Berlin"), &link).unwrap();
+        let zone = linked_zone(&link).unwrap();
+        assert_eq!(zone.iana_name(), Some("Europe/Berlin"));
+        let summer = "2026-06-17T12:00:00Z".parse::<Timestamp>().unwrap().to_zoned(zone);
+        assert_eq!(summer.strftime("%H:%M %Z").to_string(), "14:00 CEST");
+        assert!(linked_zone(&zones.join("Berlin")).is_none());
+        std::fs::write(zones.join("Berlin"), "no zone").unwrap();
+        assert!(linked_zone(&link).is_none());
+    }
 
     #[test]
     fn the_option_is_named() {

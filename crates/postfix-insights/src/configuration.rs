@@ -4,6 +4,7 @@
 //! and an environment variable for each of them. So an option says what it said before, and flag goes before variable, variable before
 //! file. Which options may stand in the file, [`keys`] alone says.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -263,25 +264,28 @@ fn named(args: &[OsString]) -> Option<OsString> {
 
 /// The command line with a file's values as its defaults.
 pub(crate) fn applied(mut command: Command, loaded: &Loaded) -> Command {
+    // Each command is taken up once: every program start pays for it.
+    let mut by_command: BTreeMap<String, Vec<(String, OsStr, Option<Vec<String>>)>> = BTreeMap::new();
     for known in keys(&command) {
         let values = loaded.of(&known.key).map(|setting| setting.values.clone());
-        let variable = known.variable();
-        for (name, id) in &known.targets {
-            let (values, variable) = (values.clone(), variable.clone());
-            command = command.mut_subcommand(name, |owner| {
+        let variable = OsStr::from(known.variable());
+        for (name, id) in known.targets {
+            by_command.entry(name).or_default().push((id, variable.clone(), values.clone()));
+        }
+    }
+    for (name, args) in by_command {
+        command = command.mut_subcommand(name, |owner| {
+            args.into_iter().fold(owner, |owner, (id, variable, values)| {
                 owner.mut_arg(id, |arg| {
-                    let arg = if arg.get_env().is_some() || arg.is_positional() {
-                        arg
-                    } else {
-                        arg.env(OsStr::from(variable))
-                    };
+                    let has_own = arg.get_env().is_some() || arg.is_positional();
+                    let arg = if has_own { arg } else { arg.env(variable) };
                     match values {
                         Some(values) => arg.default_values(values.into_iter().map(OsStr::from)),
                         None => arg,
                     }
                 })
-            });
-        }
+            })
+        });
     }
     command
 }

@@ -406,6 +406,7 @@ mod tests {
             .filter(|field| !COMMON.contains(&field.name))
             .filter_map(|field| Some(format!("{}={}", field.name, shown((field.get)(&e)?))))
             .collect();
+        assert!(crate::FIELDS.iter().filter(|field| field.told).all(|field| (field.get)(&e).is_none()), "{message}");
         assert_eq!(found, expected, "{message}");
     }
 

@@ -132,6 +132,8 @@ pub struct Field {
     pub facet: bool,
     /// Its value stands in the line's text, nearly always: an index finds it by the words of the text.
     pub quoted: bool,
+    /// No line says it: what is around the line does, or where it stands. [`crate::describe`] leaves it out.
+    pub told: bool,
     /// Reads it from an entry.
     pub get: for<'a> fn(&'a Entry) -> Option<Value<'a>>,
     /// Overwrites an address, a word or a text; does nothing to other kinds.
@@ -307,6 +309,7 @@ macro_rules! fields {
             cased: false $(|| fields!(@cased $mark))*,
             facet: false $(|| fields!(@facet $mark))*,
             quoted: false $(|| fields!(@quoted $mark))*,
+            told: false $(|| fields!(@told $mark))*,
             get: |entry| entry.$name.as_ref().map(|value| kinds!(value $kind value)),
             set_text: |entry, text| { let _ = &entry.$name; kinds!(set $kind entry.$name, text) },
             put: |entry, value| kinds!(put $kind entry.$name, value),
@@ -322,13 +325,15 @@ macro_rules! fields {
     (@facet $other:ident) => { false };
     (@quoted quoted) => { true };
     (@quoted $other:ident) => { false };
+    (@told told) => { true };
+    (@told $other:ident) => { false };
     (@cased cased) => { true };
     (@cased $other:ident) => { false };
 }
 
 fields! {
-    ts: Time, "when the line was written, UTC";
-    time_inferred: Word, "what of the time the log did not say: `year` or `year,zone`";
+    ts: Time, "when the line was written, UTC", told;
+    time_inferred: Word, "what of the time the log did not say: `year` or `year,zone`", told;
     host: Word, "the mail host as logged", facet;
     tag: Word, "the program tag as logged, e.g. `postfix-out/submission/smtpd`";
     instance: Word, "the tag up to the first slash";
@@ -378,12 +383,12 @@ fields! {
     tls_policy: Word, "of a delivery: TLS policy and what came of it, as Postfix 3.11 logs it (`may`, `dane/!requiretls:nocertmatch`)";
     auth_ok: Int, "logins that succeeded in the session";
     auth_tried: Int, "AUTH commands of the session";
-    attempts: Int, "on a `disconnect` line of class `auth_refused`: how many silent refusals it stands for";
-    session: Word, "the same for all lines of one SMTP session", cased;
-    source: Word, "the file the line stands in", cased;
-    line: Int, "its number there, from 1";
+    attempts: Int, "on a `disconnect` line of class `auth_refused`: how many silent refusals it stands for", told;
+    session: Word, "the same for all lines of one SMTP session", cased, told;
+    source: Word, "the file the line stands in", cased, told;
+    line: Int, "its number there, from 1", told;
     text: Text, "the message part, secrets redacted", hostile;
-    truncated: Flag, "the line was longer than what is kept";
+    truncated: Flag, "the line was longer than what is kept", told;
 }
 
 #[cfg(test)]

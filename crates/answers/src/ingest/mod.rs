@@ -52,7 +52,7 @@ pub fn ingest(
         if stream::read_entries(first, &mut taking).is_ok() && taking.new > 0 {
             early(&newest, taking.new);
         }
-        taking.finish(reading.is_halted())?;
+        taking.finish(reading.is_halted(), || ())?;
     }
     let mut taking = taking(state, &reading)?;
     taking.anew = taking.notes.alone()?;
@@ -63,12 +63,13 @@ pub fn ingest(
     };
     let read_whole = if halt.is_set() { Vec::new() } else { taking.take_back_copies() };
     let (new, known, damaged) = (taking.new, taking.known, taking.damaged());
-    let failure = taking.finish(halt.is_set()).err();
+    // What findings remember hangs on the lines alone, however many pieces the days are in.
+    let failure = taking.finish(halt.is_set(), || memory::refresh_if_possible(state, &settings, &halt)).err();
     if failure.is_none() {
         state.notes()?.forget_alone(&read_whole)?;
     }
     let removed = if failure.is_none() { retention::enforce(state, retention)? } else { Vec::new() };
-    if failure.is_none() && !halt.is_set() {
+    if failure.is_none() && !halt.is_set() && retention.is_any() && state.remembered().is_none() {
         memory::refresh_if_possible(state, &settings, &halt);
     }
     Ok(Ok(Ingested { new, known, read, failure, removed, damaged }))

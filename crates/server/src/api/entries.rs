@@ -4,7 +4,6 @@ use answers::json::entry;
 use answers::mask::Mask;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use serde_json::Value;
 
 use crate::asked::Asked;
 use crate::problem::Problem;
@@ -16,7 +15,7 @@ const LIMIT: usize = 100;
 pub(crate) fn answer(asked: &Asked) -> Result<Response, Problem> {
     let found = asked.rows(&asked.query()?, asked.rows_asked(LIMIT)?)?;
     // Masked already.
-    let rows: Vec<Value> = found.rows.iter().map(|row| entry(&row.entry, Mask(false))).collect();
+    let rows: Vec<_> = found.rows.iter().map(|row| entry(&row.entry, Mask(false))).collect();
     let mut response = super::json(&rows)?;
     if let Some(next) = found.next {
         let link = format!("<{}>; rel=\"next\"", asked.link_with("cursor", &next.to_string()));

@@ -210,7 +210,7 @@ impl Watcher {
             let is_meant = is_had || self.query.matches(shown);
             if is_meant && !is_same && (self.shows || before.is_some()) {
                 let list = if is_had { &mut news.again } else { &mut news.new };
-                list.push(entry(shown, self.mask));
+                list.push(serde_json::json!(entry(shown, self.mask)));
             }
             seen.insert(place, Seen { look, shown: is_meant });
         }

@@ -112,19 +112,23 @@ pub(crate) fn payload(index: &Index) -> Result<Payload, DayError> {
 
 /// The same of a day's folder, without opening its index.
 pub(crate) fn note(folder: &Path) -> Result<Payload, DayError> {
-    understood(Commit::read(folder)?.payload).and_then(present)
+    understood(Commit::of(&Commit::bytes(folder)?)?.payload).and_then(present)
 }
 
 /// What is of use in a day's `meta.json`: to read all of it takes longer than to search the day.
 #[derive(Deserialize)]
 struct Commit {
-    opstamp: u64,
     payload: Option<String>,
 }
 
 impl Commit {
-    fn read(folder: &Path) -> Result<Self, DayError> {
-        Ok(serde_json::from_slice(&std::fs::read(folder.join("meta.json"))?)?)
+    /// The file as it is.
+    fn bytes(folder: &Path) -> Result<Vec<u8>, DayError> {
+        Ok(std::fs::read(folder.join("meta.json"))?)
+    }
+
+    fn of(bytes: &[u8]) -> Result<Self, DayError> {
+        Ok(serde_json::from_slice(bytes)?)
     }
 }
 
@@ -168,18 +172,18 @@ impl Day {
         let index = files::open(path)?;
         prepare(&index);
         // Once more if a commit came in between: note and lines are of one commit.
-        let mut commit = Commit::read(path)?;
+        let mut before = Commit::bytes(path)?;
         loop {
-            let payload = understood(commit.payload).and_then(&is_fit)?;
+            let payload = understood(Commit::of(&before)?.payload).and_then(&is_fit)?;
             let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-            let after = Commit::read(path)?;
-            if commit.opstamp == after.opstamp {
+            let after = Commit::bytes(path)?;
+            if before == after {
                 let slots = Slots::of(&index.schema())?;
                 let searcher = reader.searcher();
                 let documents = Documents::of(&searcher);
                 return Ok(Self { date, payload, slots, searcher, documents, _reader: reader });
             }
-            commit = after;
+            before = after;
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use query::Query;
 use tantivy::DocAddress;
 
-use super::day::{Date, Day, DayError, Places};
+use super::day::{Date, Day, DayError, Line, Places};
 use super::narrow::Narrowed;
 use super::schema::source_and_line;
 use super::shelf::{self, Volume};
@@ -23,6 +23,10 @@ use crate::values::repeats;
 
 /// Lines looked at in one go at most, where the query must decide about each.
 const BATCH_MAX: usize = 1 << 16;
+/// Lines read side by side, of which it is then seen how many are meant.
+const READ_AT_ONCE: usize = 128;
+/// For fewer lines no further thread is worth it.
+const LINES_EACH: usize = 16;
 /// Days opened ahead at most.
 const AHEAD_MAX: usize = 16;
 
@@ -252,21 +256,45 @@ fn rows_of(
     loop {
         let found = walk.next(behind, batch)?;
         let ended = found.len() < batch;
-        for (rank, address) in found {
-            behind = Some(rank);
-            let line = walk.day.line(address, walk.places()?, sources)?;
-            if query.matches(&line.entry) {
-                rows.push(Row { entry: Arc::new(line.entry), before: Vec::new(), after: Vec::new() });
-                if rows.len() == wanted {
-                    return Ok(rows);
+        for some in found.chunks(READ_AT_ONCE) {
+            for line in lines_of(walk.day, walk.places()?, sources, some)? {
+                if query.matches(&line.entry) {
+                    rows.push(Row { entry: Arc::new(line.entry), before: Vec::new(), after: Vec::new() });
+                    if rows.len() == wanted {
+                        return Ok(rows);
+                    }
                 }
             }
         }
+        behind = found.last().map(|(rank, _)| *rank).or(behind);
         if ended {
             return Ok(rows);
         }
         batch = batch.saturating_mul(4).min(BATCH_MAX);
     }
+}
+
+/// Reads lines, in several threads if there are many: they stand in as many blocks, and to unpack these is most of a search.
+fn lines_of(
+    day: &Day,
+    places: &[Places],
+    sources: &Sources,
+    found: &[(Rank, DocAddress)],
+) -> Result<Vec<Line>, DayError> {
+    let read = |part: &[(Rank, DocAddress)]| -> Result<Vec<Line>, DayError> {
+        part.iter().map(|(_, address)| day.line(*address, places, sources)).collect()
+    };
+    let threads = shelf::threads_at_most(found.len() / LINES_EACH).max(1);
+    let mut parts = found.chunks(found.len().div_ceil(threads).max(1));
+    let own = parts.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
+        let mut lines = read(own)?;
+        for other in others {
+            lines.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(lines)
+    })
 }
 
 /// A cursor's place among the ranks. Its source may be gone: then it stands between those whose names are around its own.

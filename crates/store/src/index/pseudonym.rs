@@ -80,7 +80,7 @@ impl Pseudonyms {
             }
         }
         let scrub = |bytes: &[u8]| self.scrub(&String::from_utf8_lossy(bytes), &values).into_bytes();
-        kept.said = None;
+        kept.is_rewritten();
         kept.raw = kept.raw.as_deref().map(scrub);
         kept.head = kept.head.take().map(|head| head.with_text(scrub));
     }

@@ -59,7 +59,12 @@ impl<'i> Shelf<'i> {
 
 /// How many threads are to look into days side by side.
 pub(crate) fn threads(days: &[Volume<'_>]) -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(days.len())
+    threads_at_most(days.len())
+}
+
+/// How many threads there are to be for so many pieces of work.
+pub(crate) fn threads_at_most(pieces: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(pieces)
 }
 
 /// Opens days side by side: most of a rare word's search is opening days.

@@ -4,6 +4,7 @@
 //! the class an attempt turned out to have) is kept by field name, so that packed lines of older versions can be read.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use maillog::{Record, Stamp, Stamps, Tag};
 use query::{Entry, FIELDS, Field, OwnedValue, Value};
@@ -21,8 +22,20 @@ pub struct Kept {
     pub head: Option<Head>,
     /// There was a secret in it.
     pub secret: bool,
-    /// What the bytes say by themselves, if whoever made it knows.
-    pub(super) said: Option<Box<Entry>>,
+    /// What the bytes say by themselves.
+    said: Said,
+}
+
+/// What is known of what a line's bytes say by themselves.
+#[derive(Clone, Debug, Default)]
+enum Said {
+    /// They have to be read for that.
+    #[default]
+    Unread,
+    /// What its entry says, but for fields that no line says ([`Field::told`]).
+    AsIs,
+    /// What its entry said before outcomes changed it.
+    Before(Box<Entry>),
 }
 
 /// An envelope on its own.
@@ -89,28 +102,50 @@ impl Kept {
         });
         let redacted = redacted.into_owned();
         let head = record.filter(|_| !said).map(|record| Head::of(record, text));
-        Self { raw: Some(redacted), head, secret, said: None }
+        Self { raw: Some(redacted), head, secret, said: Said::Unread }
     }
 
     /// Only an entry: for tests and for entries that come from elsewhere.
     #[must_use]
     pub const fn nothing() -> Self {
-        Self { raw: None, head: None, secret: false, said: None }
+        Self { raw: None, head: None, secret: false, said: Said::Unread }
     }
 
-    /// Notes what [`query::describe`] made of the line and its envelope, so that packing need not do it again. Where a secret was taken
-    /// out, what is left may say something else.
-    pub fn says(&mut self, entry: &Entry) {
-        self.said = (!self.secret).then(|| Box::new(entry.clone()));
+    /// Notes that its entry is what [`query::describe`] made of the line and its envelope, so that packing need not do it again. Where a
+    /// secret was taken out, what is left may say something else.
+    pub fn is_described(&mut self) {
+        if !self.secret {
+            self.said = Said::AsIs;
+        }
+    }
+
+    /// To be told before anything in its entry is changed that lines say.
+    pub fn changes(&mut self, entry: &Entry) {
+        if matches!(self.said, Said::AsIs) {
+            let mut said = Box::new(entry.clone());
+            TOLD.iter().for_each(|field| (field.put)(&mut said, None));
+            self.said = Said::Before(said);
+        }
+    }
+
+    /// Whatever its entry says, its bytes say something else by now.
+    pub(super) fn is_rewritten(&mut self) {
+        self.said = Said::Unread;
     }
 
     /// The envelope, with a time of the caller's.
     #[must_use]
     pub fn record(&self, ts: i64) -> Option<Record<'_>> {
+        self.record_after(&mut Stamps::default(), ts)
+    }
+
+    /// The same; `stamps`: what the lines before it had in common.
+    #[must_use]
+    pub fn record_after(&self, stamps: &mut Stamps, ts: i64) -> Option<Record<'_>> {
         match &self.head {
             Some(head) => Some(head.record(ts)),
             None => {
-                let record = maillog::record(self.raw.as_deref()?)?;
+                let record = stamps.record(self.raw.as_deref()?)?;
                 Some(Record { stamp: Stamp::Instant(ts), ..record })
             }
         }
@@ -127,18 +162,26 @@ impl Kept {
 
     /// Packs it with its entry.
     pub fn pack(&self, entry: &Entry) -> Result<Vec<u8>, postcard::Error> {
-        let said = self.said.as_deref().map_or_else(|| Cow::Owned(self.said()), Cow::Borrowed);
         let mut form = Form::default();
         let mut changed = Vec::new();
-        said.differing(entry, |field| {
-            if !is_packed(field) {
-                return;
+        let mut differs = |field: &Field, said: Option<Value<'_>>| match (said, (field.get)(entry)) {
+            (None, Some(Value::Text(text))) if form.takes(field, text) => {}
+            (_, value) => changed.push(Changed { field: field.name, value: value.map(Cell::of) }),
+        };
+        let mut compare = |said: &Entry| {
+            said.differing(entry, |field| {
+                if is_packed(field) {
+                    differs(field, (field.get)(said));
+                }
+            });
+        };
+        match &self.said {
+            Said::AsIs => {
+                TOLD.iter().filter(|field| (field.get)(entry).is_some()).for_each(|field| differs(field, None))
             }
-            match ((field.get)(&said), (field.get)(entry)) {
-                (None, Some(Value::Text(text))) if form.takes(field, text) => {}
-                (_, value) => changed.push(Changed { field: field.name, value: value.map(Cell::of) }),
-            }
-        });
+            Said::Before(said) => compare(said),
+            Said::Unread => compare(&self.said()),
+        }
         let rest = Rest { head: self.head.as_ref().map(Cow::Borrowed), secret: self.secret, changed };
         let raw = self.raw.as_deref();
         let mut packed = form.begin(raw.is_some(), !rest.is_empty(), raw.map_or(0, <[u8]>::len));
@@ -187,6 +230,10 @@ pub(crate) struct Unpacked {
     pub(crate) truncated: bool,
 }
 
+/// What is packed of fields that no line says.
+static TOLD: LazyLock<Vec<&Field>> =
+    LazyLock::new(|| FIELDS.iter().filter(|field| field.told && is_packed(field)).collect());
+
 /// Whether a field is kept in the packed line, and not outside of it.
 fn is_packed(field: &Field) -> bool {
     !in_place(field) && field != query::TS
@@ -215,7 +262,7 @@ impl<'a> Packed<'a> {
             raw: self.raw.map(<[u8]>::to_vec),
             head: self.rest.head.as_deref().cloned(),
             secret: self.rest.secret,
-            said: None,
+            said: Said::Unread,
         }
     }
 }
@@ -321,6 +368,29 @@ mod tests {
             assert_eq!(back.secret, line.contains("AGFs"));
             assert!(!back.raw.unwrap().windows(4).any(|part| part == b"AGFs"));
         }
+    }
+
+    #[test]
+    fn what_was_described_is_packed_as_what_is_read() {
+        let line = "Jun 17 10:25:14 mail postfix/smtpd[7]: disconnect from h[192.0.2.9] auth=0/1 quit=1 commands=1/2";
+        let tell = |entry: &mut Entry| {
+            entry.session = Some("e83ebd74f69732e9".to_owned());
+            entry.time_inferred = Some("century".to_owned());
+            entry.truncated = Some(true);
+        };
+        let (unread, mut entry) = kept(line);
+        let mut described = unread.clone();
+        described.is_described();
+        tell(&mut entry);
+        assert_eq!(described.pack(&entry).unwrap(), unread.pack(&entry).unwrap());
+        described.changes(&entry);
+        entry.class = Some("auth_refused".to_owned());
+        entry.attempts = Some(1);
+        entry.client_host = None;
+        described.changes(&entry);
+        let packed = described.pack(&entry).unwrap();
+        assert_eq!(packed, unread.pack(&entry).unwrap());
+        assert_eq!(Kept::unpack(&packed).unwrap().1, entry);
     }
 
     #[test]

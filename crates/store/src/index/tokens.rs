@@ -84,17 +84,61 @@ pub(crate) struct Run {
     short_number: bool,
 }
 
+/// What a byte is to a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Between words.
+    Other,
+    Letter,
+    Digit,
+    /// The first of a character of several bytes.
+    Wide,
+}
+
+/// A table, as each byte of each line is asked.
+#[expect(clippy::indexing_slicing, reason = "evaluated when compiled: a wrong index does not compile")]
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class::Wide; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        classes[byte as usize] = if byte.is_ascii_digit() {
+            Class::Digit
+        } else if byte.is_ascii_alphabetic() {
+            Class::Letter
+        } else {
+            Class::Other
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// What the byte at a place is, and how many there are of its character. `None`: the text ends there.
+#[inline]
+fn class(text: &str, at: usize) -> Option<(Class, usize)> {
+    let class = *CLASSES.get(usize::from(*text.as_bytes().get(at)?))?;
+    if class != Class::Wide {
+        return Some((class, 1));
+    }
+    let character = text.get(at..)?.chars().next()?;
+    Some((if character.is_alphanumeric() { Class::Letter } else { Class::Other }, character.len_utf8()))
+}
+
 /// The runs of letters and digits of a folded text, from left to right.
 pub(crate) fn runs(folded: &str) -> impl Iterator<Item = Run> + '_ {
     let mut next = 0;
     std::iter::from_fn(move || {
-        let mut from = next;
-        while !in_word(folded, from)?.0 {
-            from += in_word(folded, from)?.1;
-        }
+        let from = loop {
+            match class(folded, next)? {
+                (Class::Other, length) => next += length,
+                _ => break next,
+            }
+        };
         let (mut to, mut digits) = (from, true);
-        while let Some((true, length)) = in_word(folded, to) {
-            digits &= folded.as_bytes().get(to).is_some_and(u8::is_ascii_digit);
+        while let Some((class, length)) = class(folded, to)
+            && class != Class::Other
+        {
+            digits &= class == Class::Digit;
             to += length;
         }
         next = to;
@@ -102,42 +146,44 @@ pub(crate) fn runs(folded: &str) -> impl Iterator<Item = Run> + '_ {
     })
 }
 
-/// Whether the character that begins at a byte is a letter or a digit, and its bytes. `None`: the text ends there.
-#[inline]
-fn in_word(text: &str, at: usize) -> Option<(bool, usize)> {
-    // Nearly all of a log is ASCII.
-    let byte = *text.as_bytes().get(at)?;
-    if byte.is_ascii() {
-        return Some((byte.is_ascii_alphanumeric(), 1));
+/// Short numbers that dots join, as far as they were seen.
+#[derive(Default)]
+struct Chain {
+    /// Where the latest of them begin, in turn.
+    starts: [usize; OCTETS],
+    count: usize,
+    /// First byte behind the last one.
+    end: usize,
+}
+
+impl Chain {
+    /// One more. Output: where the four that end with it begin.
+    fn push(&mut self, folded: &str, run: Run) -> Option<usize> {
+        if folded.get(self.end..run.from) != Some(".") {
+            self.count = 0;
+        }
+        self.end = run.to;
+        if let Some(start) = self.starts.get_mut(self.count % OCTETS) {
+            *start = run.from;
+        }
+        self.count += 1;
+        if self.count < OCTETS { None } else { self.starts.get(self.count % OCTETS).copied() }
     }
-    let character = text.get(at..)?.chars().next()?;
-    Some((character.is_alphanumeric(), character.len_utf8()))
 }
 
 /// The terms of a folded text: its words, but for short numbers, and every four of them that dots join. Each with the place it takes.
 pub(crate) fn terms(folded: &str) -> impl Iterator<Item = (Run, &str)> {
-    let mut octets: [Option<Run>; OCTETS] = [None; OCTETS];
+    let mut chain = Chain::default();
     let mut runs = runs(folded);
     std::iter::from_fn(move || {
         loop {
             let run = runs.next()?;
-            let joined = octets
-                .last()
-                .copied()
-                .flatten()
-                .is_some_and(|before| run.short_number && folded.get(before.to..run.from) == Some("."));
-            if !run.short_number || !joined {
-                octets = [None; OCTETS];
-            }
             if !run.short_number {
+                chain.count = 0;
                 return Some((run, cut(folded.get(run.from..run.to)?, TOKEN_BYTES_MAX)));
             }
-            octets.rotate_left(1);
-            if let Some(last) = octets.last_mut() {
-                *last = Some(run);
-            }
-            if let Some(Some(first)) = octets.first() {
-                let whole = Run { from: first.from, to: run.to, short_number: false };
+            if let Some(from) = chain.push(folded, run) {
+                let whole = Run { from, to: run.to, short_number: false };
                 return Some((whole, folded.get(whole.from..whole.to)?));
             }
         }
@@ -177,7 +223,12 @@ impl Found {
     }
 
     fn words_of(&mut self, text: &str) {
-        self.text.push_str(&fold(text));
+        if text.is_ascii() {
+            self.text.push_str(text);
+            self.text.make_ascii_lowercase();
+        } else {
+            self.text.push_str(&fold(text));
+        }
         self.places.extend(terms(&self.text).map(|(run, term)| (run.from, run.from + term.len())));
     }
 }
@@ -255,6 +306,9 @@ mod tests {
         check("connect from h.example[192.0.2.1]:4711", &["connect", "from", "h", "example", "192.0.2.1", "4711"]);
         check("1.2.3.4.5 1.2.3", &["1.2.3.4", "2.3.4.5"]);
         check("1.2.x.3.4.5", &["x"]);
+        check("1.2.3.4567.8.9.10.11", &["4567", "8.9.10.11"]);
+        check("1.2 .3.4.5.6.7", &["3.4.5.6", "4.5.6.7"]);
+        check("1.2.3", &[]);
         check("delay=1.5, dsn=2.0.0 (250 ok)", &["delay", "dsn", "ok"]);
         check("grün 日本", &["grün", "日本"]);
         check("", &[]);

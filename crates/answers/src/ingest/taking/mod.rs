@@ -59,7 +59,7 @@ struct Source {
     /// Its last minute in the store has begun: from here on every line is looked at.
     in_seam: bool,
     /// Entries of its last minute in the store, as they look now.
-    seam: VecDeque<(Entry, Carried)>,
+    seam: VecDeque<(Box<Entry>, Carried)>,
     /// The seam is whole: nothing of it was too much to be kept.
     seam_is_whole: bool,
     /// They have taken the place of those in the store.
@@ -159,15 +159,22 @@ impl Taking {
         Ok(self.notes.followed(source.number, path, bytes)?)
     }
 
-    /// Commits what is in, and tells what was in the way. Whoever is in a hurry does not wait until it is in good order, too.
-    pub(in crate::ingest) fn finish(self, is_hurried: bool) -> anyhow::Result<()> {
+    /// Commits what is in, and tells what was in the way. `beside` runs while the days are put in good order; whoever is in a hurry waits
+    /// for neither.
+    pub(in crate::ingest) fn finish(self, is_hurried: bool, beside: impl FnOnce()) -> anyhow::Result<()> {
         let Self { mut writer, failure, .. } = self;
-        match failure {
-            // What is not committed comes in again the next time.
-            Some(failure) => Err(failure),
-            None if is_hurried => writer.commit().map_err(told),
-            None => writer.finish().map_err(told),
+        // What is not committed comes in again the next time.
+        failure.map_or(Ok(()), Err)?;
+        writer.commit().map_err(told)?;
+        if is_hurried {
+            return Ok(());
         }
+        let ordered = std::thread::scope(|scope| {
+            let ordering = scope.spawn(|| writer.finish());
+            beside();
+            ordering.join()
+        });
+        ordered.unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(told)
     }
 
     fn note(&mut self, result: Result<(), WriteError>) {
@@ -266,7 +273,7 @@ impl Taker for Taking {
         Carry::Keep(Carried { source: number, line: line.line, time_before, known, twin, kept })
     }
 
-    fn keep(&mut self, entry: Entry, carried: Carried) {
+    fn keep(&mut self, entry: Box<Entry>, carried: Carried) {
         let number = carried.source;
         if self.anew.remove(&number) {
             self.take_back(number);

@@ -110,7 +110,7 @@ impl Taking {
     }
 
     /// Whether all that is kept of a source's seam came out of the source again: what came out of another log would be lost with it.
-    fn brings_all(&mut self, number: u64, seam: &VecDeque<(Entry, Carried)>) -> bool {
+    fn brings_all(&mut self, number: u64, seam: &VecDeque<(Box<Entry>, Carried)>) -> bool {
         let (Some((_, first)), Some((_, last))) = (seam.front(), seam.back()) else { return true };
         if self.sources.len() < 2 {
             return true;
