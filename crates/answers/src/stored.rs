@@ -148,12 +148,17 @@ impl Stored {
 
     fn hand_on(&self, line: &Replayed, take: &mut dyn FnMut(Dated<'_>) -> bool) -> bool {
         let Some(source) = self.places.get(&line.source).copied() else { return true };
-        let said = |part| line.time_inferred.as_deref().is_some_and(|said| said.contains(part));
+        // As every line is asked, what nearly all of them say is not searched.
+        let (year, zone) = match line.time_inferred.as_deref() {
+            None => (false, false),
+            Some("year,zone") => (true, true),
+            Some(said) => (said.contains("year"), said.contains("zone")),
+        };
         take(Dated {
             source,
             line: line.line,
             time: line.ts,
-            inferred: Inferred { year: said("year"), zone: said("zone") },
+            inferred: Inferred { year, zone },
             record: line.kept.record_after(&mut self.stamps.borrow_mut(), line.ts.unwrap_or_default()),
             raw: line.kept.raw.as_deref().unwrap_or_default(),
             truncated: line.truncated,

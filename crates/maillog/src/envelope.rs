@@ -133,9 +133,9 @@ const HEADS: usize = 256;
 /// Longest head that is remembered.
 const HEAD_BYTES_MAX: usize = 96;
 
-/// Starts of lines behind the stamp, `HOST TAG` before a `[`: a log has few, and each of its lines has one of them.
+/// Starts of lines behind the stamp, `HOST TAG` before a `[` or a `:`: a log has few, and each of its lines has one of them.
 ///
-/// How a head is read depends on no byte behind its bracket (no stamp has one in it), so a line with a known head is read as
+/// How a head is read depends on no byte behind its end (no stamp goes on with `[` or `: `), so a line with a known head is read as
 /// the first one was.
 #[derive(Clone, Debug, Default)]
 struct Heads(Vec<Head>);
@@ -149,12 +149,12 @@ struct Head {
 }
 
 impl Heads {
-    /// Reads `HOST TAG[PID]: TEXT` if the head is known and what follows it is as usual.
+    /// Reads `HOST TAG[PID]: TEXT` or `HOST TAG: TEXT` if the head is known and what follows it is as usual.
     #[inline]
     fn record<'a>(&self, stamp: Stamp, rest: &'a [u8]) -> Option<Record<'a>> {
-        let (bytes, after) = rest.split_at_checked(bracket(rest)?)?;
+        let (bytes, after) = rest.split_at_checked(head_end(rest)?)?;
         let head = self.0.get(slot(bytes)?).filter(|head| head.bytes == bytes)?;
-        let (pid, text) = pid(after)?;
+        let (pid, text) = behind(after)?;
         // Solaris' message ids and folded repetitions are for the general way.
         if matches!(text.first(), Some(b'[' | b'm')) {
             return None;
@@ -163,7 +163,7 @@ impl Heads {
             stamp,
             host: bytes.get(..head.host)?,
             tag: Tag(bytes.get(head.host + 1..)?),
-            pid: Some(pid),
+            pid,
             repeat: 1,
             text,
         })
@@ -171,10 +171,10 @@ impl Heads {
 
     /// Remembers a head that was read in the general way, if it is as plain as [`Heads::record`] takes it to be.
     fn learn(&mut self, rest: &[u8], record: &Record<'_>) {
-        let Some((bytes, _)) = bracket(rest).and_then(|at| rest.split_at_checked(at)) else { return };
+        let Some((bytes, after)) = head_end(rest).and_then(|at| rest.split_at_checked(at)) else { return };
         let plain = !record.host.is_empty()
             && !record.tag.0.is_empty()
-            && record.pid.is_some()
+            && behind(after).is_some_and(|(pid, _)| pid == record.pid)
             && bytes.strip_prefix(record.host).and_then(|b| b.strip_prefix(b" ")) == Some(record.tag.0);
         if !plain {
             return;
@@ -186,21 +186,28 @@ impl Heads {
     }
 }
 
-/// Where the first bracket is, if it is near. It nearly always stands within four words of eight bytes, which are looked through
-/// here: a call of the general search costs more than that.
+/// Where the first bracket or colon is, if it is near. It nearly always stands within four words of eight bytes, which are looked
+/// through here: a call of the general search costs more than that.
 #[inline]
-fn bracket(rest: &[u8]) -> Option<usize> {
+fn head_end(rest: &[u8]) -> Option<usize> {
     let near = rest.get(..HEAD_BYTES_MAX).unwrap_or(rest);
     let (words, tail) = near.as_chunks::<8>();
     for (n, word) in words.iter().enumerate() {
-        // A byte that is a bracket becomes zero, and only a zero byte borrows from its own highest bit.
-        let difference = u64::from_le_bytes(*word) ^ u64::from_le_bytes([b'['; 8]);
-        let zeros = difference.wrapping_sub(0x0101_0101_0101_0101) & !difference & 0x8080_8080_8080_8080;
-        if zeros != 0 {
-            return Some(n * 8 + (zeros.trailing_zeros() / 8) as usize);
+        let word = u64::from_le_bytes(*word);
+        let found = first_of(word, b'[') | first_of(word, b':');
+        if found != 0 {
+            return Some(n * 8 + (found.trailing_zeros() / 8) as usize);
         }
     }
-    tail.iter().position(|byte| *byte == b'[').map(|at| words.len() * 8 + at)
+    tail.iter().position(|byte| matches!(byte, b'[' | b':')).map(|at| words.len() * 8 + at)
+}
+
+/// The highest bit of the first byte that is the one meant is set, and none before.
+#[inline]
+fn first_of(word: u64, byte: u8) -> u64 {
+    // A byte that is meant becomes zero, and only a zero byte borrows from its own highest bit.
+    let difference = word ^ u64::from_le_bytes([byte; 8]);
+    difference.wrapping_sub(0x0101_0101_0101_0101) & !difference & 0x8080_8080_8080_8080
 }
 
 /// The place of a head among those remembered: a hash of its length and its ends, where heads differ.
@@ -211,16 +218,22 @@ fn slot(head: &[u8]) -> Option<usize> {
     usize::try_from(mixed >> (64 - HEADS.trailing_zeros())).ok()
 }
 
-/// `[PID]: TEXT`, as [`program`] reads it. `None`: not so, or a number of more than nine digits.
+/// `[PID]: TEXT` or `: TEXT`, as [`program`] reads it. `None`: not so, or a number of more than nine digits.
 #[inline]
-fn pid(after: &[u8]) -> Option<(u32, &[u8])> {
+fn behind(after: &[u8]) -> Option<(Option<u32>, &[u8])> {
+    if let Some(text) = after.strip_prefix(b": ") {
+        return Some((None, text));
+    }
+    if after.first() != Some(&b'[') {
+        return None;
+    }
     let (mut pid, mut at) = (0u32, 1);
     while let Some(digit) = after.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10 && at < 10) {
         pid = pid * 10 + u32::from(digit);
         at += 1;
     }
     let text = after.get(at..)?.strip_prefix(b"]: ")?;
-    (at > 1).then_some((pid, text))
+    (at > 1).then_some((Some(pid), text))
 }
 
 /// A host name is no month and seldom a number: only then may another stamp follow.

@@ -344,6 +344,22 @@ proptest! {
     }
 
     #[test]
+    fn what_neighbours_share_changes_nothing(lines in vec((
+        select(vec!["Jun 17 10:25:14 ", "Jun 17 10:25:15 ", "Jun  7 10:25:14 ", "2025-11-22T09:17:26.436140+00:00 ", "<22>Jun 17 10:25:14 "]),
+        select(vec!["mail ", "mail.example ", "mx1 ", "fe80::1 ", "2001:db8::1 ", "Jun ", "<mail.info> ", "mail mail.info ", "", "10:25:14 "]),
+        select(vec!["postfix/smtpd", "dovecot", "postfix-out/submission/smtpd", "auth", "imap-login", "dovecot: auth", "a:b", "a b"]),
+        select(vec!["[1]: ", "[77]: ", ": ", ":", "[12] ", "[x]: ", "[1234567890]: ", ":25]: ", " "]),
+        select(vec!["x", "[ID 197553 mail.info] y", "message repeated 2 times: [ z]", "last message repeated 2 times", "auth: a(b,192.0.2.1): c[7]: d", "25]: q", "\r", ""]),
+    ), 1..12)) {
+        let mut stamps = maillog::Stamps::default();
+        // Twice: the second time all that can be remembered is.
+        for (stamp, host, tag, end, text) in lines.iter().chain(&lines) {
+            let line = format!("{stamp}{host}{tag}{end}{text}");
+            assert_eq!(stamps.record(line.as_bytes()), maillog::record(line.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
     fn goodbyes_read_as_printed(client in clients(), auth in (0u32..9, 0u32..9), tls in any::<bool>(), notes in any::<bool>(), shape in select(Shape::ALL)) {
         let (ok, tried) = (auth.0, auth.0 + auth.1);
         let count = if ok == tried { format!("{ok}") } else { format!("{ok}/{tried}") };

@@ -3,6 +3,7 @@
 //! Queries go in, each telling what further ones to ask for; the lines they mean come out in the order in which all lines would, each
 //! once. So whoever knows which lines an answer hangs on need not read the others.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use query::{Entry, Query};
@@ -260,7 +261,7 @@ impl Opened {
     }
 
     /// What of its time a line did not say.
-    fn time_inferred(&self, place: u64) -> Result<Option<String>, DayError> {
+    fn time_inferred(&self, place: u64) -> Result<Option<Cow<'static, str>>, DayError> {
         for (segment, places) in (0..).zip(&self.places) {
             let mut docs = Vec::new();
             let all = 0..places.place.num_docs();

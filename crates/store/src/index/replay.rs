@@ -2,7 +2,9 @@
 //!
 //! Day by day; in a day by time, where a line whose own time is before that of an earlier line of its source has its turn right after it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use query::{Entry, Query};
 use tantivy::DocAddress;
@@ -33,7 +35,7 @@ pub struct Replayed {
     /// Its time, microseconds since 1970 UTC.
     pub ts: Option<i64>,
     /// What of its time the log did not say: as in an entry.
-    pub time_inferred: Option<String>,
+    pub time_inferred: Option<Cow<'static, str>>,
     /// It was longer than what is kept.
     pub truncated: bool,
     /// The line.
@@ -122,22 +124,11 @@ pub(super) fn walk(
     take: &mut Take<'_>,
 ) -> Result<bool, DayError> {
     let (places, turns) = (day.places()?, sources.turns());
-    let key = |segment: u32, doc| key(&places, &turns, DocAddress::new(segment, doc));
-    let mut minutes = vec![0_u64; MINUTES];
-    day.each(search, |segment, doc| {
-        if let Some(slot) = key(segment, doc).and_then(|key| minutes.get_mut(minute(day, key.0))) {
-            *slot += 1;
-        }
-        Ok(true)
-    })?;
+    let found = Found::of(day, search, &places)?;
     let mut from = first;
     while from < MINUTES {
-        let to = chunk_end(&minutes, from);
-        let mut keys: Vec<Key> = Vec::new();
-        day.each(search, |segment, doc| {
-            keys.extend(key(segment, doc).filter(|key| (from..to).contains(&minute(day, key.0))));
-            Ok(true)
-        })?;
+        let to = chunk_end(&found.lines, from);
+        let mut keys: Vec<Key> = found.within(from..to).filter_map(|address| key(&places, &turns, address)).collect();
         keys.sort_unstable();
         if !take(&places, &keys)? {
             return Ok(false);
@@ -145,6 +136,49 @@ pub(super) fn walk(
         from = to;
     }
     Ok(true)
+}
+
+/// What a search finds in a day, by the minute in which each line has its turn: so that lines can be put in order some at a time without
+/// going through their columns each time.
+struct Found {
+    /// The minute of each document, segment by segment; [`Found::NOT`] for those that were not found.
+    minutes: Vec<Vec<u16>>,
+    /// How many lines there are of each minute.
+    lines: Vec<u64>,
+}
+
+impl Found {
+    const NOT: u16 = u16::MAX;
+
+    fn of(day: &Day, search: &dyn Search, places: &[Places]) -> Result<Self, DayError> {
+        let segments = day.searcher.segment_readers().iter();
+        let mut minutes: Vec<Vec<u16>> =
+            segments.map(|reader| vec![Self::NOT; usize::try_from(reader.max_doc()).unwrap_or_default()]).collect();
+        let mut lines = vec![0_u64; MINUTES];
+        day.each(search, |segment, doc| {
+            let at = places.get(segment as usize);
+            let turn = at.and_then(|at| at.turn.first(doc).or_else(|| at.ts.first(doc)));
+            let slot = minutes.get_mut(segment as usize).and_then(|minutes| minutes.get_mut(doc as usize));
+            if let (Some(turn), Some(slot)) = (turn, slot) {
+                let minute = minute(day, turn);
+                *slot = u16::try_from(minute).unwrap_or(Self::NOT);
+                if let Some(count) = lines.get_mut(minute) {
+                    *count += 1;
+                }
+            }
+            Ok(true)
+        })?;
+        Ok(Self { minutes, lines })
+    }
+
+    /// The lines of some minutes.
+    fn within(&self, wanted: Range<usize>) -> impl Iterator<Item = DocAddress> + '_ {
+        (0..).zip(&self.minutes).flat_map(move |(segment, minutes)| {
+            let wanted = wanted.clone();
+            let is_wanted = move |(_, minute): &(u32, &u16)| wanted.contains(&usize::from(**minute));
+            (0..).zip(minutes).filter(is_wanted).map(move |(doc, _)| DocAddress::new(segment, doc))
+        })
+    }
 }
 
 /// Reads lines in a thread of its own while those before them are taken. Output: whether more is wanted.

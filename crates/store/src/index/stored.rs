@@ -195,11 +195,11 @@ impl Kept {
     /// Unpacks the line, and what it says of its time, without making an entry of it.
     pub(crate) fn unpack_line(bytes: &[u8]) -> Result<Unpacked, postcard::Error> {
         let packed = Packed::of(bytes)?;
-        let time_inferred = packed.form.time.map(str::to_owned);
+        let time_inferred = packed.form.time.map(Cow::Borrowed);
         let mut unpacked = Unpacked { kept: packed.kept(), time_inferred, truncated: false };
         for Changed { field, value } in packed.rest.changed {
             match (field, value) {
-                ("time_inferred", Some(Cell::Text(text))) => unpacked.time_inferred = Some(text.to_owned()),
+                ("time_inferred", Some(Cell::Text(text))) => unpacked.time_inferred = Some(Cow::Owned(text.to_owned())),
                 ("truncated", Some(Cell::Flag(flag))) => unpacked.truncated = flag,
                 _ => {}
             }
@@ -226,7 +226,7 @@ impl Kept {
 /// A line without its entry.
 pub(crate) struct Unpacked {
     pub(crate) kept: Kept,
-    pub(crate) time_inferred: Option<String>,
+    pub(crate) time_inferred: Option<Cow<'static, str>>,
     pub(crate) truncated: bool,
 }
 
