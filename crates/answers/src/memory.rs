@@ -11,8 +11,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use diagnose::detect::{Detector, Settings, Thresholds};
-use diagnose::{Class, Diagnoser, Proof};
+use diagnose::detect::{Bounds, Detector, Settings, Thresholds};
+use diagnose::{Class, Diagnoser, Proof, Tally};
 use input::{FeedError, Line};
 use jiff::Timestamp;
 use maillog::Event;
@@ -69,14 +69,13 @@ impl Memory {
         let source = |then: usize| self.sources.get(then).and_then(|number| names.place(*number));
         let detector =
             Detector::restore_with(&self.detector, settings.clone(), |then| source(then).unwrap_or(Proof::EARLIER));
-        let mut counter = Counter::new();
-        counter.tally.detector = detector.ok()?;
+        let mut counter = Counter::of_findings_only(detector.ok()?);
         counter.tally.diagnoser = self.diagnoser;
         Some(counter)
     }
 }
 
-/// Findings of what is read; of a whole store, from what is remembered of it. Counts are of the lines that were read for it alone.
+/// Findings of what is read; of a whole store, from what is remembered of it.
 pub fn findings(reading: &Reading) -> Result<Found, FeedError> {
     if reading.period() == (None, None)
         && let Some(state) = reading.state()
@@ -106,7 +105,7 @@ pub(crate) fn refresh_if_possible(state: &State, settings: &Settings, halt: &Hal
     drop(refresh(state, settings, halt));
 }
 
-/// Remembers what is new in the store, as `reading` judges it. The caller holds the state's lock, and nothing is written meanwhile.
+/// Remembers what is new in the store, as `reading` judges it. The caller holds the state's lock, and no line is written meanwhile.
 pub fn refresh(state: &State, settings: &Settings, halt: &Halt) -> anyhow::Result<()> {
     let index = state::index(state);
     let Some(latest) = index.latest()? else { return Ok(()) };
@@ -121,7 +120,7 @@ pub fn refresh(state: &State, settings: &Settings, halt: &Halt) -> anyhow::Resul
     let back = memory.as_ref().map(|memory| (memory.from, memory.cut));
     let (counter, back) = match memory.and_then(|memory| memory.counter(&names, settings)) {
         Some(counter) => (counter, back),
-        None => (Counter::judged_by(settings), None),
+        None => (Counter::of_findings_only(Detector::new(settings.clone(), Bounds::default())), None),
     };
     let mut gate = Gate::new(counter, Some(until));
     let whole = Input { state: Some(state.root().to_owned()), ..Input::default() };
@@ -130,19 +129,25 @@ pub fn refresh(state: &State, settings: &Settings, halt: &Halt) -> anyhow::Resul
     if halt.is_set() {
         return Ok(());
     }
+    // Each copy takes as much room as what is remembered: what is of no more use goes.
+    let (from, Tally { detector, diagnoser, .. }) = (gate.from, gate.counter.tally);
+    let snapshot = detector.snapshot()?;
+    drop(detector);
     let memory = Memory {
         layout: LAYOUT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         default_domain: settings.default_domain.clone(),
         thresholds: settings.thresholds,
         cut: until,
-        from: gate.from,
+        from,
         covered: index.covered(until)?,
         sources: names.numbers().to_vec(),
-        detector: gate.counter.tally.detector.snapshot()?,
-        diagnoser: gate.counter.tally.diagnoser,
+        detector: snapshot,
+        diagnoser,
     };
-    Ok(state.remember(&postcard::to_stdvec(&memory)?)?)
+    let written = postcard::to_stdvec(&memory)?;
+    drop(memory);
+    Ok(state.remember(&written)?)
 }
 
 /// Lets pass to the counter what comes out behind a place; of lines before it, only what outcomes may point to.

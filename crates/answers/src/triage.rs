@@ -29,6 +29,11 @@ impl Counter {
         counter
     }
 
+    /// Of findings alone: the tally stays empty but for the detector.
+    pub(crate) fn of_findings_only(detector: Detector) -> Self {
+        Self { tally: Tally::of_findings_only(detector) }
+    }
+
     /// A line that outcomes may point to.
     pub(crate) fn remember(&mut self, line: &Line<'_>, event: &Event<'_>, record: &Record<'_>) {
         if may_be_evidence(event) {

@@ -86,6 +86,8 @@ pub struct Tally {
     pub unnamed_failures: u64,
     /// Outcomes of clients and names beyond the tables' bounds.
     pub beyond: u64,
+    /// Outcomes go to the detector alone: nothing is counted.
+    findings_only: bool,
     /// Gives the causes.
     pub diagnoser: Diagnoser,
     proofs: Proofs,
@@ -98,6 +100,12 @@ impl Tally {
     #[must_use]
     pub fn new() -> Self {
         Self { clients: Map::new(), ..Self::default() }
+    }
+
+    /// One that counts nothing and only watches: for whoever wants no more than findings.
+    #[must_use]
+    pub fn of_findings_only(detector: Detector) -> Self {
+        Self { findings_only: true, detector, ..Self::default() }
     }
 
     /// Remembers a line for a moment, in case an outcome makes it evidence: its id (as the tracer gets it), where it
@@ -163,6 +171,11 @@ impl Tally {
 
     /// Counts an attempt whose cause is known.
     pub fn diagnosed(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
+        let proofs = &self.proofs;
+        self.detector.failed(&facts::failed(attempt, diagnosis), |line| proofs.line(line));
+        if self.findings_only {
+            return;
+        }
         let count = u64::from(attempt.count);
         if attempt.kind == AttemptKind::Killed {
             self.sessions_killed += count;
@@ -185,8 +198,6 @@ impl Tally {
             self.unnamed_failures +=
                 if attempt.username.is_none() && attempt.kind == AttemptKind::Failed { count } else { 0 };
         }
-        let proofs = &self.proofs;
-        self.detector.failed(&facts::failed(attempt, diagnosis), |line| proofs.line(line));
         self.client_attempt(attempt, diagnosis);
         self.account_attempt(attempt, diagnosis);
     }
@@ -204,6 +215,13 @@ impl Tally {
     /// Counts a refusal whose cause is known.
     pub fn refused(&mut self, refusal: &Refusal, diagnosis: &Diagnosis) {
         let Some(class) = diagnosis.class else { return };
+        if let Some(away) = facts::turned_away(refusal, class) {
+            let proofs = &self.proofs;
+            self.detector.turned_away(&away, |line| proofs.line(line));
+        }
+        if self.findings_only {
+            return;
+        }
         let count = u64::from(refusal.count);
         self.count_line(class, count);
         if let Some(cause) = diagnosis.cause {
@@ -216,10 +234,6 @@ impl Tally {
                 Class::NotLoggedIn => client.not_logged_in += count,
                 _ => {}
             }
-        }
-        if let Some(away) = facts::turned_away(refusal, class) {
-            let proofs = &self.proofs;
-            self.detector.turned_away(&away, |line| proofs.line(line));
         }
         let proof = if matches!(class, Class::RelayDenied | Class::NotLoggedIn) {
             self.proofs.proof(refusal.at.line)
@@ -340,9 +354,13 @@ impl Sink for Tally {
 
     fn login(&mut self, login: &Login) {
         let count = u64::from(login.count);
-        self.count_line(Class::AuthOk, count);
         let proofs = &self.proofs;
         self.detector.logged_in(&facts::logged_in(login), |line| proofs.line(line));
+        self.diagnoser.logged_in(login);
+        if self.findings_only {
+            return;
+        }
+        self.count_line(Class::AuthOk, count);
         if let Some(ip) = login.at.client_ip {
             if !login.further {
                 self.recover(ip, login);
@@ -365,7 +383,6 @@ impl Sink for Tally {
                 None => self.beyond += 1,
             }
         }
-        self.diagnoser.logged_in(login);
         let Some(name) = login.username.as_deref() else { return };
         if let Some(account) = account(&mut self.accounts, &mut self.lowered, name, login.at.time) {
             account.counts.auth_ok += count;
@@ -385,10 +402,13 @@ impl Sink for Tally {
     }
 
     fn message_accepted(&mut self, at: &Where, username: &[u8], _queue_id: Option<&[u8]>) {
+        self.detector.accepted(at.time, at.client_ip, username);
+        if self.findings_only {
+            return;
+        }
         if let Some(client) = at.client_ip.and_then(|ip| self.clients.get_mut(&ip)) {
             client.messages += 1;
         }
-        self.detector.accepted(at.time, at.client_ip, username);
         if let Some(account) = account(&mut self.accounts, &mut self.lowered, username, at.time) {
             account.messages += 1;
         }
