@@ -344,12 +344,12 @@ impl Reading {
         };
         let worth = |record: &Record<'_>| if only(record) { worth(record) } else { Worth::Skip };
         let mut coverage = match &stored {
-            Some(stored) => match (&self.stretch, &self.narrow) {
+            Some(stored) => match (&self.stretch, self.narrow.as_ref().and_then(|narrow| stored.pick(narrow))) {
                 (Some(stretch), _) => stored.feed_stretch(stretch, &self.options, worth, sink),
-                (None, Some(narrow)) => {
+                (None, Some(picked)) => {
                     // Counted without being read.
                     misjudged_is_known = true;
-                    stored.feed_narrowed(narrow, &self.options, worth, sink)
+                    stored.feed_picked(&picked, &self.options, worth, sink)
                 }
                 (None, None) => stored.feed(&self.options, worth, sink),
             },

@@ -11,7 +11,7 @@ use store::StoreError;
 use store::index::{Counted, Cut, Index, Pick, Replayed};
 use store::state::State;
 
-use crate::narrowed::{self, Narrow};
+use crate::narrowed::{self, Narrow, Unread};
 use crate::state;
 
 /// The lines from a place in the store on.
@@ -35,6 +35,12 @@ impl Stretch {
         self.counts.store(counts, Ordering::Release);
         within
     }
+}
+
+/// The lines that an answer hangs on.
+pub(crate) struct Picked<'i> {
+    pick: Pick<'i>,
+    unread: Unread,
 }
 
 /// The lines of a time.
@@ -108,28 +114,33 @@ impl Stored {
         })
     }
 
-    /// Hands on the lines that an answer hangs on. The coverage is that of all lines.
-    pub(crate) fn feed_narrowed<R: GoOn>(
-        &self,
-        narrow: &Narrow,
-        options: &Options,
-        worth: impl Fn(&Record<'_>) -> Worth,
-        sink: impl FnMut(Line<'_>) -> R,
-    ) -> Coverage {
+    /// Picks the lines that an answer hangs on. `None`: they are so many that to read all is quicker, or none can be read.
+    pub(crate) fn pick(&self, narrow: &Narrow) -> Option<Picked<'_>> {
         let mut pick = match self.index.pick(&self.time) {
             Ok(pick) => pick,
             Err(error) => {
                 self.note(Err(error));
-                return Coverage::default();
+                return None;
             }
         };
         narrow.pick(&mut pick, &self.time);
         let unread = narrowed::pick_unknown(&mut pick);
+        (!pick.is_too_much()).then_some(Picked { pick, unread })
+    }
+
+    /// Hands on the lines that were picked. The coverage is that of all lines.
+    pub(crate) fn feed_picked<R: GoOn>(
+        &self,
+        Picked { pick, unread }: &Picked<'_>,
+        options: &Options,
+        worth: impl Fn(&Record<'_>) -> Worth,
+        sink: impl FnMut(Line<'_>) -> R,
+    ) -> Coverage {
         let read = input::feed_dated(&self.names, options, worth, sink, |take| {
             pick.replay(|line| self.hand_on(&line, take));
         });
         let counted: HashMap<u64, Counted> = pick.count_sources().into_iter().collect();
-        let summed: Vec<Summed> = self.summed(&pick, counted);
+        let summed: Vec<Summed> = self.summed(pick, counted);
         let coverage = input::coverage_of(&summed, options, unread.unknown, unread.bad_time);
         Coverage { stopped: read.stopped, ..coverage }
     }

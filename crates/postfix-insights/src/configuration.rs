@@ -262,10 +262,13 @@ fn named(args: &[OsString]) -> Option<OsString> {
     None
 }
 
+/// An option's id, its variable, and the file's values.
+type Given = (String, OsStr, Option<Vec<String>>);
+
 /// The command line with a file's values as its defaults.
 pub(crate) fn applied(mut command: Command, loaded: &Loaded) -> Command {
     // Each command is taken up once: every program start pays for it.
-    let mut by_command: BTreeMap<String, Vec<(String, OsStr, Option<Vec<String>>)>> = BTreeMap::new();
+    let mut by_command: BTreeMap<String, Vec<Given>> = BTreeMap::new();
     for known in keys(&command) {
         let values = loaded.of(&known.key).map(|setting| setting.values.clone());
         let variable = OsStr::from(known.variable());

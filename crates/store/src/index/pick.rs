@@ -24,7 +24,14 @@ pub struct Pick<'i> {
     days: Vec<Opened>,
     sources: Sources,
     lines: usize,
+    /// Lines that may still be looked at.
+    left: u64,
 }
+
+/// To look at a line takes as long as to replay so many.
+const PRICE: u64 = 100;
+/// So many lines may always be looked at.
+const LOOKED_LEAST: u64 = 2_000;
 
 /// A day, and what was picked of it.
 struct Opened {
@@ -57,7 +64,9 @@ impl Index {
             let places = self.undamaged(day.date, || day.places())?;
             Some(Opened { day, places, picked: BTreeSet::new() })
         });
-        Ok(Pick { index: self, days: opened.collect(), sources, lines: 0 })
+        let days: Vec<Opened> = opened.collect();
+        let all: u64 = days.iter().map(|opened| opened.day.searcher.num_docs()).sum();
+        Ok(Pick { index: self, days, sources, lines: 0, left: (all / PRICE).max(LOOKED_LEAST) })
     }
 }
 
@@ -66,6 +75,12 @@ impl Pick<'_> {
     #[must_use]
     pub fn lines(&self) -> usize {
         self.lines
+    }
+
+    /// Whether so many lines were looked at that to replay all of them is quicker. No more are picked then.
+    #[must_use]
+    pub fn is_too_much(&self) -> bool {
+        self.left == 0
     }
 
     /// Picks every line that a query means, and tells of those that were not picked before.
@@ -116,9 +131,12 @@ impl Pick<'_> {
             if !may_hold || !is_wanted(date) {
                 continue;
             }
-            let sources = &self.sources;
+            let (sources, left) = (&self.sources, &mut self.left);
+            if *left == 0 {
+                return;
+            }
             // What was picked of a day before its damage showed stays; the damage is told of.
-            let new = self.index.undamaged(date, || opened.add(query, sources, again, take));
+            let new = self.index.undamaged(date, || opened.add(query, sources, again, left, take));
             self.lines += new.unwrap_or_default();
         }
     }
@@ -216,7 +234,14 @@ struct Minutes {
 }
 
 impl Opened {
-    fn add(&mut self, query: &Query, sources: &Sources, again: bool, take: &mut Take<'_>) -> Result<usize, DayError> {
+    fn add(
+        &mut self,
+        query: &Query,
+        sources: &Sources,
+        again: bool,
+        left: &mut u64,
+        take: &mut Take<'_>,
+    ) -> Result<usize, DayError> {
         let narrowed = self.day.narrow(query, sources);
         let mut new = Vec::new();
         self.day.each(narrowed.search.as_ref(), |segment, doc| {
@@ -228,6 +253,10 @@ impl Opened {
         })?;
         let mut count = 0;
         for address in new {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                break;
+            }
             let line = self.day.line(address, &self.places, sources)?;
             if take(&line.entry, &line.kept, narrowed.exact) {
                 count += usize::from(self.picked.insert(address));
