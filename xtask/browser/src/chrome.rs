@@ -133,6 +133,21 @@ impl Chrome {
         Ok(self.get("/url")?.as_str().unwrap_or_default().to_owned())
     }
 
+    /// Waits until the address holds something: a form is sent, and the page that follows comes, in the browser's own time.
+    pub(crate) fn until_at(&self, part: &str) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let place = self.place()?;
+            if place.contains(part) {
+                return Ok(());
+            }
+            if begin.elapsed() > PATIENCE {
+                bail!("waited in vain at {place} for an address with {part}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The page as the browser holds it.
     pub(crate) fn source(&self) -> Result<String> {
         Ok(self.get("/source")?.as_str().unwrap_or_default().to_owned())

@@ -1,6 +1,6 @@
 //! What people do first: look, narrow down, open a line, take it with them.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::Place;
@@ -143,7 +143,7 @@ pub(crate) fn no_script(place: &Place) -> Result<()> {
     ensure!(chrome.has(".rows details[open] .fields"), "the row is not opened");
     chrome.type_into("#q", " event:connect")?;
     chrome.click(".ask button")?;
-    ensure!(chrome.place()?.contains("connect"), "the form does not ask");
+    chrome.until_at("connect").context("the form does not ask")?;
     chrome.go(&format!("{}live", server.url))?;
     ensure!(chrome.source()?.contains("http-equiv=\"refresh\""), "the live page does not come again by itself");
     ensure!(chrome.has(".rows .entry"), "the live page is empty");
