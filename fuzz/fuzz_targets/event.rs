@@ -33,7 +33,7 @@ fn check(tag: &[u8], text: &[u8]) {
     let line = [tag, text].concat();
     let (tag, text) = line.split_at(tag.len());
     fuzz::check_record(
-        &Record { stamp: Stamp::Instant(0), host: b"", tag: Tag(tag), pid: Some(1), repeat: 1, text },
+        &Record { stamp: Stamp::Instant(0), host: b"", tag: Tag(tag), program: maillog::program(Tag(tag)), pid: Some(1), repeat: 1, text },
         &line,
     );
 }

@@ -147,7 +147,7 @@ impl Checked {
 
 impl Seen {
     fn see(&mut self, record: &maillog::Record<'_>) {
-        let program = maillog::program(record.tag);
+        let program = record.program;
         self.known |= program != Program::Other;
         self.postfix |= program.is_postfix();
         // Of a tag that was cut only the message tells.

@@ -99,17 +99,25 @@ fn bare(line: &[u8]) -> Option<Record<'_>> {
         stamp: Stamp::Wall(wall),
         host: b"",
         tag: Tag(tag),
+        program: maillog::program(Tag(tag)),
         pid: None,
         repeat: 1,
         text: line,
     };
     let tagged = [b"Jan  1 00:00:00 - ".as_slice(), line].concat();
     if let Some(record) = maillog::record(&tagged)
-        && maillog::program(record.tag) != Program::Other
+        && record.program != Program::Other
     {
         let (tag_len, text_len) = (record.tag.0.len(), record.text.len());
         let (tag, pid) = (line.get(..tag_len)?, record.pid);
-        return Some(Record { tag: Tag(tag), pid, text: line.get(line.len().checked_sub(text_len)?..)?, ..guess(b"") });
+        let program = record.program;
+        return Some(Record {
+            tag: Tag(tag),
+            program,
+            pid,
+            text: line.get(line.len().checked_sub(text_len)?..)?,
+            ..guess(b"")
+        });
     }
     let known = |record: &Record<'_>| {
         maillog::event(record).is_some_and(|event| !matches!(event, Event::Other(_) | Event::OtherProgram))
@@ -158,7 +166,7 @@ fn explain_record(record: &Record<'_>, guessed: bool) -> Explained {
     let mut only = Only::default();
     if let Some(event) = event {
         let mut tracer = Tracer::new(Limits::default());
-        tracer.line(&trace::Line { id: 0, time: 0, record: *record, event }, &mut only);
+        tracer.line(&trace::Line { id: 0, time: 0, record, event: &event }, &mut only);
         tracer.finish(&mut only);
     }
     let by_itself = event.map(|event| diagnose::line(&event, record.tag)).unwrap_or_default();

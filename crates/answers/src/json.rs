@@ -124,8 +124,8 @@ pub fn write_triage(
     object.value("causes", &json!(tally.causes))?;
     object.value("client_causes", &json!(tally.client_causes))?;
     object.value("sessions_killed_causes", &json!(tally.killed_causes))?;
-    object.value("mechanisms", &named_counts(&tally.mechanisms).into())?;
-    object.value("services", &named_counts(&tally.services).into())?;
+    object.value("mechanisms", &named_counts(tally.mechanisms.iter()).into())?;
+    object.value("services", &named_counts(tally.services.iter()).into())?;
     object.value("unnamed_failures", &tally.unnamed_failures.into())?;
     object.list(
         "clients",

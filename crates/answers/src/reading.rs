@@ -108,7 +108,7 @@ const SHAPES: usize = 200;
 /// A line with all that is known of it when it passes.
 pub struct Passing<'a> {
     /// The line.
-    pub line: Line<'a>,
+    pub line: &'a Line<'a>,
     /// The SMTP session it belongs to, if that is known.
     pub session: Option<SessionId>,
 }
@@ -298,7 +298,7 @@ impl Reading {
             Some(stored) => stored.names().to_vec(),
             None => sources.list().iter().map(|source| source.name().to_owned()).collect(),
         };
-        let mut each = |line: Line<'_>| {
+        let mut each = |line: &Line<'_>| {
             if !heads.borrow().is_empty() {
                 heads.take().iter().for_each(|(source, head)| reader.begins(*source, head));
             }
@@ -306,28 +306,28 @@ impl Reading {
                 return;
             }
             match line.worth {
-                Worth::Noted(note) => return noted(&mut tracer, &line, deliveries.get_mut(usize::from(note)), reader),
-                Worth::Opens => return opens(&mut tracer, &line, reader),
-                Worth::CameAndWent => return came_and_went(&mut tracer, &line, reader),
+                Worth::Noted(note) => return noted(&mut tracer, line, deliveries.get_mut(usize::from(note)), reader),
+                Worth::Opens => return opens(&mut tracer, line, reader),
+                Worth::CameAndWent => return came_and_went(&mut tracer, line, reader),
                 _ => {}
             }
             let event = line.record.as_ref().and_then(maillog::event);
             match &event {
                 None => {
                     misjudged += u64::from(line.worth != Worth::Unknown);
-                    unknown.add(&line);
+                    unknown.add(line);
                 }
                 Some(event) if R::TAKES_NOTES && !is_wanted(event) => return,
                 Some(_) => {}
             }
             if let Some(Event::LinesLost(count)) = event {
-                note_loss(&mut lost, &line, count, &names);
+                note_loss(&mut lost, line, count, &names);
             }
-            pass(&mut tracer, line, event, reader);
+            pass(&mut tracer, line, event.as_ref(), reader);
         };
         let halt = self.halt.clone();
         let sink = |line: Line<'_>| {
-            each(line);
+            each(&line);
             if halt.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let progress = |state: Progress| {
@@ -463,9 +463,7 @@ fn worth_with_server(record: &Record<'_>) -> Worth {
 /// Warnings and worse, and TLS handshakes.
 fn tells_of_server(record: &Record<'_>) -> bool {
     match record.text.first() {
-        Some(b'w' | b'e' | b'f' | b'p') => {
-            level(record.text).0 != Level::Info && maillog::program(record.tag) != Program::Other
-        }
+        Some(b'w' | b'e' | b'f' | b'p') => level(record.text).0 != Level::Info && record.program != Program::Other,
         Some(b'A' | b'U' | b'T' | b'V') => ["Anonymous", "Untrusted", "Trusted", "Verified"]
             .iter()
             .any(|level| record.text.strip_prefix(level.as_bytes()).is_some_and(|rest| rest.starts_with(b" TLS "))),
@@ -533,7 +531,9 @@ fn noted<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, count: Option<&mut u64
         *count += u64::from(record.repeat);
     }
     match QueueId::of_text(record.text) {
-        Some(id) if tracer.follows(record, id) => drop(trace_line(tracer, line, maillog::event(record), reader)),
+        Some(id) if tracer.follows(record, id) => {
+            trace_line(tracer, line, maillog::event(record).as_ref(), reader);
+        }
         _ => {
             if let Some(time) = line.time {
                 tracer.tick(time, reader);
@@ -543,22 +543,22 @@ fn noted<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, count: Option<&mut u64
 }
 
 /// A line on its way through the tracer and past whoever takes it.
-pub(crate) fn pass<R: Reader>(tracer: &mut Tracer, line: Line<'_>, event: Option<Event<'_>>, reader: &mut R) {
-    reader.before(&line, event.as_ref());
-    let session = trace_line(tracer, &line, event, reader);
+pub(crate) fn pass<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, event: Option<&Event<'_>>, reader: &mut R) {
+    reader.before(line, event);
+    let session = trace_line(tracer, line, event, reader);
     reader.after(&Passing { line, session });
 }
 
 fn trace_line(
     tracer: &mut Tracer,
     line: &Line<'_>,
-    event: Option<Event<'_>>,
+    event: Option<&Event<'_>>,
     sink: &mut impl Sink,
 ) -> Option<SessionId> {
-    let record = line.record?;
+    let record = line.record.as_ref()?;
     match (event, line.time) {
         (Some(event), Some(time)) => tracer.line(&trace::Line { id: line.seq, time, record, event }, sink),
-        _ => tracer.session(&record),
+        _ => tracer.session(record),
     }
 }
 

@@ -253,7 +253,7 @@ impl Story {
                 tally.clients.iter().filter(|(ip, _)| net.contains(*ip)).map(|(ip, row)| (*ip, &**row)).collect()
             }
             Subject::Account(name) => {
-                let account = tally.accounts.get(name.to_ascii_lowercase().as_slice());
+                let account = tally.accounts.get(name);
                 let ips = account
                     .map(|account| {
                         account
@@ -454,7 +454,7 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
     object.insert("classes".into(), classes.into());
     object.insert("causes".into(), json!(story.causes));
     if let Subject::Account(name) = &story.subject {
-        let row = tally.accounts.get(name.to_ascii_lowercase().as_slice());
+        let row = tally.accounts.get(name);
         object.insert("row".into(), json!(row.map(|row| json::account_row(tally, row, mask))));
     }
     object.insert(

@@ -362,7 +362,7 @@ impl Page<'_> {
                 (host.map_or_else(|| format!("client {name}"), |host| format!("client {name} ({host})")), verdict)
             }
             Subject::Account(name) => {
-                let row = self.story.counter.tally.accounts.get(name.to_ascii_lowercase().as_slice());
+                let row = self.story.counter.tally.accounts.get(name);
                 (
                     format!("account {}", self.safe(&self.mask.name(&String::from_utf8_lossy(name)))),
                     row.map(|row| self.story.counter.tally.account_verdict(row)),

@@ -28,5 +28,7 @@ pub use flow::{
     Sender, Series, Stage, Table, TlsShare, Totals, Trouble, Weigh, shape,
 };
 pub use reason::{Reason, Side, reasons};
-pub use tally::{AccountTally, ClientTally, Counts, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline};
+pub use tally::{
+    AccountTally, Accounts, ByName, ClientTally, Counts, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline,
+};
 pub use verdict::Verdict;

@@ -5,7 +5,7 @@
 
 use std::hash::BuildHasher;
 
-use maillog::{Record, Stamp, Tag};
+use maillog::{Program, Record, Stamp, Stamps, Tag};
 
 use crate::line::Worth;
 use crate::pace::Pace;
@@ -32,6 +32,7 @@ pub(crate) struct Span {
     raw: Piece,
     host: Piece,
     tag: Piece,
+    program: Program,
     text: Piece,
     pid: Option<u32>,
     repeat: u32,
@@ -94,6 +95,8 @@ pub(crate) struct Block {
     /// How much of `data` is filled.
     pub(crate) filled: usize,
     side: Vec<u8>,
+    /// What its lines had in common when it was filled before.
+    stamps: Stamps,
     pub(crate) spans: Vec<Span>,
     pub(crate) lines: u64,
     pub(crate) tally: Tally,
@@ -134,6 +137,7 @@ impl Block {
             stamp,
             host: self.bytes(span.host),
             tag: Tag(self.bytes(span.tag)),
+            program: span.program,
             pid: span.pid,
             repeat: span.repeat,
             text: self.bytes(span.text),
@@ -165,7 +169,7 @@ impl Block {
             worth,
             hasher,
             number: 0,
-            stamps: maillog::Stamps::default(),
+            stamps: &mut self.stamps,
         };
         let mut start = 0;
         for newline in memchr::memchr_iter(b'\n', text) {
@@ -193,7 +197,7 @@ struct Finder<'b, W: ?Sized> {
     worth: &'b W,
     hasher: &'b foldhash::quality::RandomState,
     number: u32,
-    stamps: maillog::Stamps,
+    stamps: &'b mut Stamps,
 }
 
 impl<'b, W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'b, W> {
@@ -279,6 +283,7 @@ impl<'b, W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'b, W> {
         if let Some(record) = &record {
             let place = |part: &[u8]| inside(&side, part).map(|piece| Piece { start: piece.start + SIDE, ..piece });
             (span.stamp, span.pid, span.repeat) = (Some(record.stamp), record.pid, record.repeat);
+            span.program = record.program;
             (span.host, span.text) = (place(record.host).unwrap_or_default(), place(record.text).unwrap_or_default());
             match place(record.tag.0) {
                 Some(piece) => span.tag = piece,
@@ -311,6 +316,7 @@ impl<'b, W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'b, W> {
             raw,
             host: Piece::default(),
             tag: Piece::default(),
+            program: Program::Other,
             text: Piece::default(),
             pid: None,
             repeat: 1,
@@ -327,6 +333,7 @@ impl<'b, W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'b, W> {
             stamp: Some(record.stamp),
             host,
             tag,
+            program: record.program,
             text,
             pid: record.pid,
             repeat: record.repeat,
@@ -392,6 +399,7 @@ pub(crate) fn mark(stamp: Stamp, number: u32) -> Span {
         raw: none,
         host: none,
         tag: none,
+        program: Program::Other,
         text: none,
         pid: None,
         repeat: 1,

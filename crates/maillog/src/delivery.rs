@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::level::{Level, level};
 use crate::queue_id::{QueueId, prefix};
 use crate::remote::remote;
-use crate::scan::{contains, rsplit_once, split_around, split_byte, split_once, whole_u32, word};
+use crate::scan::{contains, rfind, rsplit_once, split_around, split_byte, split_once, whole_u32, word};
 use crate::service::{common, queue_warning};
 use crate::smtpd::tls_event;
 
@@ -102,7 +102,7 @@ impl<'a> Delivery<'a> {
 /// The queue id in the reply of whoever took a message: `… queued as NEXT` (Postfix `src/smtpd/smtpd.c`).
 #[must_use]
 pub fn queued_as(reply: &[u8]) -> Option<QueueId<'_>> {
-    let at = memchr::memmem::rfind(reply, b"queued as ")?;
+    let at = rfind(reply, b"queued as ")?;
     let id = reply.get(at + 10..)?;
     let end = id.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(id.len());
     QueueId::new(id.get(..end)?)

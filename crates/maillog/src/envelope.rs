@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use crate::program::{Program, program as program_of};
 use crate::scan::{number, split_around, split_byte, two_digits, whole_u32, word};
 use crate::stamp::{Stamp, WallTime, stamp};
 use crate::tag::Tag;
@@ -21,6 +22,8 @@ pub struct Record<'a> {
     pub host: &'a [u8],
     /// The program tag; empty if the line has none.
     pub tag: Tag<'a>,
+    /// The program that the tag names.
+    pub program: Program,
     /// The process id if logged.
     pub pid: Option<u32>,
     /// How many times the message occurred: 1, or N from `message repeated N times: [ … ]`.
@@ -39,11 +42,33 @@ pub fn record(line: &[u8]) -> Option<Record<'_>> {
 /// Remembers what neighbouring lines share: the minute, and the hosts with their programs.
 #[derive(Clone, Debug, Default)]
 pub struct Stamps {
-    /// `Jun 17 10:25:`, and what it means with zero seconds.
-    traditional: Option<([u8; 13], WallTime)>,
+    traditional: Option<Minute>,
     /// `2026-06-17T10:25:` and the zone, and what they mean with zero seconds.
     iso: Option<([u8; 17], [u8; 6], i64)>,
     heads: Heads,
+}
+
+/// `Jun 17 10:25:`, and what it means with zero seconds.
+#[derive(Clone, Copy, Debug)]
+struct Minute {
+    /// The sixteen bytes `Jun 17 10:25:SS ` as a number, those of the second zero.
+    start: u128,
+    wall: WallTime,
+}
+
+/// Where in [`Minute::start`] the second stands.
+const SECOND_AT: u32 = 13 * 8;
+const SECOND: u128 = 0xffff << SECOND_AT;
+
+impl Minute {
+    /// The stamp of a line of this minute, by the line's first sixteen bytes.
+    #[inline]
+    fn stamp(&self, start: u128) -> Option<Stamp> {
+        let [ten, one, ..] = ((start >> SECOND_AT) as u64).to_le_bytes().map(|digit| digit.wrapping_sub(b'0'));
+        let second = ten.wrapping_mul(10).wrapping_add(one);
+        let fits = start & !SECOND == self.start && ten < 10 && one < 10 && second < 61;
+        fits.then_some(Stamp::Wall(WallTime { second, ..self.wall }))
+    }
 }
 
 impl Stamps {
@@ -67,13 +92,11 @@ impl Stamps {
 
     #[inline]
     fn known<'a>(&self, line: &'a [u8]) -> Option<(Stamp, &'a [u8])> {
-        if line.first().is_some_and(u8::is_ascii_digit) {
+        let (start, rest) = line.split_first_chunk::<16>()?;
+        if start[0].is_ascii_digit() {
             return self.known_iso(line);
         }
-        let (minute, wall) = self.traditional.as_ref()?;
-        let rest = line.strip_prefix(minute)?;
-        let second = two_digits(rest, 0, 61)?;
-        Some((Stamp::Wall(WallTime { second, ..*wall }), rest.get(2..)?.strip_prefix(b" ")?))
+        Some((self.traditional.as_ref()?.stamp(u128::from_le_bytes(*start))?, rest))
     }
 
     /// `SS.uuuuuu+hh:mm ` behind a minute that is known.
@@ -104,9 +127,10 @@ impl Stamps {
     fn remember(&mut self, line: &[u8], stamp: Stamp) {
         match stamp {
             Stamp::Wall(wall) if wall.year.is_none() && wall.micros == 0 => {
-                let minute = line.get(..13).and_then(|minute| minute.try_into().ok());
+                let start = line.first_chunk().map(|start| u128::from_le_bytes(*start));
                 let whole = line.get(15) == Some(&b' ') && line.get(9) == Some(&b':') && line.get(12) == Some(&b':');
-                self.traditional = minute.filter(|_| whole).map(|minute| (minute, WallTime { second: 0, ..wall }));
+                let wall = WallTime { second: 0, ..wall };
+                self.traditional = start.filter(|_| whole).map(|start| Minute { start: start & !SECOND, wall });
             }
             Stamp::Instant(micros) => {
                 let head = line.get(..17).and_then(|head| head.try_into().ok());
@@ -130,8 +154,8 @@ impl Stamps {
 
 /// How many heads are remembered; a power of two.
 const HEADS: usize = 256;
-/// Longest head that is remembered.
-const HEAD_BYTES_MAX: usize = 96;
+/// Longest head that is remembered, in words of eight bytes.
+const HEAD_WORDS_MAX: usize = 12;
 
 /// Starts of lines behind the stamp, `HOST TAG` before a `[` or a `:`: a log has few, and each of its lines has one of them.
 ///
@@ -140,20 +164,31 @@ const HEAD_BYTES_MAX: usize = 96;
 #[derive(Clone, Debug, Default)]
 struct Heads(Vec<Head>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Head {
-    /// `mail postfix/smtpd`; empty: nothing is remembered here.
-    bytes: Vec<u8>,
+    /// `mail postfix/smtpd`, filled up with zeros.
+    words: [u64; HEAD_WORDS_MAX],
+    /// Its length; 0: nothing is remembered here.
+    len: usize,
     /// Length of the host, which one blank follows.
     host: usize,
+    program: Program,
 }
 
 impl Heads {
     /// Reads `HOST TAG[PID]: TEXT` or `HOST TAG: TEXT` if the head is known and what follows it is as usual.
     #[inline]
     fn record<'a>(&self, stamp: Stamp, rest: &'a [u8]) -> Option<Record<'a>> {
-        let (bytes, after) = rest.split_at_checked(head_end(rest)?)?;
-        let head = self.0.get(slot(bytes)?).filter(|head| head.bytes == bytes)?;
+        let end = HeadEnd::of(rest)?;
+        let head = self.0.get(end.slot()).filter(|head| head.len == end.len)?;
+        let (words, _) = rest.as_chunks::<8>();
+        let mut before = words.get(..end.len / 8)?.iter().zip(&head.words);
+        if !before.all(|(word, known)| u64::from_le_bytes(*word) == *known)
+            || head.words.get(end.len / 8) != Some(&end.last)
+        {
+            return None;
+        }
+        let (bytes, after) = rest.split_at_checked(end.len)?;
         let (pid, text) = behind(after)?;
         // Solaris' message ids and folded repetitions are for the general way.
         if matches!(text.first(), Some(b'[' | b'm')) {
@@ -163,6 +198,7 @@ impl Heads {
             stamp,
             host: bytes.get(..head.host)?,
             tag: Tag(bytes.get(head.host + 1..)?),
+            program: head.program,
             pid,
             repeat: 1,
             text,
@@ -171,7 +207,8 @@ impl Heads {
 
     /// Remembers a head that was read in the general way, if it is as plain as [`Heads::record`] takes it to be.
     fn learn(&mut self, rest: &[u8], record: &Record<'_>) {
-        let Some((bytes, after)) = head_end(rest).and_then(|at| rest.split_at_checked(at)) else { return };
+        let Some(end) = HeadEnd::of(rest) else { return };
+        let Some((bytes, after)) = rest.split_at_checked(end.len) else { return };
         let plain = !record.host.is_empty()
             && !record.tag.0.is_empty()
             && behind(after).is_some_and(|(pid, _)| pid == record.pid)
@@ -179,27 +216,58 @@ impl Heads {
         if !plain {
             return;
         }
-        self.0.resize_with(HEADS, Head::default);
-        if let Some(head) = slot(bytes).and_then(|slot| self.0.get_mut(slot)) {
-            *head = Head { bytes: bytes.to_vec(), host: record.host.len() };
+        let mut words = [0; HEAD_WORDS_MAX];
+        for (word, chunk) in words.iter_mut().zip(rest.as_chunks::<8>().0.iter().take(end.len / 8)) {
+            *word = u64::from_le_bytes(*chunk);
+        }
+        if let Some(word) = words.get_mut(end.len / 8) {
+            *word = end.last;
+        }
+        let none = Head { words: [0; HEAD_WORDS_MAX], len: 0, host: 0, program: Program::Other };
+        self.0.resize(HEADS, none);
+        if let Some(head) = self.0.get_mut(end.slot()) {
+            *head = Head { words, len: end.len, host: record.host.len(), program: record.program };
         }
     }
 }
 
-/// Where the first bracket or colon is, if it is near. It nearly always stands within four words of eight bytes, which are looked
-/// through here: a call of the general search costs more than that.
-#[inline]
-fn head_end(rest: &[u8]) -> Option<usize> {
-    let near = rest.get(..HEAD_BYTES_MAX).unwrap_or(rest);
-    let (words, tail) = near.as_chunks::<8>();
-    for (n, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found = first_of(word, b'[') | first_of(word, b':');
-        if found != 0 {
-            return Some(n * 8 + (found.trailing_zeros() / 8) as usize);
+/// Where a head ends: at the first bracket or colon. It nearly always stands within four words of eight bytes, which are looked through
+/// here: a call of the general search costs more than that.
+struct HeadEnd {
+    len: usize,
+    /// The head's bytes in the word in which it ends.
+    last: u64,
+    /// Of all its words.
+    hash: u64,
+}
+
+impl HeadEnd {
+    /// `None`: none is near, or the line ends so soon behind it that it is not worth while.
+    #[inline]
+    fn of(rest: &[u8]) -> Option<Self> {
+        let mut hash = 0u64;
+        for (n, word) in rest.as_chunks::<8>().0.iter().take(HEAD_WORDS_MAX).enumerate() {
+            let word = u64::from_le_bytes(*word);
+            let found = first_of(word, b'[') | first_of(word, b':');
+            if found != 0 {
+                let bits = found.trailing_zeros() & !7;
+                let last = word & ((1 << bits) - 1);
+                return Some(Self { len: n * 8 + (bits / 8) as usize, last, hash: mix(hash, last) });
+            }
+            hash = mix(hash, word);
         }
+        None
     }
-    tail.iter().position(|byte| matches!(byte, b'[' | b':')).map(|at| words.len() * 8 + at)
+
+    #[inline]
+    fn slot(&self) -> usize {
+        usize::try_from(self.hash >> (64 - HEADS.trailing_zeros())).unwrap_or(0)
+    }
+}
+
+#[inline]
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The highest bit of the first byte that is the one meant is set, and none before.
@@ -210,30 +278,33 @@ fn first_of(word: u64, byte: u8) -> u64 {
     difference.wrapping_sub(0x0101_0101_0101_0101) & !difference & 0x8080_8080_8080_8080
 }
 
-/// The place of a head among those remembered: a hash of its length and its ends, where heads differ.
-#[inline]
-fn slot(head: &[u8]) -> Option<usize> {
-    let (first, last) = (u64::from_le_bytes(*head.first_chunk()?), u64::from_le_bytes(*head.last_chunk()?));
-    let mixed = (first ^ last.rotate_left(29) ^ head.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(mixed >> (64 - HEADS.trailing_zeros())).ok()
-}
-
-/// `[PID]: TEXT` or `: TEXT`, as [`program`] reads it. `None`: not so, or a number of more than nine digits.
+/// `[PID]: TEXT` or `: TEXT`, as [`program`] reads it. `None`: not so, or a number of more than seven digits, or nearly no text.
 #[inline]
 fn behind(after: &[u8]) -> Option<(Option<u32>, &[u8])> {
     if let Some(text) = after.strip_prefix(b": ") {
         return Some((None, text));
     }
-    if after.first() != Some(&b'[') {
+    let after = after.strip_prefix(b"[")?;
+    let word = u64::from_le_bytes(*after.first_chunk()?);
+    let bits = first_of(word, b']').trailing_zeros() & !7;
+    // Nine digits or more have no end among the eight bytes; none at all is no number.
+    let digits = word.checked_shl(64 - bits).filter(|_| bits < 64)?;
+    let text = after.get((bits / 8) as usize..)?.strip_prefix(b"]: ")?;
+    Some((Some(eight_digits(digits | 0x3030_3030_3030_3030u64.checked_shr(bits)?)?), text))
+}
+
+/// Eight ASCII digits, the first in the lowest byte, as a number: neighbours are put together, then pairs, then fours.
+#[inline]
+fn eight_digits(text: u64) -> Option<u32> {
+    let digits = text ^ 0x3030_3030_3030_3030;
+    // A digit has nothing in its upper half, even after six is added.
+    if (digits | digits.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0 != 0 {
         return None;
     }
-    let (mut pid, mut at) = (0u32, 1);
-    while let Some(digit) = after.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10 && at < 10) {
-        pid = pid * 10 + u32::from(digit);
-        at += 1;
-    }
-    let text = after.get(at..)?.strip_prefix(b"]: ")?;
-    (at > 1).then_some((Some(pid), text))
+    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let all = fours.wrapping_mul(10_000).wrapping_add(fours >> 32);
+    u32::try_from(all & 0xffff_ffff).ok()
 }
 
 /// A host name is no month and seldom a number: only then may another stamp follow.
@@ -296,7 +367,15 @@ fn rfc5424(rest: &[u8]) -> Option<Record<'_>> {
     let text = structured_data(rest).trim_ascii_start();
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let tag = if app == b"-" { b"" } else { app };
-    Some(repeated(Record { stamp, host, tag: Tag(tag), pid: whole_u32(procid), repeat: 1, text }))
+    Some(repeated(Record {
+        stamp,
+        host,
+        tag: Tag(tag),
+        program: program_of(Tag(tag)),
+        pid: whole_u32(procid),
+        repeat: 1,
+        text,
+    }))
 }
 
 /// Skips `-` or `[id name="value" …]…`; a quoted value may hold `\"` and `\]`.
@@ -328,7 +407,8 @@ fn after_stamp(stamp: Stamp, rest: &[u8]) -> Record<'_> {
     let end = rest.iter().position(|b| *b == b' ').unwrap_or(rest.len());
     let (host, after_host) = split_around(rest, end, 1).unwrap_or((rest, b""));
     if host.last() == Some(&b':') && dovecot_process(host) {
-        return Record { stamp, host: b"", tag: Tag(b"dovecot"), pid: None, repeat: 1, text: rest };
+        let (tag, program) = (Tag(b"dovecot"), Program::Dovecot);
+        return Record { stamp, host: b"", tag, program, pid: None, repeat: 1, text: rest };
     }
     let after_host = if after_host.first() == Some(&b' ') { after_host.trim_ascii_start() } else { after_host };
     let (tag, pid, text) = match program(after_host) {
@@ -337,7 +417,7 @@ fn after_stamp(stamp: Stamp, rest: &[u8]) -> Record<'_> {
         found => found,
     };
     let text = if text.first() == Some(&b'[') { solaris_id(text) } else { text };
-    let record = Record { stamp, host, tag: Tag(tag), pid, repeat: 1, text };
+    let record = Record { stamp, host, tag: Tag(tag), program: program_of(Tag(tag)), pid, repeat: 1, text };
     // Nearly no line starts with an `m`: look no further for those that do not.
     if text.first() == Some(&b'm') { repeated(record) } else { record }
 }
@@ -496,6 +576,26 @@ mod tests {
             String::from_utf8_lossy(found.text),
         );
         assert_eq!(shown, (host.into(), tag.into(), pid, repeat, text.into()), "{line}");
+    }
+
+    #[test]
+    fn process_ids_of_any_length() {
+        for pid in ["1", "12", "123", "12345", "999999", "4194304", "12345678", "123456789", "4294967295", "4294967296"]
+        {
+            let lines = ["x", "y"].map(|text| format!("Jun 17 10:25:14 mail postfix/smtpd[{pid}]: some more {text}"));
+            let mut stamps = Stamps::default();
+            for line in &lines {
+                let found = stamps.record(line.as_bytes()).unwrap();
+                assert_eq!((found.pid, found.program), (pid.parse().ok(), Program::Smtpd), "{line}");
+                assert_eq!(found.text.get(..10), Some(&b"some more "[..]));
+            }
+        }
+        for odd in ["[]: x", "[1a]: x", "[ 1]: x", "[1] x", "[1", "[:1]: x", "[12345/6]: x"] {
+            let (known, odd) = ("Jun 17 10:25:14 mail a/smtpd[7]: x", format!("Jun 17 10:25:14 mail a/smtpd{odd}"));
+            let mut stamps = Stamps::default();
+            stamps.record(known.as_bytes());
+            assert_eq!(stamps.record(odd.as_bytes()), record(odd.as_bytes()), "{odd}");
+        }
     }
 
     #[test]

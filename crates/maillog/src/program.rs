@@ -130,7 +130,7 @@ impl End {
 #[must_use]
 pub fn event<'a>(record: &Record<'a>) -> Option<Event<'a>> {
     let text = record.text;
-    match program(record.tag) {
+    match record.program {
         Program::Smtpd => smtpd::event(text),
         Program::Qmgr => queue::qmgr(text),
         Program::Cleanup => queue::cleanup(text),
@@ -181,7 +181,7 @@ pub enum Glance<'a> {
 pub fn glance<'a>(record: &Record<'a>) -> Option<Glance<'a>> {
     let text = record.text;
     let other = |is_other: bool| is_other.then_some(Glance::Other);
-    match program(record.tag) {
+    match record.program {
         Program::Smtpd => glance_at_smtpd(text),
         Program::DeliveryAgent => match delivery::delivery_status(text) {
             Some((status, login_failed)) => Some(Glance::Delivery { status, login_failed }),
@@ -217,7 +217,7 @@ fn glance_at_smtpd(text: &[u8]) -> Option<Glance<'_>> {
 #[inline]
 pub fn may_matter(record: &Record<'_>) -> bool {
     let text = record.text;
-    match program(record.tag) {
+    match record.program {
         Program::Smtpd => match text.first() {
             Some(b'l') => text.starts_with(b"lost connection after AUTH"),
             first => matches!(first, Some(b'w' | b'N' | b'0'..=b'9' | b'A'..=b'F' | b'f' | b'S')),

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use crate::client::client;
-use crate::scan::{rsplit_once, split_once, word};
+use crate::scan::{find, rsplit_once, split_once, word};
 
 /// What stands where a secret stood.
 pub const REDACTED: &[u8] = b"[redacted]";
@@ -48,7 +48,8 @@ type Kept<'a> = (&'a [u8], &'a [u8]);
 
 /// `improper command pipelining after EHLO from <client>: AUTH PLAIN <credentials>`; after AUTH, all of it.
 fn pipelined(text: &[u8]) -> Option<Kept<'_>> {
-    let at = memchr::memmem::find(text, b"improper command pipelining after ")?;
+    static PIPELINING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"improper command pipelining after "));
+    let at = PIPELINING.find(text)?;
     let rest = text.get(at + 34..)?;
     let (stage, _) = word(rest);
     // The client may have a port behind its bracket, and the junk may hold any of our separators.
@@ -77,7 +78,7 @@ fn auth_argument(text: &[u8], from: usize) -> Option<Kept<'_>> {
 
 /// `request longer than N: <the first bytes of a SASL response>...`.
 fn too_long(text: &[u8]) -> Option<Kept<'_>> {
-    let at = memchr::memmem::find(text, b": request longer than ")?;
+    let at = find(text, b": request longer than ")?;
     let (_, junk) = split_once(text.get(at + 22..)?, b": ")?;
     Some((text.get(..text.len() - junk.len())?, b""))
 }

@@ -94,14 +94,28 @@ pub struct TlsEstablished<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawCounters<'a>(&'a [u8]);
 
-impl RawCounters<'_> {
+impl<'a> RawCounters<'a> {
     /// Whether AUTH is among the commands: most sessions try none.
     #[must_use]
     #[inline]
     pub fn has_auth(self) -> bool {
+        self.behind_auth().is_some()
+    }
+
+    /// The counter of AUTH alone; zeros if it was not given.
+    #[must_use]
+    #[inline]
+    pub fn auth(self) -> Count {
+        self.behind_auth().and_then(count).unwrap_or_default()
+    }
+
+    #[inline]
+    fn behind_auth(self) -> Option<&'a [u8]> {
         // No other command's name has `uth` in it, and few have a `u`.
-        memchr::memchr_iter(b'u', self.0)
-            .any(|at| self.0.get(at.wrapping_sub(1)..).is_some_and(|rest| rest.starts_with(b"auth=")))
+        self.0.iter().enumerate().filter(|(_, byte)| **byte == b'u').find_map(|(at, _)| {
+            let (before, word) = self.0.split_at_checked(at.checked_sub(1)?)?;
+            word.strip_prefix(b"auth=").filter(|_| matches!(before.last(), None | Some(b' ')))
+        })
     }
 
     /// The counters as numbers.

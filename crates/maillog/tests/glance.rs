@@ -44,7 +44,8 @@ const TAGS: [&str; 13] = [
 ];
 
 fn record<'a>(tag: &'a str, text: &'a [u8]) -> Record<'a> {
-    Record { stamp: Stamp::Instant(0), host: b"mail", tag: Tag(tag.as_bytes()), pid: Some(7), repeat: 1, text }
+    let (tag, program) = (Tag(tag.as_bytes()), maillog::program(Tag(tag.as_bytes())));
+    Record { stamp: Stamp::Instant(0), host: b"mail", tag, program, pid: Some(7), repeat: 1, text }
 }
 
 fn agree(record: &Record<'_>) -> Result<(), TestCaseError> {

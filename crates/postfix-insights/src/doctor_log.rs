@@ -46,7 +46,7 @@ pub(crate) struct LoggedCause<'a> {
 /// The causes of a log, most frequent first.
 pub(crate) fn causes<'a>(tally: &Tally, checks: &'a [Check]) -> Vec<LoggedCause<'a>> {
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
-    for (cause, count) in tally.causes.iter().chain(&tally.killed_causes) {
+    for (cause, count) in tally.causes.iter().chain(tally.killed_causes.iter()) {
         *counts.entry(cause).or_default() += count;
     }
     held_against(counts, &tally.detector, checks)

@@ -286,7 +286,7 @@ fn every_queue_file_of_a_generated_week() {
     for (id, line) in log.split(|byte| *byte == b'\n').enumerate() {
         let Some(record) = maillog::record(line) else { continue };
         let (Some(event), maillog::Stamp::Instant(time)) = (maillog::event(&record), record.stamp) else { continue };
-        tracer.line(&trace::Line { id: id as u64, time, record, event }, &mut sums);
+        tracer.line(&trace::Line { id: id as u64, time, record: &record, event: &event }, &mut sums);
     }
     tracer.finish(&mut sums);
     assert_eq!(sums.messages, truth.messages);

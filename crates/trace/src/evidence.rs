@@ -79,14 +79,11 @@ impl Window {
 
     /// Finds what was said about an attempt and takes it out of the window.
     pub(crate) fn join(&mut self, wanted: Wanted<'_>) -> Joined {
-        let fits: Vec<usize> =
-            self.verdicts.iter().enumerate().filter(|(_, v)| v.fits(&wanted)).map(|(at, _)| at).collect();
-        let users = self.users(&fits);
-        match users.len() {
-            0 if fits.is_empty() => Joined::Nothing,
-            0 | 1 => self.take(&fits, wanted),
-            _ => Joined::Ambiguous,
-        }
+        let mut fitting = self.verdicts.iter().enumerate().filter(|(_, v)| v.fits(&wanted)).map(|(at, _)| at);
+        let Some(first) = fitting.next() else { return Joined::Nothing };
+        let Some(second) = fitting.next() else { return self.take(&[first], wanted) };
+        let fits: Vec<usize> = [first, second].into_iter().chain(fitting).collect();
+        if self.users(&fits).len() > 1 { Joined::Ambiguous } else { self.take(&fits, wanted) }
     }
 
     /// The different names among some verdicts, without case.

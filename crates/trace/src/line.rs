@@ -10,7 +10,7 @@ pub struct Line<'a> {
     /// When, in microseconds since 1970 UTC.
     pub time: i64,
     /// The envelope.
-    pub record: Record<'a>,
+    pub record: &'a Record<'a>,
     /// What it says.
-    pub event: Event<'a>,
+    pub event: &'a Event<'a>,
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use maillog::{BackendTrouble, Client};
+use maillog::{BackendTrouble, Client, Count};
 
 use crate::attempt::{Evidence, EvidenceSource, Refusal};
 use crate::names::Symbol;
@@ -62,16 +62,25 @@ pub(crate) struct Session {
 impl Session {
     /// Starts over for a new connection, keeping the buffers.
     pub(crate) fn restart(&mut self, id: u64, line: u64, time: i64) {
-        let mut name = std::mem::take(&mut self.name);
-        let mut address = std::mem::take(&mut self.address);
-        name.clear();
-        address.clear();
-        *self = Self { id, first_line: line, first_time: time, last_time: time, name, address, ..Self::default() };
+        (self.id, self.first_line, self.first_time, self.last_time) = (id, line, time, time);
+        (self.with_line, self.failed, self.logins, self.before_queue) = (0, 0, 0, 0);
+        (self.ip, self.tls, self.gone_after_auth) = (None, false, None);
+        (self.username, self.tls_failure) = (None, None);
+        self.name.clear();
+        self.address.clear();
+        self.trouble.clear();
+        self.tls_evidence.clear();
+        self.refusals.clear();
     }
 
     /// Whether nothing in it waits for its end.
     pub(crate) fn is_quiet(&self) -> bool {
         self.refusals.is_empty() && self.tls_failure.is_none() && self.gone_after_auth.is_none()
+    }
+
+    /// Whether its lines have told of all that the counter of AUTH counts.
+    pub(crate) fn explains(&self, auth: Count) -> bool {
+        auth.ok <= self.logins && auth.tried.saturating_sub(auth.ok) <= self.with_line
     }
 
     /// Whether a line that names this client cannot be of this session.

@@ -62,7 +62,10 @@ fn flood(what: &str, step: i64, line: impl Fn(u32) -> String) -> Sums {
         let text = line(number);
         let record = maillog::record(text.as_bytes()).unwrap();
         let event = maillog::event(&record).unwrap_or_else(|| panic!("not understood: {text}"));
-        tracer.line(&Line { id: number.into(), time: i64::from(number) * step, record, event }, &mut sums);
+        tracer.line(
+            &Line { id: number.into(), time: i64::from(number) * step, record: &record, event: &event },
+            &mut sums,
+        );
     }
     if let (Some(before), Some(after)) = (before, resident()) {
         let grown = after.saturating_sub(before);
@@ -186,7 +189,7 @@ fn crowded_out_sessions_are_told() {
             let line = format!("Jun 17 10:25:14 mail postfix/smtpd[{number}]: {text}");
             let record = maillog::record(line.as_bytes()).unwrap();
             let event = maillog::event(&record).unwrap();
-            tracer.line(&Line { id: number.into(), time: number.into(), record, event }, &mut sums);
+            tracer.line(&Line { id: number.into(), time: number.into(), record: &record, event: &event }, &mut sums);
         }
     }
     tracer.finish(&mut sums);
@@ -207,7 +210,7 @@ fn no_room_at_all() {
         let line = format!("Jun 17 10:25:14 mail postfix/smtpd[1]: {text}");
         let record = maillog::record(line.as_bytes()).unwrap();
         let event = maillog::event(&record).unwrap();
-        tracer.line(&Line { id: 1, time: 1, record, event }, &mut sums);
+        tracer.line(&Line { id: 1, time: 1, record: &record, event: &event }, &mut sums);
     }
     tracer.finish(&mut sums);
     assert_eq!((sums.attempts, sums.logins, sums.messages), (1, 1, 1));

@@ -117,7 +117,7 @@ impl<'c> Course<'c> {
             let line = input::Line { source: at, seq: self.seq, ..followed.line };
             self.latest = self.latest.max(line.time);
             let event = line.record.as_ref().and_then(maillog::event);
-            reading::pass(&mut self.tracer, line, event, &mut self.waiting);
+            reading::pass(&mut self.tracer, &line, event.as_ref(), &mut self.waiting);
         }
         self.read.insert(at, batch.position().clone());
         self.read_now.insert(at);

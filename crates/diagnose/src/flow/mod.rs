@@ -197,7 +197,7 @@ impl Flow {
     pub fn line(&mut self, time: i64, record: &Record<'_>, event: &Event<'_>) {
         match event {
             Event::Connect(client) => self.tls_in.connected(record, client),
-            Event::TlsEstablished(tls) if maillog::program(record.tag) == Program::Smtpd => {
+            Event::TlsEstablished(tls) if record.program == Program::Smtpd => {
                 self.tls_in.established(record, tls);
             }
             Event::TlsEstablished(tls) => self.tls_out.established(record, tls),
@@ -326,7 +326,7 @@ impl Flow {
         }
         let (level, text) = maillog::level(record.text);
         let about_logins = matches!(event, Event::SaslFailed(_) | Event::SaslAborted(..));
-        if level == Level::Info || maillog::program(record.tag) == Program::Other {
+        if level == Level::Info || record.program == Program::Other {
             return;
         }
         let count = u64::from(record.repeat);

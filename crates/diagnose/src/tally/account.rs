@@ -1,5 +1,6 @@
 //! One login name: what became of its logins, and where they came from.
 
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
 use trace::Map;
@@ -70,29 +71,59 @@ impl AccountTally {
     }
 }
 
-/// The name without case, in a buffer that is used again.
-pub(super) fn lowered<'b>(buffer: &'b mut Vec<u8>, name: &[u8]) -> &'b [u8] {
-    buffer.clear();
-    buffer.extend(name.iter().map(u8::to_ascii_lowercase));
-    buffer
+/// The accounts, by name without case.
+#[derive(Default)]
+pub struct Accounts {
+    /// By the name's hash, which strangers cannot foresee: they choose the names.
+    rows: Map<u64, AccountTally>,
+    /// A name without case, for a look-up.
+    lowered: Vec<u8>,
 }
 
-pub(super) fn account<'a>(
-    accounts: &'a mut Map<Box<[u8]>, AccountTally>,
-    buffer: &mut Vec<u8>,
-    name: &[u8],
-    time: i64,
-) -> Option<&'a mut AccountTally> {
-    let key = lowered(buffer, name);
-    if !accounts.contains_key(key) {
-        if accounts.len() >= ACCOUNTS {
+impl Accounts {
+    /// The account of this name, however it is spelled.
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<&AccountTally> {
+        self.rows.get(&self.rows.hasher().hash_one(name.to_ascii_lowercase().as_slice()))
+    }
+
+    /// All of them, in no order.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &AccountTally> {
+        self.rows.values()
+    }
+
+    /// How many have a row.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether none has.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// What an account is known by here.
+    pub(super) fn key(&mut self, name: &[u8]) -> u64 {
+        self.lowered.clear();
+        self.lowered.extend(name.iter().map(u8::to_ascii_lowercase));
+        self.rows.hasher().hash_one(self.lowered.as_slice())
+    }
+
+    /// The row of an account with its key; `None`: it is new, and there is no room for more.
+    pub(super) fn row(&mut self, key: u64, name: &[u8], time: i64) -> Option<&mut AccountTally> {
+        if self.rows.len() >= ACCOUNTS && !self.rows.contains_key(&key) {
             return None;
         }
-        let new = AccountTally { username: name.into(), first: time, last: time, ..AccountTally::default() };
-        accounts.insert(key.into(), new);
+        let account = self.rows.entry(key).or_insert_with(|| AccountTally {
+            username: name.into(),
+            first: time,
+            last: time,
+            ..AccountTally::default()
+        });
+        account.first = account.first.min(time);
+        account.last = account.last.max(time);
+        Some(account)
     }
-    let account = accounts.get_mut(key)?;
-    account.first = account.first.min(time);
-    account.last = account.last.max(time);
-    Some(account)
 }

@@ -4,6 +4,7 @@
 //! [`Tally::beyond`] says how many outcomes that concerns.
 
 mod account;
+mod by_name;
 mod client;
 mod counts;
 mod facts;
@@ -18,8 +19,8 @@ use std::net::IpAddr;
 use foldhash::HashMapExt as _;
 use trace::{Attempt, AttemptKind, Login, Map, Refusal, Sink, Story, Where};
 
-pub use self::account::AccountTally;
-use self::account::{account, lowered};
+pub use self::account::{AccountTally, Accounts};
+pub use self::by_name::ByName;
 pub use self::client::ClientTally;
 pub use self::counts::Counts;
 use self::counts::is_failure;
@@ -56,21 +57,21 @@ pub struct Tally {
     /// Sessions that died for want of a SASL backend.
     pub sessions_killed: u64,
     /// Causes of counted failures, silent refusals, policy, limit and TLS lines.
-    pub causes: BTreeMap<&'static str, u64>,
+    pub causes: ByName<&'static str>,
     /// Causes of attempts that nobody refused: given up, cut off, too long.
-    pub client_causes: BTreeMap<&'static str, u64>,
+    pub client_causes: ByName<&'static str>,
     /// Causes of killed sessions.
-    pub killed_causes: BTreeMap<&'static str, u64>,
+    pub killed_causes: ByName<&'static str>,
     /// Mechanisms of failure lines, upper case.
-    pub mechanisms: BTreeMap<Box<[u8]>, u64>,
+    pub mechanisms: ByName<Box<[u8]>>,
     /// Services of failure lines.
-    pub services: BTreeMap<Box<[u8]>, u64>,
+    pub services: ByName<Box<[u8]>>,
     /// Failures over time.
     pub timeline: Timeline,
     /// By client. Boxed: a table that grows moves its rows.
     pub clients: Map<IpAddr, Box<ClientTally>>,
-    /// By account, keyed without case.
-    pub accounts: Map<Box<[u8]>, AccountTally>,
+    /// By account.
+    pub accounts: Accounts,
     /// Logins after failures, in order.
     pub recovered: Vec<Recovered>,
     /// Relay refusals by client and case.
@@ -91,8 +92,6 @@ pub struct Tally {
     /// Gives the causes.
     pub diagnoser: Diagnoser,
     proofs: Proofs,
-    /// A name without case, for a look-up.
-    lowered: Vec<u8>,
 }
 
 impl Tally {
@@ -179,27 +178,29 @@ impl Tally {
         let count = u64::from(attempt.count);
         if attempt.kind == AttemptKind::Killed {
             self.sessions_killed += count;
-            *self.killed_causes.entry(diagnosis.id()).or_default() += count;
+            self.killed_causes.add(diagnosis.id(), count, || diagnosis.id());
         } else if let Some(cause) = diagnosis.cause {
             let given_up =
                 matches!(attempt.kind, AttemptKind::Aborted | AttemptKind::Unanswered | AttemptKind::TooLong);
             let causes = if given_up { &mut self.client_causes } else { &mut self.causes };
-            *causes.entry(cause.id).or_default() += count;
+            causes.add(cause.id, count, || cause.id);
         }
         if let Some(class) = diagnosis.class {
             self.count_line(class, count);
         }
         if attempt.kind == AttemptKind::Failed {
             self.mechanism(&attempt.mechanism, count);
-            add_to(&mut self.services, service_name(&attempt.at.tag), count);
+            let service = service_name(&attempt.at.tag);
+            self.services.add(service, count, || service.into());
         }
         if is_failure(diagnosis.class) {
             self.timeline.add(attempt.at.time, attempt.count);
             self.unnamed_failures +=
                 if attempt.username.is_none() && attempt.kind == AttemptKind::Failed { count } else { 0 };
         }
-        self.client_attempt(attempt, diagnosis);
-        self.account_attempt(attempt, diagnosis);
+        let name = attempt.username.as_deref().map(|name| self.accounts.key(name));
+        self.client_attempt(attempt, diagnosis, name);
+        self.account_attempt(attempt, diagnosis, name);
     }
 
     /// Clients choose what they call a mechanism: a bounded number of names is told apart.
@@ -208,8 +209,9 @@ impl Tally {
         let name = name.get_mut(..mechanism.len().min(MECHANISM_BYTES)).unwrap_or_default();
         name.copy_from_slice(mechanism.get(..name.len()).unwrap_or_default());
         name.make_ascii_uppercase();
-        let known = self.mechanisms.len() < MECHANISMS || self.mechanisms.contains_key(&*name);
-        add_to(&mut self.mechanisms, if known { name } else { OTHER_MECHANISMS }, count);
+        let known = self.mechanisms.len() < MECHANISMS || self.mechanisms.has::<[u8]>(name);
+        let name = if known { name } else { OTHER_MECHANISMS };
+        self.mechanisms.add(name, count, || (*name).into());
     }
 
     /// Counts a refusal whose cause is known.
@@ -225,7 +227,7 @@ impl Tally {
         let count = u64::from(refusal.count);
         self.count_line(class, count);
         if let Some(cause) = diagnosis.cause {
-            *self.causes.entry(cause.id).or_default() += count;
+            self.causes.add(cause.id, count, || cause.id);
         }
         let ip = refusal.at.client_ip;
         if let Some(client) = ip.and_then(|ip| self.clients.get_mut(&ip)) {
@@ -254,9 +256,8 @@ impl Tally {
         }
     }
 
-    fn client_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
+    fn client_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis, name: Option<u64>) {
         let Some(ip) = attempt.at.client_ip else { return };
-        let name = attempt.username.as_deref().map(|name| self.name_key(name));
         let Some(client) = row(&mut self.clients, ip, CLIENTS) else {
             self.beyond += 1;
             return;
@@ -286,9 +287,9 @@ impl Tally {
         }
     }
 
-    fn account_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis) {
-        let (Some(name), Some(class)) = (attempt.username.as_deref(), diagnosis.class) else { return };
-        let Some(account) = account(&mut self.accounts, &mut self.lowered, name, attempt.at.time) else {
+    fn account_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis, key: Option<u64>) {
+        let (Some(name), Some(key), Some(class)) = (attempt.username.as_deref(), key, diagnosis.class) else { return };
+        let Some(account) = self.accounts.row(key, name, attempt.at.time) else {
             self.beyond += 1;
             return;
         };
@@ -301,18 +302,26 @@ impl Tally {
         }
     }
 
-    fn name_key(&mut self, name: &[u8]) -> u64 {
-        use std::hash::BuildHasher as _;
-        self.accounts.hasher().hash_one(lowered(&mut self.lowered, name))
+    /// Counts a login of an account. Output: whether it may be its first one from there.
+    fn account_login(&mut self, login: &Login, key: Option<u64>) -> bool {
+        let (Some(name), Some(key)) = (login.username.as_deref(), key) else { return false };
+        let Some(account) = self.accounts.row(key, name, login.at.time) else {
+            self.beyond += 1;
+            return true;
+        };
+        account.counts.auth_ok += u64::from(login.count);
+        let Some(seen) = login.at.client_ip.and_then(|ip| row(&mut account.clients, ip, PER_ROW)) else { return true };
+        let first = seen.ok == 0;
+        seen.ok = seen.ok.saturating_add(u16::try_from(login.count).unwrap_or(u16::MAX));
+        first
     }
 
     /// A success after failures of the same client: told once for each account.
-    fn recover(&mut self, ip: IpAddr, login: &Login) {
+    fn recover(&mut self, ip: IpAddr, login: &Login, name: Option<u64>) {
         // Nearly all logins come from clients that never failed.
         if self.clients.get(&ip).is_none_or(|client| client.first_failure.is_none()) {
             return;
         }
-        let name = login.username.as_deref().map(|name| self.name_key(name));
         let index = self.recovered.len();
         let Some(client) = self.clients.get_mut(&ip) else { return };
         let failures = client.counts.failures();
@@ -339,7 +348,7 @@ impl Tally {
         if self.recovered.is_empty() {
             return None;
         }
-        let name = username.map(|name| self.name_key(name));
+        let name = username.map(|name| self.accounts.key(name));
         let client = self.clients.get(&at.client_ip?)?;
         let index = client.recovered.iter().find(|(known, _)| *known == name)?.1;
         self.recovered.get_mut(index).filter(|row| at.time >= row.succeeded)
@@ -361,38 +370,28 @@ impl Sink for Tally {
             return;
         }
         self.count_line(Class::AuthOk, count);
-        if let Some(ip) = login.at.client_ip {
-            if !login.further {
-                self.recover(ip, login);
-            }
-            match row(&mut self.clients, ip, CLIENTS) {
-                Some(client) => {
-                    client.seen(&login.at);
-                    if client.counts.auth_ok == 0 {
-                        client.failures_before_ok = client.counts.failures();
-                    }
-                    client.counts.auth_ok += count;
-                    client.last_ok = Some(login.at.time);
-                    if let Some(name) = &login.username
-                        && client.ok_accounts.len() < PER_ROW
-                        && !client.ok_accounts.iter().any(|known| known.eq_ignore_ascii_case(name))
-                    {
-                        client.ok_accounts.push(name.clone());
-                    }
-                }
-                None => self.beyond += 1,
-            }
+        let name = login.username.as_deref().map(|name| self.accounts.key(name));
+        let first_here = self.account_login(login, name);
+        let Some(ip) = login.at.client_ip else { return };
+        if !login.further {
+            self.recover(ip, login, name);
         }
-        let Some(name) = login.username.as_deref() else { return };
-        if let Some(account) = account(&mut self.accounts, &mut self.lowered, name, login.at.time) {
-            account.counts.auth_ok += count;
-            if let Some(ip) = login.at.client_ip
-                && let Some(seen) = row(&mut account.clients, ip, PER_ROW)
-            {
-                seen.ok = seen.ok.saturating_add(u16::try_from(login.count).unwrap_or(u16::MAX));
-            }
-        } else {
+        let Some(client) = row(&mut self.clients, ip, CLIENTS) else {
             self.beyond += 1;
+            return;
+        };
+        client.seen(&login.at);
+        if client.counts.auth_ok == 0 {
+            client.failures_before_ok = client.counts.failures();
+        }
+        client.counts.auth_ok += count;
+        client.last_ok = Some(login.at.time);
+        if let Some(name) = &login.username
+            && first_here
+            && client.ok_accounts.len() < PER_ROW
+            && !client.ok_accounts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        {
+            client.ok_accounts.push(name.clone());
         }
     }
 
@@ -409,7 +408,8 @@ impl Sink for Tally {
         if let Some(client) = at.client_ip.and_then(|ip| self.clients.get_mut(&ip)) {
             client.messages += 1;
         }
-        if let Some(account) = account(&mut self.accounts, &mut self.lowered, username, at.time) {
+        let key = self.accounts.key(username);
+        if let Some(account) = self.accounts.row(key, username, at.time) {
             account.messages += 1;
         }
     }
@@ -442,12 +442,4 @@ fn row<K: std::hash::Hash + Eq, V: Default>(table: &mut Map<K, V>, key: K, limit
 fn service_name(tag: &[u8]) -> &[u8] {
     let tag = maillog::Tag(tag);
     tag.service().unwrap_or(tag.daemon())
-}
-
-/// Adds to a count; its name is copied only the first time.
-fn add_to(counts: &mut BTreeMap<Box<[u8]>, u64>, name: &[u8], count: u64) {
-    match counts.get_mut(name) {
-        Some(sum) => *sum += count,
-        None => drop(counts.insert(name.into(), count)),
-    }
 }

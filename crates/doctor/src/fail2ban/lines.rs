@@ -33,7 +33,7 @@ fn tail(file: &Path) -> String {
 pub(super) fn has_mail(file: &Path, jail: &str) -> bool {
     let text = tail(file);
     let of_program = |line: &str| {
-        let program = maillog::record(line.as_bytes()).map(|record| maillog::program(record.tag));
+        let program = maillog::record(line.as_bytes()).map(|record| record.program);
         match program {
             None | Some(Program::Other | Program::Neighbour | Program::Saslauthd) => false,
             Some(Program::Dovecot) => jail.contains("dovecot"),

@@ -72,6 +72,7 @@ impl Head {
             stamp: Stamp::Instant(ts),
             host: &self.host,
             tag: Tag(&self.tag),
+            program: maillog::program(Tag(&self.tag)),
             pid: self.pid,
             repeat: self.repeat,
             text: &self.text,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use foldhash::HashMapExt as _;
-use maillog::{Acceptance, Delivery, Event, Pickup, Program, QueueAction, QueueId, program};
+use maillog::{Acceptance, Delivery, Event, Pickup, Program, QueueAction, QueueId};
 
 use crate::Map;
 use crate::attempt::Where;
@@ -194,7 +194,7 @@ impl Messages {
     pub(crate) fn line(&mut self, place: Place<'_>, line: &Line<'_>) {
         let host = place.host;
         let at = |this: &mut Self, id: QueueId<'_>| this.known_or_new(place, id, line);
-        match line.event {
+        match *line.event {
             Event::Delivery(delivery) => {
                 if let Some(slot) = at(self, delivery.queue_id) {
                     self.delivered(host, slot, &delivery, line);
@@ -405,7 +405,7 @@ impl Messages {
         let now = self.now;
         let Some(file) = self.files.get_mut(slot as usize).filter(|file| file.state == State::Open) else { return };
         file.message.ended = Some(line.time);
-        file.message.end = match program(line.record.tag) {
+        file.message.end = match line.record.program {
             Program::Postsuper => End::Deleted,
             Program::Cleanup => End::Canceled,
             _ if file.expired => End::Expired,

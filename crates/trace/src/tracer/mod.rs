@@ -4,14 +4,16 @@
 //! to the next `connect from` of the same process. Logs begin and end in mid-session; that is normal.
 
 mod backend;
+mod processes;
 mod sessions;
 mod steps;
 
+use processes::Processes;
 pub use sessions::first_session_at;
 
 use std::collections::VecDeque;
 
-use maillog::{Acceptance, Client, Event, Program, QueueId, Record, program};
+use maillog::{Acceptance, Client, Event, Program, QueueId, Record};
 
 use crate::Map;
 use crate::attempt::{Attempt, EvidenceSource, Login, Refusal, Where};
@@ -20,7 +22,7 @@ use crate::line::Line;
 use crate::message::{Arrival, Bounds, Follow, Message, Messages, Place, Story};
 use crate::names::{Names, Symbol};
 use crate::recent::Recent;
-use crate::session::{Key, Session, SessionId};
+use crate::session::SessionId;
 
 /// Takes the outcomes, in the order in which they happened (refusals, messages and stories when they are complete).
 pub trait Sink {
@@ -85,17 +87,13 @@ pub struct Tracer {
     limits: Limits,
     names: Names,
     words: Names,
-    sessions: Map<Key, Box<Session>>,
-    #[expect(clippy::vec_box, reason = "they come out of the table boxed, and go back so")]
-    spare: Vec<Box<Session>>,
+    processes: Processes,
     window: Window,
     recent: Recent,
     messages: Messages,
     /// With the log's time when each came in.
     held: VecDeque<(i64, Held)>,
     services: Map<(Symbol, Symbol), ()>,
-    /// The latest time at which a session began, and how often each of its names was given out then.
-    begun: (i64, Map<u64, u64>),
     now: i64,
     dovecot_changed: Option<i64>,
     dovecot_limited: Option<i64>,
@@ -116,14 +114,12 @@ impl Tracer {
             names: Names::new(limits.names),
             // Challenges and library errors never come again: what does fits in a quarter.
             words: Names::new(limits.names / 4),
-            sessions: Map::default(),
-            spare: Vec::new(),
+            processes: Processes::default(),
             window: Window::default(),
             recent: Recent::default(),
             messages: Messages::new(follow, Bounds { messages: limits.messages, bytes: limits.message_bytes }),
             held: VecDeque::new(),
             services: Map::default(),
-            begun: (i64::MIN, Map::default()),
             now: i64::MIN,
             dovecot_changed: None,
             dovecot_limited: None,
@@ -173,10 +169,10 @@ impl Tracer {
     /// Takes the next line. Output: the session it belongs to, if it belongs to one.
     pub fn line(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         self.tick(line.time, sink);
-        if self.messages.follow().notes(&line.event) {
+        if self.messages.follow().notes(line.event) {
             self.queue_line(line, sink);
         }
-        match line.event {
+        match *line.event {
             Event::Removed(_)
             | Event::Delivery(_)
             | Event::Expired(..)
@@ -188,9 +184,9 @@ impl Tracer {
                 self.queue_line(line, sink);
                 None
             }
-            Event::Accepted(acceptance) if !Self::wants(&line.event) && self.messages.follow().is_all() => {
+            Event::Accepted(acceptance) if !Self::wants(line.event) && self.messages.follow().is_all() => {
                 self.accepted_from_stranger(line, &acceptance, sink);
-                self.session(&line.record)
+                self.session(line.record)
             }
             Event::DovecotAuth(verdict) => {
                 self.dovecot_verdict(line, &verdict);
@@ -225,7 +221,7 @@ impl Tracer {
                 });
                 None
             }
-            _ if matches!(program(line.record.tag), Program::Smtpd | Program::PostfixCut) => self.smtpd(line, sink),
+            _ if matches!(line.record.program, Program::Smtpd | Program::PostfixCut) => self.smtpd(line, sink),
             Event::Policy(_, policy) => {
                 self.stray_policy(line, &policy, sink);
                 None
@@ -236,13 +232,8 @@ impl Tracer {
 
     /// The log is over: everything held back comes out.
     pub fn finish(&mut self, sink: &mut impl Sink) {
-        let mut open: Vec<Key> = self.sessions.keys().copied().collect();
-        open.sort_unstable_by_key(|key| self.sessions.get(key).map_or(0, |s| s.first_line));
-        for key in open {
-            if let Some(mut session) = self.sessions.remove(&key) {
-                self.end(key, &mut session, None, sink);
-            }
-        }
+        let open = self.processes.with(|_| true);
+        self.end_all(open, sink);
         self.messages.finish();
         self.tell_messages(sink);
         self.now = i64::MAX;

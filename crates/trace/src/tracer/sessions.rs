@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 
 use maillog::{Client, Event, Record};
 
+use super::processes::Row;
 use super::{IDLE, SERVICES, Sink, Tracer};
 use crate::attempt::Where;
 use crate::line::Line;
@@ -16,55 +17,61 @@ impl Tracer {
         self.tick(time, sink);
         let Some(pid) = record.pid else { return };
         let key = self.process_key(record, pid.into());
-        if let Some(mut session) = self.sessions.remove(&key) {
-            self.end(key, &mut session, None, sink);
-            self.spare.push(session);
+        if let Some(session) = self.processes.close(key) {
+            self.over(key, session, sink);
         }
+    }
+
+    /// A session whose end the log does not tell.
+    fn over(&mut self, key: Key, mut session: Box<Session>, sink: &mut impl Sink) {
+        self.end(key, &mut session, None, sink);
+        self.processes.reuse(session);
     }
 
     /// The session an envelope belongs to just now, for lines that are not fed.
     pub fn session(&mut self, record: &Record<'_>) -> Option<SessionId> {
         let process = u64::from(record.pid?);
         let key = self.process_key(record, process);
-        self.sessions.get(&key).map(|session| SessionId(session.id))
+        self.processes.get(key).map(|session| SessionId(session.id))
     }
 
     pub(super) fn smtpd(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         let key = self.key(line)?;
         // Whether lines of no interest are fed or not must not change the outcome.
-        if !Self::wants(&line.event) {
-            return self.sessions.get(&key).map(|session| SessionId(session.id));
+        if !Self::wants(line.event) {
+            return self.processes.get(key).map(|session| SessionId(session.id));
         }
-        let mut session = match self.sessions.remove(&key) {
+        let row = self.processes.row(key);
+        let client = client_of(line.event);
+        let mut session = match self.processes.take(row) {
             // A new connection, or somebody else's line: the end of the old session is not in the log.
-            Some(mut old)
+            Some(old)
                 if matches!(line.event, Event::Connect(_))
-                    || client_of(&line.event).is_some_and(|client| old.is_of_another(client)) =>
+                    || client.is_some_and(|client| old.is_of_another(client)) =>
             {
-                self.end(key, &mut old, None, sink);
-                self.spare.push(old);
-                self.begin(key, &line.record, line.id, line.time, sink)
+                self.over(key, old, sink);
+                self.begin(key, row, line.record, line.id, line.time, sink)
             }
             Some(session) => session,
-            None => self.begin(key, &line.record, line.id, line.time, sink),
+            None => self.begin(key, row, line.record, line.id, line.time, sink),
         };
-        if let Some(client) = client_of(&line.event) {
+        if let Some(client) = client {
             session.meet(client);
         }
         let id = SessionId(session.id);
         let over = self.step(key, &mut session, line, sink);
         session.last_time = line.time;
         if over {
-            self.spare.push(session);
+            self.processes.reuse(session);
         } else {
-            self.sessions.insert(key, session);
+            self.processes.put(row, session);
         }
         Some(id)
     }
 
     pub(super) fn key(&mut self, line: &Line<'_>) -> Option<Key> {
-        let process = process_of(&line.record, client_of(&line.event))?;
-        Some(self.process_key(&line.record, process))
+        let process = process_of(line.record, client_of(line.event))?;
+        Some(self.process_key(line.record, process))
     }
 
     pub(super) fn process_key(&mut self, record: &Record<'_>, process: u64) -> Key {
@@ -76,44 +83,33 @@ impl Tracer {
         self.tick(time, sink);
         let process = process_of(record, Some(client)).unwrap_or_default();
         let key = self.process_key(record, process);
-        if let Some(mut old) = self.sessions.remove(&key) {
-            self.end(key, &mut old, None, sink);
-            self.spare.push(old);
+        let row = self.processes.row(key);
+        if let Some(old) = self.processes.take(row) {
+            self.over(key, old, sink);
         }
-        let mut session = self.begin(key, record, id, time, sink);
+        let mut session = self.begin(key, row, record, id, time, sink);
         session.meet(client);
-        self.sessions.insert(key, session);
+        self.processes.put(row, session);
     }
 
-    pub(super) fn begin(
+    /// Starts a session of a process that has none open. It is not among the open ones before it is put there.
+    fn begin(
         &mut self,
         key: Key,
+        row: Row,
         record: &Record<'_>,
         id: u64,
         time: i64,
         sink: &mut impl Sink,
     ) -> Box<Session> {
-        if self.sessions.len() >= self.limits.sessions {
+        if self.processes.open() >= self.limits.sessions {
             self.make_room(sink);
         }
-        let mut session = self.spare.pop().unwrap_or_default();
-        session.restart(self.name_of(record, key.process, time), id, time);
+        // The same session has the same number whatever was read before it.
+        let before = self.processes.begins(row, time);
+        let mut session = self.processes.fresh();
+        session.restart(session_id(record, key.process, before, time), id, time);
         session
-    }
-
-    /// A number that the same session has whatever was read before it: of sessions of one process that begin at the same instant each
-    /// has its own.
-    pub(super) fn name_of(&mut self, record: &Record<'_>, process: u64, time: i64) -> u64 {
-        let (instant, given) = &mut self.begun;
-        if *instant != time {
-            *instant = time;
-            given.clear();
-        }
-        let first = session_id(record, process, 0, time);
-        let times = given.entry(first).or_default();
-        let name = if *times == 0 { first } else { session_id(record, process, *times, time) };
-        *times += 1;
-        name
     }
 
     /// Whoever goes on later without this tracer needs the lines since then, to be told what it would have told: the earliest beginning of
@@ -121,23 +117,25 @@ impl Tracer {
     /// sessions.
     #[must_use]
     pub fn hangs_on(&self, wanted: impl FnMut(&[u8]) -> bool) -> i64 {
-        let alive = self.sessions.values().filter(|session| self.now - session.last_time <= IDLE);
+        let alive = self.processes.sessions().filter(|session| self.now - session.last_time <= IDLE);
         let sessions = alive.map(|session| session.first_time).min();
         let mail = self.messages.earliest(wanted);
         sessions.into_iter().chain(mail).chain([self.now.saturating_sub(IDLE)]).min().unwrap_or(self.now)
     }
 
     pub(super) fn make_room(&mut self, sink: &mut impl Sink) {
-        let quiet = |s: &Session| self.now - s.last_time > IDLE;
-        let mut keys: Vec<Key> = self.sessions.iter().filter(|(_, s)| quiet(s)).map(|(k, _)| *k).collect();
+        let mut keys = self.processes.with(|session| self.now - session.last_time > IDLE);
         if keys.is_empty() {
-            keys = self.sessions.keys().copied().collect();
+            keys = self.processes.with(|_| true);
         }
-        // The same order in every run.
-        keys.sort_unstable_by_key(|key| self.sessions.get(key).map_or(0, |session| session.first_line));
+        self.end_all(keys, sink);
+    }
+
+    /// Ends sessions as if the log had lost their ends.
+    pub(super) fn end_all(&mut self, keys: Vec<Key>, sink: &mut impl Sink) {
         for key in keys {
-            if let Some(mut session) = self.sessions.remove(&key) {
-                self.end(key, &mut session, None, sink);
+            if let Some(session) = self.processes.close(key) {
+                self.over(key, session, sink);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::session::{Key, Session};
 impl Tracer {
     /// One line of a session. Output: whether the session is over.
     pub(super) fn step(&mut self, key: Key, session: &mut Session, line: &Line<'_>, sink: &mut impl Sink) -> bool {
-        match line.event {
+        match *line.event {
             Event::Disconnect(_, counters) => {
                 self.end(key, session, Some((line, counters)), sink);
                 return true;
@@ -283,12 +283,13 @@ impl Tracer {
         by: Option<(&Line<'_>, Option<RawCounters<'_>>)>,
         sink: &mut impl Sink,
     ) {
-        // Most sessions try no login and have nothing to tell.
-        if session.is_quiet() && by.is_some_and(|(_, counters)| counters.is_some_and(|raw| !raw.has_auth())) {
+        // Most sessions try no login, or each try has had its line, and nothing waits for their end.
+        let raw = by.and_then(|(_, counters)| counters);
+        if session.is_quiet() && raw.is_some_and(|raw| session.explains(raw.auth())) {
             return;
         }
         session.tls |= by.is_some_and(|(line, _)| line.record.tag.is_implicit_tls());
-        let counters = by.and_then(|(_, counters)| counters).map(RawCounters::read);
+        let counters = raw.map(RawCounters::read);
         if let Some(counters) = counters {
             session.tls |= counters.starttls.ok > 0;
         }

@@ -33,7 +33,7 @@ pub(crate) fn play_within<T: AsRef<str>>(follow: Follow, limits: Limits, step: i
         let record = maillog::record(text.as_ref().as_bytes()).unwrap();
         let event = maillog::event(&record).unwrap_or_else(|| panic!("not understood: {}", text.as_ref()));
         if Tracer::wants(&event) || follow.wants(&event) {
-            tracer.line(&Line { id: n as u64, time: n as i64 * step, record, event }, &mut told);
+            tracer.line(&Line { id: n as u64, time: n as i64 * step, record: &record, event: &event }, &mut told);
         }
     }
     tracer.finish(&mut told);

@@ -125,7 +125,7 @@ pub(crate) fn play<'a>(lines: impl IntoIterator<Item = &'a Logged>, all: bool) -
         let record = maillog::record(line.text.as_bytes()).unwrap();
         let Some(event) = maillog::event(&record) else { panic!("not understood: {}", line.text) };
         if all || Tracer::wants(&event) {
-            tracer.line(&Line { id: line.id, time: line.time, record, event }, &mut told);
+            tracer.line(&Line { id: line.id, time: line.time, record: &record, event: &event }, &mut told);
         }
     }
     tracer.finish(&mut told);
