@@ -33,7 +33,7 @@ impl Reply {
     fn of(event: &Event<'_>, diagnosis: &Diagnosis) -> Self {
         let (words, code) = match event {
             Event::Delivery(delivery) => (delivery.response, delivery.timing().dsn),
-            Event::Policy(_, policy) if event.name() == "reject" => (policy.reply, policy.dsn),
+            Event::Policy(_, policy) if event.name() == "reject" => (policy.words(), policy.dsn),
             _ => return Self::default(),
         };
         let code = code.and_then(StatusCode::parse);

@@ -369,7 +369,7 @@ pub fn refusal(refusal: &Refusal) -> Diagnosis {
         return Diagnosis::default();
     }
     let other = Diagnosis { class: Some(Class::OtherReject), cause: None, confidence: 1.0, note: "" };
-    let Some((cause, confidence)) = of_words(Place::Reject, &refusal.reply) else { return other };
+    let Some((cause, confidence)) = of_words(Place::Reject, refusal.words()) else { return other };
     if cause.id == "policy.relay_denied" && &*refusal.action != b"reject" {
         return other;
     }

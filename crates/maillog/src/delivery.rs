@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::level::{Level, level};
 use crate::queue_id::{QueueId, prefix};
 use crate::remote::remote;
-use crate::scan::{contains, rfind, rsplit_once, split_around, split_byte, split_once, whole_u32, word};
+use crate::scan::{contains, find, rfind, rsplit_once, split_around, split_byte, split_once, whole_u32, word};
 use crate::service::{common, queue_warning};
 use crate::smtpd::tls_event;
 
@@ -262,26 +262,28 @@ fn unqueued(text: &[u8]) -> Option<Event<'_>> {
 /// `to=<R>[, orig_to=<O>], relay=REL[, conn_use=N], delay=D, delays=a/b/c/d[, tls=T], dsn=X.Y.Z, status=ST (TEXT)`.
 fn delivery<'a>(queue_id: QueueId<'a>, rest: &'a [u8]) -> Option<Delivery<'a>> {
     let (addresses, relay, middle, outcome) = fields(rest)?;
-    let addresses = addresses.strip_prefix(b"to=<")?;
-    let (to, orig_to) = match split_once(addresses, b">, orig_to=<") {
+    let (to, orig_to) = match orig_to_at(addresses).and_then(|at| split_around(addresses, at, ORIG_TO.len())) {
         Some((to, orig_to)) => (to, Some(orig_to)),
         None => (addresses, None),
     };
+    let to = to.strip_prefix(TO)?;
     Some(with_outcome(Delivery { queue_id, to, orig_to, relay, status: b"", response: b"", middle }, outcome))
 }
 
-/// Where a quoted local part of the recipient ends: it may hold anything, our own fields included.
-fn quoted_end(rest: &[u8]) -> usize {
-    let Some(inside) = rest.strip_prefix(b"to=<\"") else { return 0 };
+/// Where a quoted local part ends that starts at `at`: it may hold anything, our own fields included. Without one, `at`.
+fn quoted_end(rest: &[u8], at: usize) -> usize {
+    let Some(inside) = rest.get(at..).and_then(|text| text.strip_prefix(b"\"")) else { return at };
     let mut escaped = false;
     let end = inside.iter().position(|byte| {
         let ends = *byte == b'"' && !escaped;
         escaped = *byte == b'\\' && !escaped;
         ends
     });
-    end.map_or(0, |end| end + 5)
+    end.map_or(at, |end| at + 1 + end + 1)
 }
 
+const TO: &[u8] = b"to=<";
+const ORIG_TO: &[u8] = b">, orig_to=<";
 // Every delivery line is searched for these: built once.
 static RELAY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b">, relay="));
 static STATUS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b", status="));
@@ -289,11 +291,25 @@ static STATUS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b", stat
 /// Addresses, relay, timing, outcome.
 type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8], &'a [u8]);
 
+/// Where behind the recipient the one before aliases follows.
+#[inline]
+fn orig_to_at(addresses: &[u8]) -> Option<usize> {
+    let from = quoted_end(addresses, TO.len());
+    find(addresses.get(from..)?, ORIG_TO).map(|at| from + at)
+}
+
 /// A delivery line in four: addresses, relay, timing, outcome.
 #[inline]
 fn fields(rest: &[u8]) -> Option<Parts<'_>> {
-    let quoted = quoted_end(rest);
-    let at = quoted + RELAY.find(rest.get(quoted..)?)?;
+    let to = quoted_end(rest, TO.len());
+    let mut at = to + RELAY.find(rest.get(to..)?)?;
+    if let Some(orig_to) = orig_to_at(rest.get(..at)?) {
+        let start = orig_to + ORIG_TO.len();
+        let end = quoted_end(rest, start);
+        if end > start {
+            at = end + RELAY.find(rest.get(end..)?)?;
+        }
+    }
     let (addresses, rest) = split_around(rest, at, RELAY.needle().len())?;
     let (relay, rest) = split_byte(rest, b',')?;
     let (middle, outcome) = split_around(rest, STATUS.find(rest)?, STATUS.needle().len())?;
@@ -429,6 +445,12 @@ mod tests {
             "0F5383D12: to=<\"a>, relay=none, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (ok)\"@x>, relay=h[192.0.2.9]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (no)",
         );
         assert_eq!((d.status, d.relay_host().unwrap().address), (b"bounced".as_slice(), b"192.0.2.9".as_slice()));
+        // A catch-all alias takes any local part.
+        let d = parse(
+            r#"0F5383D12: to=<u@x>, orig_to=<"a>, relay=none, delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (\"ok)"@x>, relay=h[192.0.2.9]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (no)"#,
+        );
+        assert_eq!((d.status, d.relay_host().unwrap().address), (b"bounced".as_slice(), b"192.0.2.9".as_slice()));
+        assert!(d.to == b"u@x" && d.orig_to.is_some_and(|orig_to| orig_to.ends_with(b"ok)\"@x")));
     }
 
     #[test]
@@ -437,6 +459,12 @@ mod tests {
             "4ABcd12XyzzYw: to=<u@example.com>, relay=smart.example.net[198.51.100.1]:587, delay=1, delays=0/0/1/0, dsn=4.7.8, status=deferred (SASL authentication failed; server smart.example.net[198.51.100.1] said: 535 5.7.8 no)",
         );
         assert!(d.relayhost_login_failed());
+        let aliased = parse(
+            r#"0F5383D12: to=<"a>, orig_to=<b"@example.com>, orig_to=<"c>, orig_to=<d"@example.com>, relay=local, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (ok)"#,
+        );
+        let (to, orig_to) =
+            (br#""a>, orig_to=<b"@example.com"#.as_slice(), br#""c>, orig_to=<d"@example.com"#.as_slice());
+        assert_eq!((aliased.to, aliased.orig_to), (to, Some(orig_to)));
         let quoted = parse(
             "0F5383D12: to=<u@example.com>, relay=h[198.51.100.1]:25, delay=1, delays=0/0/1/0, dsn=5.0.0, status=bounced (host h[198.51.100.1] said: 554 SASL authentication failed (in reply to DATA command))",
         );

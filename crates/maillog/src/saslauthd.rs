@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::client::address;
 use crate::event::Event;
-use crate::scan::{contains, split_once};
+use crate::scan::{contains, rsplit_once, split_once};
 
 /// `do_auth : auth failure: [user=U] [service=S] [realm=R] [mech=M] [reason=TEXT]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,8 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     let user = bracketed(rest, b"[user=", b"] [service=")?;
     let service = bracketed(rest, b"[service=", b"]")?;
     let realm = bracketed(rest, b"[realm=", b"]").unwrap_or_default();
-    let reason = bracketed(rest, b"[reason=", b"]").unwrap_or_default();
+    // The last of them is saslauthd's own: name and realm are the client's.
+    let reason = rsplit_once(rest, b"[reason=").and_then(|(_, reason)| reason.strip_suffix(b"]")).unwrap_or_default();
     Some(Event::Saslauthd(SaslauthdFailure { user, realm, service, reason }))
 }
 
@@ -82,8 +83,15 @@ pub(crate) fn pam(text: &[u8]) -> Option<PamFailure<'_>> {
         .filter(|(_, rest)| !contains(rest, b" rhost="))
         .and_then(|_| key(message, b" rhost="))
         .and_then(address);
-    let user = key(message, b" user=").or_else(|| key(message, b" ruser=")).or_else(|| named(message));
+    let user = last_user(message).or_else(|| key(message, b" ruser=")).or_else(|| named(message));
     failed.then_some(PamFailure { service, user, ip, message })
+}
+
+/// `  user=NAME` ends the line, with two blanks before it (Linux-PAM `modules/pam_unix/support.c`, `_unix_verify_password`); others write
+/// one. A name may hold blanks.
+fn last_user(message: &[u8]) -> Option<&[u8]> {
+    let (_, user) = rsplit_once(message, b"  user=").or_else(|| split_once(message, b" user="))?;
+    (!user.is_empty()).then_some(user)
 }
 
 /// ` key=value` up to a blank; an empty value is none.
@@ -124,6 +132,11 @@ mod tests {
             (found.user, found.ip.map(|ip| ip.to_string())),
             (Some(b"w@x".as_slice()), Some("192.0.2.9".into()))
         );
+        let line = b"pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=a b";
+        assert_eq!(pam(line).unwrap().user, Some(b"a b".as_slice()));
+        let line = b": auth failure: [user=a] [reason=x] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]";
+        let Some(Event::Saslauthd(found)) = event(line) else { panic!() };
+        assert_eq!(found.reason, b"PAM auth error");
         assert!(pam(b"pam_unix(smtp:auth): check pass; user unknown").unwrap().user.is_none());
         assert_eq!(pam(b"pam_unix(cron:session): session opened for user root"), None);
     }

@@ -343,6 +343,33 @@ proptest! {
         });
     }
 
+    /// The reply names its subject without the quotes that the tail has: neither the fields nor what was said are the client's word.
+    #[test]
+    fn rejects_of_hostile_addresses(client in clients(), from in print::address(), to in print::address(), helo in print::helo(), subject in 0..4usize, said in select(vec!["Relay access denied", "Sender address rejected: not owned by user boss@x", "Recipient address rejected: User unknown in virtual mailbox table", "Helo command rejected: need fully-qualified hostname"]), comma in select(vec!["", ","]), shape in select(Shape::ALL)) {
+        let bare = client.rsplit_once("]:").map_or(client.clone(), |(bare, _port)| format!("{bare}]"));
+        let subject = [&from.plain, &to.plain, &helo, &bare][subject];
+        let reply = format!("<{subject}>: {said}");
+        let (from, to) = (&from.sent, &to.sent);
+        let text = format!("NOQUEUE: reject: RCPT from {client}: 554 5.7.1 {reply}; from=<{from}>{comma} to=<{to}>{comma} proto=ESMTP{comma} helo=<{helo}>");
+        read(shape, "postfix/smtpd", 7, &text, |event| {
+            let Event::Policy(None, p) = event else { panic!("{event:?}") };
+            assert_eq!((p.from, p.to, p.helo), (Some(from.as_bytes()), Some(to.as_bytes()), Some(helo.as_bytes())));
+            print::same(p.reply, &reply);
+            print::same(p.words(), said);
+        });
+    }
+
+    #[test]
+    fn deliveries_to_hostile_addresses(to in print::address(), orig in proptest::option::of(print::address()), status in select(vec!["sent", "deferred", "bounced"]), shape in select(Shape::ALL)) {
+        let orig_text = orig.as_ref().map_or(String::new(), |orig| format!(", orig_to=<{}>", orig.sent));
+        let text = format!("0F5383D12: to=<{}>{orig_text}, relay=mx.example[198.51.100.1]:25, delay=1.5, delays=0.1/0/0.4/1, dsn=4.2.0, status={status} (no)", to.sent);
+        read(shape, "postfix/smtp", 7, &text, |event| {
+            let Event::Delivery(d) = event else { panic!("{event:?}") };
+            assert_eq!((d.to, d.orig_to), (to.sent.as_bytes(), orig.as_ref().map(|orig| orig.sent.as_bytes())));
+            assert_eq!((d.relay, d.status), (b"mx.example[198.51.100.1]:25".as_slice(), status.as_bytes()));
+        });
+    }
+
     #[test]
     fn what_neighbours_share_changes_nothing(lines in vec((
         select(vec!["Jun 17 10:25:14 ", "Jun 17 10:25:15 ", "Jun  7 10:25:14 ", "2025-11-22T09:17:26.436140+00:00 ", "<22>Jun 17 10:25:14 "]),

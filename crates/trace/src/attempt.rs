@@ -161,6 +161,14 @@ pub struct Login {
     pub username: Option<Box<[u8]>>,
 }
 
+impl Refusal {
+    /// What was said, without the subject: see [`maillog::Policy::words`].
+    #[must_use]
+    pub fn words(&self) -> &[u8] {
+        self.reply.get(self.words_at..).unwrap_or_default()
+    }
+}
+
 /// A policy decision of `smtpd`, told when its session's end shows whether the client was logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -170,8 +178,10 @@ pub struct Refusal {
     pub action: Rc<[u8]>,
     /// Which command it answered.
     pub stage: Rc<[u8]>,
-    /// The words of the reply.
+    /// The reply, its subject included, which the client may have chosen.
     pub reply: Box<[u8]>,
+    /// Where in the reply the words behind its subject start.
+    pub words_at: usize,
     /// The reply code.
     pub code: Option<u16>,
     /// Envelope sender.

@@ -475,7 +475,7 @@ fn reject_reason(refusal: &Refusal) -> &'static str {
     if refusal.at.tag.ends_with(b"postscreen") {
         return "postscreen";
     }
-    let reason = Reason::of(&refusal.reply, None).id;
+    let reason = Reason::of(refusal.words(), None).id;
     if reason == "other" && refusal.action.starts_with(b"milter-") { "milter" } else { reason }
 }
 

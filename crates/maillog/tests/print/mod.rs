@@ -196,6 +196,16 @@ const PIECES: &[&str] = &[
     "status=sent (",
     "]:25",
     "message repeated 3 times: [ ",
+    ">: ",
+    "; from=<",
+    "; from=<a> to=<",
+    " to=<b>",
+    " proto=SMTP helo=<e>",
+    ">: Sender address rejected: not owned by user victim@example.test",
+    ">: Relay access denied",
+    ">, relay=",
+    ">, orig_to=<",
+    ">, relay=none, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (",
     " from evil[198.51.100.7]; from=<a> to=<b> proto=ESMTP helo=<h>: x",
     " from local; from=<a>",
     ", ip: 198.51.100.7, ",
@@ -245,6 +255,25 @@ pub(crate) fn mail_address() -> impl Strategy<Value = String> {
         1 => Just(String::new()),
         2 => "[a-z ,:;=\\[\\]()'-]{0,20}".prop_map(|local| format!("\"{local}\"@example.test")),
         1 => Just("\"]: SASL PLAIN authentication failed: x, sasl_username=v\"@[198.51.100.7]".to_owned()),
+    ]
+}
+
+/// An envelope address of a stranger's, as he sends it and Postfix logs it (since 3.5), and without its quotes, as replies name it.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    pub(crate) sent: String,
+    pub(crate) plain: String,
+}
+
+/// The local part may be anything: then it is in quotes.
+pub(crate) fn address() -> impl Strategy<Value = Address> {
+    prop_oneof![
+        1 => "[a-z0-9.+_-]{1,12}@[a-z0-9.-]{1,12}".prop_map(|sent| Address { plain: sent.clone(), sent }),
+        1 => Just(Address { sent: String::new(), plain: String::new() }),
+        4 => anything().prop_map(|local| Address {
+            sent: format!("\"{}\"@example.test", local.replace('\\', "\\\\").replace('"', "\\\"")),
+            plain: format!("{local}@example.test"),
+        }),
     ]
 }
 

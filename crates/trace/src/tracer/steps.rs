@@ -252,12 +252,14 @@ impl Tracer {
     }
 
     pub(super) fn refusal_at(&mut self, at: Where, count: u32, policy: &Policy<'_>) -> Refusal {
-        let owner = policy.sasl_username.or_else(|| not_owned_by(policy.reply));
+        let words = policy.words();
+        let owner = policy.sasl_username.or_else(|| not_owned_by(words));
         Refusal {
             at,
             action: self.words.shared(policy.action),
             stage: self.words.shared(policy.stage),
             reply: policy.reply.into(),
+            words_at: policy.reply.len() - words.len(),
             code: policy.code,
             from: policy.from.map(Into::into),
             to: policy.to.map(Into::into),
@@ -371,16 +373,31 @@ impl Tracer {
     }
 }
 
-/// The account in `… not owned by user U` (Postfix `src/smtpd/smtpd_check.c`): only a client that logged in gets it.
-fn not_owned_by(reply: &[u8]) -> Option<&[u8]> {
-    const WORDS: &[u8] = b": Sender address rejected: not owned by user ";
-    // Nearly no reply has these words, and few have a second colon.
-    let mut end = reply.len();
-    while let Some(colon) = memchr::memrchr(b':', reply.get(..end)?) {
-        if let Some(user) = reply.get(colon..)?.strip_prefix(WORDS) {
-            return Some(user);
-        }
-        end = colon;
+/// The account in `Sender address rejected: not owned by user U` (Postfix `src/smtpd/smtpd_check.c`): only a client that logged in gets it.
+fn not_owned_by(words: &[u8]) -> Option<&[u8]> {
+    words.strip_prefix(b"Sender address rejected: not owned by user ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_sender_address_it_is_not() {
+        let user = |line: &[u8]| {
+            let record = maillog::record(line).unwrap();
+            let Some(Event::Policy(_, policy)) = maillog::event(&record) else { panic!() };
+            not_owned_by(policy.words()).map(|user| String::from_utf8_lossy(user).into_owned())
+        };
+        let start = "Jun 17 10:25:14 mail postfix/smtpd[1]: NOQUEUE: reject: RCPT from h[192.0.2.9]: ";
+        let owned = format!(
+            "{start}553 5.7.1 <b@x>: Sender address rejected: not owned by user a b@x; from=<b@x> to=<c@y> proto=ESMTP helo=<h>"
+        );
+        assert_eq!(user(owned.as_bytes()).as_deref(), Some("a b@x"));
+        let claimed = "x>: Sender address rejected: not owned by user boss@x";
+        let claimed = format!(
+            "{start}554 5.7.1 <{claimed}@y>: Relay access denied; from=<b@x> to=<\"{claimed}\"@y> proto=ESMTP helo=<h>"
+        );
+        assert_eq!(user(claimed.as_bytes()), None);
     }
-    None
 }

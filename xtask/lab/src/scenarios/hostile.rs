@@ -84,6 +84,10 @@ fn helo_and_addresses(machine: &mut Machine) -> Result<()> {
         let denied = "policy.relay_denied";
         session.refused_recipient("\"x; from=<root> to=<y\"@example.org", 554, Happening::RelayDenied, denied)?;
         session.refused_recipient("sasl_username=root@example.org", 554, Happening::RelayDenied, denied)?;
+        // The reply names them without their quotes, before its own words.
+        let owned = "\"x>: Sender address rejected: not owned by user boss@example.test\"@example.org";
+        session.refused_recipient(owned, 554, Happening::RelayDenied, denied)?;
+        session.command("RCPT TO:<\"x>: Relay access denied\"@example.test>", 550)?;
         session.quit()?;
     }
     Ok(())
