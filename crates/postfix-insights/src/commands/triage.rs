@@ -47,5 +47,8 @@ pub(crate) fn run(args: &Triage) -> anyhow::Result<Exit> {
         }
         print::text(&out)?;
     }
-    Ok(Exit::of_reading(&triaged.read, args.output.quiet))
+    let exit = Exit::of_reading(&triaged.read, args.output.quiet);
+    // The process ends now: to give a hundred thousand rows back one by one would take time and serve nobody.
+    std::mem::forget(triaged);
+    Ok(exit)
 }
