@@ -99,7 +99,7 @@ fn auth(rest: &[u8]) -> Option<Event<'_>> {
     if text.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
-    Some(request_of_23(without_level(text)).map_or(Event::DovecotService(text), Event::DovecotAuth))
+    Some(verdict_of_23(without_level(text)).unwrap_or(Event::DovecotService(text)))
 }
 
 /// `auth-worker(pid): [conn unix:auth-worker (…): auth-worker<N>: ]DRIVER(user,ip): MSG`, or the 2.4 form.
@@ -115,18 +115,21 @@ fn auth_worker(rest: &[u8]) -> Option<Event<'_>> {
     let words = without_level(text);
     let words =
         if words.starts_with(b"conn ") { split_once(words, b">: ").map_or(words, |(_, after)| after) } else { words };
-    Some(request_of_23(words).map_or(Event::DovecotService(text), Event::DovecotAuth))
+    Some(verdict_of_23(words).unwrap_or(Event::DovecotService(text)))
 }
 
-/// `passwd-file(alice@example.test,203.0.113.1,<session>): Password mismatch`.
-fn request_of_23(text: &[u8]) -> Option<DovecotAuth<'_>> {
+/// `passwd-file(alice@example.test,203.0.113.1,<session>): Password mismatch`. `None`: not about a login.
+fn verdict_of_23(text: &[u8]) -> Option<Event<'_>> {
     let (driver, rest) = split_byte(text, b'(')?;
     let plausible = !driver.is_empty() && driver.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    let (inside, message) = split_once(rest, b"): ")?;
-    // Where `auth_username_chars` allows it, a name may end our parenthesis early: two that could be the end are none.
-    let plausible = plausible && !ends_again(message);
+    let (inside, message) = split_once(rest, b"): ").filter(|_| plausible)?;
+    // Where `auth_username_chars` allows it, a name may end our parenthesis early: two that could be the end are none, and what
+    // stands between is no word of Dovecot's own.
+    if ends_again(message) {
+        return Some(Event::Other("dovecot_note"));
+    }
     let mechanism = is_mechanism(driver).then_some(driver);
-    plausible.then(|| request(inside, mechanism, false, message)).flatten()
+    request(inside, mechanism, false, message).map(Event::DovecotAuth)
 }
 
 /// Whether an address stands before a later `): `, as it does before the real one.
@@ -421,5 +424,12 @@ mod tests {
             assert!(matches!(event(text.as_bytes()), Some(Event::DovecotService(_))), "{text}");
         }
         assert_eq!(event(b"auth: Debug: client in: AUTH 1 PLAIN"), Some(Event::Other("dovecot_debug")));
+        // A name that could end in two places is no word about Dovecot itself.
+        for text in [
+            "auth: passwd-file(a,192.0.2.1): Fatal: stopping,203.0.113.5): unknown user",
+            "auth-worker(7): conn unix:auth-worker (pid=1,uid=2): auth-worker<3>: sql(a,192.0.2.1): Panic: ,203.0.113.5): unknown user",
+        ] {
+            assert_eq!(event(text.as_bytes()), Some(Event::Other("dovecot_note")), "{text}");
+        }
     }
 }
