@@ -48,3 +48,4 @@ pub mod subject_text;
 pub mod times;
 pub mod triage;
 pub mod triage_text;
+mod worth;

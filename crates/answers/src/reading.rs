@@ -12,7 +12,7 @@ use diagnose::detect::Settings;
 use input::{Coverage, FeedError, Gap, Line, Progress, Sources, Worth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use maillog::{Client, Event, Glance, Level, Program, QueueId, Record, level};
+use maillog::{Client, Event, QueueId, Record};
 use query::Query;
 use store::state::State;
 use trace::{Follow, Limits, SessionId, Sink, Tracer};
@@ -20,7 +20,7 @@ use trace::{Follow, Limits, SessionId, Sink, Tracer};
 use crate::narrowed::Narrow;
 use crate::state;
 use crate::stored::{Stored, Stretch};
-use crate::times;
+use crate::{times, worth};
 
 /// Where lines come from, and which of them: what every question takes, as text.
 #[derive(Clone, Debug, Default)]
@@ -317,7 +317,7 @@ impl Reading {
                     misjudged += u64::from(line.worth != Worth::Unknown);
                     unknown.add(line);
                 }
-                Some(event) if R::TAKES_NOTES && !is_wanted(event) => return,
+                Some(event) if R::TAKES_NOTES && !worth::is_wanted(event) => return,
                 Some(_) => {}
             }
             if let Some(Event::LinesLost(count)) = event {
@@ -337,10 +337,10 @@ impl Reading {
         };
         // What is left out for its time must not be left to be judged when it is read.
         let worth: fn(&Record<'_>) -> Worth = match R::FOLLOW {
-            Follow::Logins if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() => noted_worth,
-            Follow::Logins => worth,
-            _ if R::TAKES_SERVER => worth_with_server,
-            _ => worth_with_messages,
+            Follow::Logins if R::TAKES_NOTES && self.since.is_none() && self.until.is_none() => worth::of_counts,
+            Follow::Logins => worth::of_logins,
+            _ if R::TAKES_SERVER => worth::of_server,
+            _ => worth::of_messages,
         };
         let worth = |record: &Record<'_>| if only(record) { worth(record) } else { Worth::Skip };
         let mut coverage = match &stored {
@@ -430,82 +430,6 @@ pub fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
             .with_context(|| format!("--timezone {name}: no such zone; use a name such as Europe/Berlin or UTC")),
         None => Ok(times::system_zone()),
     }
-}
-
-/// What a line is worth: nearly half of a log says nothing about logins, and need not leave the reading threads.
-fn worth(record: &Record<'_>) -> Worth {
-    match maillog::glance(record) {
-        Some(Glance::Other) => Worth::Skip,
-        Some(_) => Worth::Keep,
-        None => worth_by_event(record),
-    }
-}
-
-/// The same for whoever follows all messages: every line about a queue file is wanted.
-fn worth_with_messages(record: &Record<'_>) -> Worth {
-    match maillog::glance(record) {
-        Some(Glance::Other) if QueueId::of_text(record.text).is_none() => Worth::Skip,
-        Some(_) => Worth::Keep,
-        None if QueueId::of_text(record.text).is_none() => worth_by_event(record),
-        None if maillog::event(record).is_some() => Worth::Keep,
-        None => Worth::Unknown,
-    }
-}
-
-/// The same for whoever also wants to know how Postfix itself fares. What is not known here is read once it is delivered.
-fn worth_with_server(record: &Record<'_>) -> Worth {
-    match maillog::glance(record) {
-        Some(Glance::Other) if QueueId::of_text(record.text).is_none() && !tells_of_server(record) => Worth::Skip,
-        _ => Worth::Keep,
-    }
-}
-
-/// Warnings and worse, and TLS handshakes.
-fn tells_of_server(record: &Record<'_>) -> bool {
-    match record.text.first() {
-        Some(b'w' | b'e' | b'f' | b'p') => level(record.text).0 != Level::Info && record.program != Program::Other,
-        Some(b'A' | b'U' | b'T' | b'V') => ["Anonymous", "Untrusted", "Trusted", "Verified"]
-            .iter()
-            .any(|level| record.text.strip_prefix(level.as_bytes()).is_some_and(|rest| rest.starts_with(b" TLS "))),
-        _ => false,
-    }
-}
-
-/// The same for whoever wants outcomes and counts alone.
-fn noted_worth(record: &Record<'_>) -> Worth {
-    match maillog::glance(record) {
-        Some(Glance::Other) => Worth::Skip,
-        Some(Glance::Connect) => Worth::Opens,
-        Some(Glance::Disconnect { auth }) => Worth::Closes { tells: auth },
-        Some(Glance::Removed) => Worth::Noted(UNCOUNTED),
-        Some(Glance::Delivery { login_failed: true, .. }) => Worth::Keep,
-        Some(Glance::Delivery { status, .. }) => {
-            Worth::Noted(Class::of_delivery(status).map_or(UNCOUNTED, |class| class as u8))
-        }
-        // Read once it is delivered.
-        None if maillog::may_matter(record) => Worth::Keep,
-        None => worth_by_event(record),
-    }
-}
-
-/// The note of a line that is counted in no class; others are the class's place in [`Class::ALL`].
-const UNCOUNTED: u8 = u8::MAX;
-
-/// What a line is worth that is not among the commonest.
-fn worth_by_event(record: &Record<'_>) -> Worth {
-    match maillog::event(record) {
-        None => Worth::Unknown,
-        Some(event) if is_wanted(&event) => Worth::Keep,
-        Some(_) => Worth::Skip,
-    }
-}
-
-fn is_wanted(event: &Event<'_>) -> bool {
-    Tracer::wants(event)
-        || matches!(
-            event,
-            Event::LinesLost(_) | Event::Started(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..)
-        )
 }
 
 /// The start of a session.

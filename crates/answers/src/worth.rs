@@ -1,0 +1,84 @@
+//! What a line is worth to whoever reads: told on the reading threads, by a glance where that is enough.
+//!
+//! Input: a line's envelope. Output: whether it must leave the thread, and what is known of it then.
+
+use diagnose::Class;
+use input::Worth;
+use maillog::{Event, Glance, Level, Program, QueueId, Record, level};
+use trace::Tracer;
+
+/// To whoever wants to know of logins: nearly half of a log says nothing about them, and need not leave the reading threads.
+pub(crate) fn of_logins(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) => Worth::Skip,
+        Some(_) => Worth::Keep,
+        None => by_event(record),
+    }
+}
+
+/// The same for whoever follows all messages: every line about a queue file is wanted.
+pub(crate) fn of_messages(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) if QueueId::of_text(record.text).is_none() => Worth::Skip,
+        Some(_) => Worth::Keep,
+        None if QueueId::of_text(record.text).is_none() => by_event(record),
+        None if maillog::event(record).is_some() => Worth::Keep,
+        None => Worth::Unknown,
+    }
+}
+
+/// The same for whoever also wants to know how Postfix itself fares. What is not known here is read once it is delivered.
+pub(crate) fn of_server(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) if QueueId::of_text(record.text).is_none() && !tells_of_server(record) => Worth::Skip,
+        _ => Worth::Keep,
+    }
+}
+
+/// Warnings and worse, and TLS handshakes.
+fn tells_of_server(record: &Record<'_>) -> bool {
+    match record.text.first() {
+        Some(b'w' | b'e' | b'f' | b'p') => level(record.text).0 != Level::Info && record.program != Program::Other,
+        Some(b'A' | b'U' | b'T' | b'V') => ["Anonymous", "Untrusted", "Trusted", "Verified"]
+            .iter()
+            .any(|level| record.text.strip_prefix(level.as_bytes()).is_some_and(|rest| rest.starts_with(b" TLS "))),
+        _ => false,
+    }
+}
+
+/// The same for whoever wants outcomes and counts alone.
+pub(crate) fn of_counts(record: &Record<'_>) -> Worth {
+    match maillog::glance(record) {
+        Some(Glance::Other) => Worth::Skip,
+        Some(Glance::Connect) => Worth::Opens,
+        Some(Glance::Disconnect { auth }) => Worth::Closes { tells: auth },
+        Some(Glance::Removed) => Worth::Noted(UNCOUNTED),
+        Some(Glance::Delivery { login_failed: true, .. }) => Worth::Keep,
+        Some(Glance::Delivery { status, .. }) => {
+            Worth::Noted(Class::of_delivery(status).map_or(UNCOUNTED, |class| class as u8))
+        }
+        // Read once it is delivered.
+        None if maillog::may_matter(record) => Worth::Keep,
+        None => by_event(record),
+    }
+}
+
+/// The note of a line that is counted in no class; others are the class's place in [`Class::ALL`].
+const UNCOUNTED: u8 = u8::MAX;
+
+/// What a line is worth that is not among the commonest.
+fn by_event(record: &Record<'_>) -> Worth {
+    match maillog::event(record) {
+        None => Worth::Unknown,
+        Some(event) if is_wanted(&event) => Worth::Keep,
+        Some(_) => Worth::Skip,
+    }
+}
+
+pub(crate) fn is_wanted(event: &Event<'_>) -> bool {
+    Tracer::wants(event)
+        || matches!(
+            event,
+            Event::LinesLost(_) | Event::Started(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..)
+        )
+}
