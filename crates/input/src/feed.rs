@@ -27,7 +27,7 @@ use crate::reader::Broken;
 use crate::rotation::with_rotated;
 use crate::source::Sources;
 
-const BLOCK_BYTES: usize = 512 << 10;
+const BLOCK_BYTES: usize = 256 << 10;
 const BLOCKS: usize = 8;
 
 /// How to read.
