@@ -67,7 +67,7 @@ pub fn mail<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Mail {
         };
         mail.queue_lines += 1;
         mail.delivery_lines += u64::from(matches!(event, Event::Delivery(_)));
-        tracer.line(&Line { id, time, record, event }, &mut mail);
+        tracer.line(&Line { id, time, record: &record, event: &event }, &mut mail);
     }
     tracer.finish(&mut mail);
     mail

@@ -98,7 +98,7 @@ pub fn play<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Totals {
             maillog::Stamp::Wall(_) => i64::try_from(id).unwrap_or(0) * 100_000,
         };
         totals.feed(record.tag.0, record.repeat, &event);
-        tracer.line(&Line { id, time, record, event }, &mut totals);
+        tracer.line(&Line { id, time, record: &record, event: &event }, &mut totals);
     }
     tracer.finish(&mut totals);
     totals
