@@ -348,6 +348,18 @@ fn exit_codes() {
     }
     assert_eq!(code(&run(["report", "missing.log"])), 3);
     assert_eq!(code(&run(["report", "--json", "--html", "-", &good])), 2);
+    // A log that is named where the page is to go is not lost; an older page gives way.
+    for log in [&good, &garbage] {
+        let before = fs::read(log).unwrap();
+        let output = run(["report", "--html", log]);
+        assert_eq!((code(&output), fs::read(log).unwrap()), (2, before));
+        assert!(errors(&output).contains("is no page"), "{}", errors(&output));
+    }
+    let page = file("page.html", "<!DOCTYPE html>\nyesterday");
+    for page in [page, file("new.html", "")] {
+        assert_eq!(code(&run(["report", "--html", &page, &good])), 0);
+        assert!(fs::read_to_string(&page).unwrap().contains("Mail report"));
+    }
     assert_eq!(code(&run(["report", "--since", "2026-06-16", "--until", "2026-06-15", &good])), 2);
 }
 

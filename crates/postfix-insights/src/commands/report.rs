@@ -1,7 +1,7 @@
 //! `report`: to a terminal, as JSON, as HTML, or through the local sendmail.
 
 use std::fs;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
 use answers::mask::Mask;
@@ -20,8 +20,9 @@ use crate::{asked, print, report_mail};
 pub(crate) fn run(args: &cli::Report) -> anyhow::Result<Exit> {
     asked::refuse(&args.asked, "`--since`")?;
     let reading = args.input.reading(&args.output, false)?;
-    // Before hours of reading: an address that cannot be written to is an error of use.
+    // Before hours of reading: an address or a file that cannot be written to is an error of use.
     let letter = report_mail::Letter::new(args)?;
+    args.html.as_deref().map_or(Ok(()), spares_other_files)?;
     let clock = Clock::new(reading.zone());
     let asked = report::Asked { yesterday: args.yesterday, sla: args.sla.clone() };
     let report = match report::report(&asked, reading)? {
@@ -62,6 +63,23 @@ fn write(
         Some(file) => write_html(file, &report_html::draw(&pager(top(20)))?),
         None => Ok(print::text(&text(args.output.screen()))?),
     }
+}
+
+/// A page may take the place of an older one, and of nothing else: whoever types `report --html /var/log/mail.log` means the log to be read.
+fn spares_other_files(file: &Path) -> anyhow::Result<()> {
+    const PAGE: &[u8] = b"<!doctype html>";
+    if !file.is_file() {
+        return Ok(());
+    }
+    let mut start = Vec::new();
+    let found = fs::File::open(file).and_then(|file| file.take(PAGE.len() as u64).read_to_end(&mut start));
+    if found.is_ok() && (start.is_empty() || start.eq_ignore_ascii_case(PAGE)) {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "--html {0}: this file exists and is no page, so it is left as it is; --html names the page to write, the logs come behind it: `report --html report.html {0}`",
+        file.display()
+    )
 }
 
 fn write_html(file: &Path, page: &str) -> anyhow::Result<()> {
