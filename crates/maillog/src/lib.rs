@@ -18,6 +18,7 @@ mod dovecot;
 mod dovecot_delivery;
 mod envelope;
 mod event;
+mod heads;
 mod level;
 mod neighbour;
 mod policy;

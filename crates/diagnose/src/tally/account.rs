@@ -92,18 +92,6 @@ impl Accounts {
         self.rows.values()
     }
 
-    /// How many have a row.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether none has.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// What an account is known by here.
     pub(super) fn key(&mut self, name: &[u8]) -> u64 {
         self.lowered.clear();

@@ -44,15 +44,8 @@ impl<K: Ord> ByName<K> {
     }
 
     /// How many names there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// Whether nothing was counted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Names and counts, in the order of the names.

@@ -24,7 +24,7 @@ struct Process {
     begun: (i64, u64),
 }
 
-/// See above.
+/// All processes. Bounded by the open sessions, which the tracer bounds: rows without one go when they are too many.
 #[derive(Default)]
 pub(super) struct Processes {
     rows: Map<Key, u32>,
