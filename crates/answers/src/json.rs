@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use diagnose::detect::Decided;
 use diagnose::{AccountTally, Class, ClientTally, Counts, Finding, Proof, Recovered, Refused, RelayWhy, Tally};
 use input::Coverage;
 use query::{Entry, FIELDS, Value as FieldValue};
@@ -402,12 +403,12 @@ fn sent_then(mail: &diagnose::detect::SentThen) -> SentThenRow<'_> {
 }
 
 /// Names with a figure each, as an object.
-struct Figures<'a, N>(&'a [(&'static str, N)]);
+fn figures<S: Serializer>(counts: &&[(&'static str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(counts.iter().copied())
+}
 
-impl<N: Serialize> Serialize for Figures<'_, N> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, figure)| (name, figure)))
-    }
+fn decided<S: Serializer>(by: &&Decided, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(by.iter())
 }
 
 /// A finding, written without a map: with `--top 0` there are thousands.
@@ -420,11 +421,13 @@ pub struct FindingRow<'a> {
     to: Option<String>,
     clients: Vec<String>,
     accounts: Vec<String>,
-    counts: Figures<'a, u64>,
+    #[serde(serialize_with = "figures")]
+    counts: &'a [(&'static str, u64)],
     summary: Cow<'a, str>,
     ban: bool,
     at_least: bool,
-    decided_by: Figures<'a, u32>,
+    #[serde(serialize_with = "decided")]
+    decided_by: &'a Decided,
     messages: Vec<SentThenRow<'a>>,
     evidence: Vec<ProofRow<'a>>,
     next: &'a [Cow<'static, str>],
@@ -450,11 +453,11 @@ pub fn finding<'a>(found: &'a Finding, read: &'a Read, limit: usize, mask: Mask)
         to: or_all(found.to, read.coverage.to),
         clients: found.clients.iter().take(limit).map(|ip| mask.ip(*ip)).collect(),
         accounts: found.accounts.iter().take(limit).map(|account| name(account, mask)).collect(),
-        counts: Figures(&found.counts),
+        counts: &found.counts,
         summary: masked(&found.summary),
         ban: found.ban,
         at_least: found.at_least,
-        decided_by: Figures(&found.decided_by),
+        decided_by: &found.decided_by,
         messages: found.messages.iter().take(limit).map(sent_then).collect(),
         evidence: found.evidence.iter().map(|p| proof(p, read, mask)).collect(),
         next: &found.next,

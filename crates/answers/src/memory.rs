@@ -42,7 +42,7 @@ struct Memory {
     layout: u8,
     program: String,
     default_domain: Option<String>,
-    thresholds: Thresholds,
+    thresholds: Arc<Thresholds>,
     /// All lines before are remembered.
     cut: Cut,
     /// Lines from here on are read again, for what they tell of those behind `cut`.
@@ -137,7 +137,7 @@ pub fn refresh(state: &State, settings: &Settings, halt: &Halt) -> anyhow::Resul
         layout: LAYOUT,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         default_domain: settings.default_domain.clone(),
-        thresholds: settings.thresholds,
+        thresholds: settings.thresholds.clone(),
         cut: until,
         from,
         covered: index.covered(until)?,

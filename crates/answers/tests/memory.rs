@@ -133,7 +133,7 @@ fn what_is_damaged_or_of_other_figures_is_not_gone_on_from() {
     }
     grown.state().remember(&bytes).unwrap();
     assert!(grown.is_remembered(&["mail.log"], "whole again"));
-    grown.settings.thresholds = Thresholds { takeover_tries: 2, ..Thresholds::default() };
+    grown.settings.thresholds = Thresholds { takeover_tries: 2, ..Thresholds::default() }.into();
     assert!(!grown.is_remembered(&["mail.log"], "another figure"));
     grown.settings = Settings { default_domain: Some("example.org".to_owned()), ..Settings::default() };
     assert!(!grown.is_remembered(&["mail.log"], "another domain"));

@@ -53,7 +53,7 @@ fn of_account(detector: &Detector, name: Name, row: &AccountRow, told: &mut Told
     );
     finding.confidence = if elsewhere >= 2 * least { 0.95 } else { 0.85 };
     finding.clients = addresses(detector, &hostile);
-    finding.accounts = vec![row.name.as_slice().into()];
+    finding.accounts = vec![row.name.clone()];
     let count = hostile.len() as u64 + u64::from(row.clients_beyond);
     finding.counts = vec![
         ("auth_failed", u64::from(row.failed)),
@@ -67,7 +67,7 @@ fn of_account(detector: &Detector, name: Name, row: &AccountRow, told: &mut Told
     for source in hostile {
         told.clients.entry(source).or_insert(Kind::DistributedAttack);
     }
-    Some(advised(finding.decided(detector.thresholds(), &["distributed_clients"])))
+    Some(advised(finding.decided(detector, &["distributed_clients"])))
 }
 
 /// One phone that moves about within its provider, with an old password: regular, and it tries nothing else.
@@ -133,7 +133,7 @@ fn campaign(detector: &Detector, group: &[Quiet<'_>], told: &mut Told) -> Option
     let mut finding = of_sources(detector, id, &of, told);
     finding.summary += &manner(detector, &of);
     finding.confidence = if strange >= least { 0.85 } else { 0.65 };
-    Some(advised(finding.decided(detector.thresholds(), &["campaign_clients", "campaign_pause"])))
+    Some(advised(finding.decided(detector, &["campaign_clients", "campaign_pause"])))
 }
 
 /// What they have in common.
@@ -174,7 +174,7 @@ fn networks(detector: &Detector, quiet: &[Quiet<'_>], told: &mut Told, found: &m
             continue;
         }
         let finding = of_sources(detector, format!("network-{}", net.ip()), &group, told);
-        let decided = finding.decided(thresholds, &["network_clients", "guess_tries"]);
+        let decided = finding.decided(detector, &["network_clients", "guess_tries"]);
         found.push(advised(Finding { confidence: 0.75, ..decided }));
     }
 }

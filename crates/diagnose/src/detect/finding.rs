@@ -3,9 +3,11 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Detector;
 use super::thresholds::Thresholds;
 use crate::cause::Cause;
 
@@ -71,7 +73,7 @@ pub struct Proof {
     /// Its number there, from 1.
     pub number: u64,
     /// The line, secrets redacted. Written by strangers: escape it.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 impl Proof {
@@ -94,6 +96,20 @@ pub struct SentThen {
     pub bounced: u32,
 }
 
+/// The figures that decided a finding.
+#[derive(Clone, Debug, Default)]
+pub struct Decided {
+    names: &'static [&'static str],
+    thresholds: Arc<Thresholds>,
+}
+
+impl Decided {
+    /// Names and figures.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        self.names.iter().map(|name| (*name, self.thresholds.get(name)))
+    }
+}
+
 /// What a person should know.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -110,7 +126,7 @@ pub struct Finding {
     /// Addresses concerned.
     pub clients: Vec<IpAddr>,
     /// Accounts concerned.
-    pub accounts: Vec<Box<[u8]>>,
+    pub accounts: Vec<Arc<[u8]>>,
     /// Numbers that matter.
     pub counts: Vec<(&'static str, u64)>,
     /// One sentence. Holds no text of the log's but addresses.
@@ -120,7 +136,7 @@ pub struct Finding {
     /// Lines were lost meanwhile: the counts are "at least".
     pub at_least: bool,
     /// The figures that decided it.
-    pub decided_by: Vec<(&'static str, u32)>,
+    pub decided_by: Decided,
     /// Messages sent, of an account that may have been taken over.
     pub messages: Vec<SentThen>,
     /// Lines that prove it.
@@ -146,7 +162,7 @@ impl Finding {
             summary: String::new(),
             ban: false,
             at_least: false,
-            decided_by: Vec::new(),
+            decided_by: Decided::default(),
             messages: Vec::new(),
             evidence: Vec::new(),
             next: Vec::new(),
@@ -155,8 +171,8 @@ impl Finding {
     }
 
     /// Names the figures that decided it.
-    pub(crate) fn decided(mut self, thresholds: &Thresholds, names: &[&'static str]) -> Self {
-        self.decided_by = names.iter().map(|name| (*name, thresholds.get(name))).collect();
+    pub(crate) fn decided(mut self, detector: &Detector, names: &'static [&'static str]) -> Self {
+        self.decided_by = Decided { names, thresholds: detector.settings.thresholds.clone() };
         self
     }
 

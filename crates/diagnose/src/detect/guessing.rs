@@ -158,10 +158,10 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
         (false, false) => 0.55,
     };
     finding.clients = detector.addresses(source, row);
-    let mut accounts: Vec<Box<[u8]>> = row.names.iter().filter_map(|name| detector.spelled(*name)).collect();
-    accounts.sort_unstable();
-    finding.accounts = accounts;
-    finding.counts = vec![
+    finding.accounts.reserve_exact(row.names.len());
+    finding.accounts.extend(row.names.iter().filter_map(|name| detector.spelled(*name)));
+    finding.accounts.sort_unstable();
+    let counts = [
         ("auth_failed", u64::from(row.failed)),
         ("held_off", u64::from(row.held_off)),
         ("lost", u64::from(row.rare().lost)),
@@ -170,11 +170,12 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
         ("usernames_never_logged_in", u64::from(look.strange)),
         ("auth_ok", u64::from(row.ok)),
     ];
-    finding.counts.retain(|(name, count)| *count > 0 || matches!(*name, "auth_failed" | "usernames" | "auth_ok"));
+    let matters = |(name, count): &(&str, u64)| *count > 0 || matches!(*name, "auth_failed" | "usernames" | "auth_ok");
+    finding.counts = counts.into_iter().filter(matters).collect();
     finding.summary = summary(source, row, look);
     finding.evidence = detector.evidence(row.proofs.iter());
     let finding = finding.decided(
-        thresholds,
+        detector,
         &["guess_tries", "spray_names", "ban_tries", "ban_strange_names", "fast_per_minute", "fast_per_ten_minutes"],
     );
     advised(finding, protected)

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use trace::Map;
 
 pub use cadence::Cadence;
-pub use finding::{Finding, Kind, Proof, SentThen};
+pub use finding::{Decided, Finding, Kind, Proof, SentThen};
 use held::{Held, Spare};
 pub use input::{Failed, LoggedIn, Mailed, TurnedAway};
 pub use outage::Incident;

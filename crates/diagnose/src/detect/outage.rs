@@ -212,7 +212,7 @@ fn spoken(detector: &Detector, incident: &Incident) -> Option<Finding> {
     finding.evidence = detector.evidence(incident.proofs.iter().copied());
     let advised =
         finding.advise(&[], &["do not ban these clients and do not reset passwords: nobody's password was at fault"]);
-    Some(advised.steps_of(cause).decided(detector.thresholds(), &["outage_pause"]))
+    Some(advised.steps_of(cause).decided(detector, &["outage_pause"]))
 }
 
 fn meanwhile(ok: u64) -> String {
@@ -237,7 +237,7 @@ fn unspoken(detector: &Detector, stretch: &Stretch) -> Finding {
     );
     let rows = finding.clients.iter().filter_map(|ip| detector.clients.get(&Source::of(*ip)));
     finding.evidence = detector.evidence(rows.flat_map(|row| row.proofs.first()).take(3));
-    finding.decided(detector.thresholds(), &["outage_clients"]).advise(
+    finding.decided(detector, &["outage_clients"]).advise(
         &[
             "Dovecot: doveadm auth test USER; journalctl -u dovecot (is the database, LDAP or PAM behind it well?)",
             "Cyrus SASL: testsaslauthd -u USER -p PASSWORD -s smtp; journalctl -u saslauthd",

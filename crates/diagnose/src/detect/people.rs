@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, Kind, hash_of, plural};
-use super::rows::{ClientRow, History, Name};
+use super::rows::{ClientRow, History, Name, Spelled};
 use super::source::Source;
 use super::{Detector, Told};
 
@@ -13,7 +13,7 @@ const STALE_LASTS: i64 = 1_800 * 1_000_000;
 /// Devices with an old password, and offices.
 pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
     // A phone that moves about is one device: told of once for its account.
-    let mut devices: BTreeMap<Vec<Box<[u8]>>, Vec<Device<'_>>> = BTreeMap::new();
+    let mut devices: BTreeMap<Vec<Spelled>, Vec<Device<'_>>> = BTreeMap::new();
     for (source, row) in detector.ranked() {
         if told.clients.contains_key(&source) || row.tries() == 0 {
             continue;
@@ -131,7 +131,7 @@ fn is_stale_without_name(detector: &Detector, row: &ClientRow) -> bool {
     one && row.ok > 0 && (regular || row.last_failure > row.last_ok)
 }
 
-fn stale_finding(detector: &Detector, accounts: &[Box<[u8]>], devices: &[Device<'_>]) -> Finding {
+fn stale_finding(detector: &Detector, accounts: &[Spelled], devices: &[Device<'_>]) -> Finding {
     let failed: u64 = devices.iter().map(Device::failed).sum();
     let from = devices.iter().map(|device| device.span().0).min().unwrap_or_default();
     let to = devices.iter().map(|device| device.span().1).max().unwrap_or_default();
@@ -162,7 +162,7 @@ fn stale_finding(detector: &Detector, accounts: &[Box<[u8]>], devices: &[Device<
         plural(failed, "time", "times")
     );
     finding.evidence = detector.evidence(devices.iter().flat_map(|device| device.row.proofs.iter()).take(3));
-    finding.decided(detector.thresholds(), &["stale_tries", "stale_period"]).advise(
+    finding.decided(detector, &["stale_tries", "stale_period"]).advise(
         &["ask the user to enter the new password on every device: phone, tablet, printer, old laptop"],
         &["do not ban the address: a real user is behind it"],
     )
@@ -197,7 +197,7 @@ fn office_finding(detector: &Detector, source: Source, row: &ClientRow) -> Findi
         plural(u64::from(row.failed), "login", "logins")
     );
     finding.evidence = detector.evidence(row.proofs.iter());
-    finding.decided(detector.thresholds(), &["office_accounts", "office_tries"]).advise(
+    finding.decided(detector, &["office_accounts", "office_tries"]).advise(
         &[
             "see which account fails (client view) and talk to that user",
             "put the address on fail2ban's ignoreip list if it is yours",

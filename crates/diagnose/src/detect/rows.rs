@@ -1,5 +1,7 @@
 //! What is remembered of each source, each account, and each pair of them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -25,8 +27,8 @@ pub(crate) const MESSAGES: usize = 100;
 /// Evidence lines of a source or an account at most.
 pub(crate) const PROOFS_PER_ROW: usize = 3;
 
-/// A name as it was spelled; most are no longer than this, and need no memory of their own.
-pub(crate) type Spelled = SmallVec<[u8; 24]>;
+/// A name as it was spelled. Findings name it, too.
+pub(crate) type Spelled = Arc<[u8]>;
 
 /// Names of a source, or sources of a name: nearly always one or two.
 pub(crate) type Few<T> = SmallVec<[T; 2]>;

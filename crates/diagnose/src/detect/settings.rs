@@ -1,5 +1,7 @@
 //! What a site says about itself: its thresholds, its own networks, who watches it, whom to leave out.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +21,7 @@ pub struct Settings {
     /// The domain that login names without one belong to.
     pub default_domain: Option<String>,
     /// The figures that decide.
-    pub thresholds: Thresholds,
+    pub thresholds: Arc<Thresholds>,
 }
 
 impl Settings {

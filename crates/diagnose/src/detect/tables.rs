@@ -9,7 +9,7 @@ use foldhash::fast::SeedableRandomState;
 use super::Detector;
 use super::finding::Proof;
 use super::input::LoggedIn;
-use super::rows::{AccountRow, ClientRow, History, Name, Pair};
+use super::rows::{AccountRow, ClientRow, History, Name, Pair, Spelled};
 use super::source::Source;
 use super::thresholds::Thresholds;
 
@@ -122,8 +122,8 @@ impl Detector {
         self.pairs.get(&(source, name)).map(Pair::history)
     }
 
-    pub(super) fn spelled(&self, name: Name) -> Option<Box<[u8]>> {
-        self.accounts.get(&name).map(|row| row.name.as_slice().into())
+    pub(super) fn spelled(&self, name: Name) -> Option<Spelled> {
+        self.accounts.get(&name).map(|row| row.name.clone())
     }
 
     /// Whether an account by that name logs in, from anywhere.

@@ -243,7 +243,7 @@ fn finding(
         4 => 0.8,
         _ => 0.9,
     };
-    finding.accounts = vec![row.name.as_slice().into()];
+    finding.accounts = vec![row.name.clone()];
     finding.clients = clients(detector, name, guilty, wandering);
     let total = |of: fn(&Suspect) -> u32| guilty.iter().map(|(s, _)| u64::from(of(s))).sum::<u64>();
     let (tries, messages) = (total(|s| s.tries), total(|s| s.messages));
@@ -261,16 +261,14 @@ fn finding(
     let places: Vec<u32> =
         guilty.iter().filter_map(|(s, _)| s.proof).chain(rows.flat_map(|row| row.proofs.iter())).take(6).collect();
     finding.evidence = detector.evidence(places);
-    finding
-        .decided(detector.thresholds(), &["takeover_tries", "takeover_burst", "takeover_networks", "spray_names"])
-        .advise(
-            &[
-                "look at the messages it sent (account view), stop what is still queued (postqueue -p)",
-                "ask the owner whether the login was theirs; if not, change the password and end open sessions",
-                "then ban the address",
-            ],
-            &["do not only ban the address: whoever has the password comes back from another"],
-        )
+    finding.decided(detector, &["takeover_tries", "takeover_burst", "takeover_networks", "spray_names"]).advise(
+        &[
+            "look at the messages it sent (account view), stop what is still queued (postqueue -p)",
+            "ask the owner whether the login was theirs; if not, change the password and end open sessions",
+            "then ban the address",
+        ],
+        &["do not only ban the address: whoever has the password comes back from another"],
+    )
 }
 
 fn clients(detector: &Detector, name: Name, guilty: &[(&Suspect, u32)], wandering: Option<WorstDay>) -> Vec<IpAddr> {

@@ -30,7 +30,7 @@ fn name(number: u8) -> String {
 }
 
 fn proof(line: u64) -> Option<Proof> {
-    Some(Proof { source: 0, number: line, text: format!("line {line}") })
+    Some(Proof { source: 0, number: line, text: format!("line {line}").into() })
 }
 
 fn refuse(

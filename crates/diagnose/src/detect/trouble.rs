@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, Kind, plural};
-use super::rows::{ClientRow, Name};
+use super::rows::{ClientRow, Name, Spelled};
 use super::source::Source;
 use super::{Detector, Told};
 use crate::causes::by_id;
@@ -65,9 +65,9 @@ fn about(detector: &Detector, kind: Kind, rows: &[Row<'_>]) -> Option<Finding> {
 }
 
 /// Whose devices these are: who else logs in from there.
-fn accounts(detector: &Detector, rows: &[Row<'_>]) -> Vec<Box<[u8]>> {
+fn accounts(detector: &Detector, rows: &[Row<'_>]) -> Vec<Spelled> {
     let names = rows.iter().flat_map(|(_, row)| row.names.iter().take(8).chain(row.ok_names.iter().take(8)));
-    let mut accounts: Vec<Box<[u8]>> = names.filter_map(|name: &Name| detector.spelled(*name)).collect();
+    let mut accounts: Vec<Spelled> = names.filter_map(|name: &Name| detector.spelled(*name)).collect();
     accounts.sort_unstable();
     accounts.dedup();
     accounts
@@ -183,7 +183,7 @@ fn hidden(detector: &Detector, (source, row): Row<'_>) -> Option<Finding> {
         plural(people.len() as u64, "login name", "login names"),
         source.ip()
     );
-    Some(finding.decided(detector.thresholds(), &["gateway_accounts"]).advise(
+    Some(finding.decided(detector, &["gateway_accounts"]).advise(
         &[
             "let Postfix see the real client: smtpd_upstream_proxy_protocol = haproxy behind a proxy, XCLIENT from a webmail, host networking or the userland proxy off in containers",
             "Dovecot delays all of them together: see the cause backend.penalty",

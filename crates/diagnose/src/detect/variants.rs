@@ -3,6 +3,8 @@
 //! Whoever sets up a new device tries `anna`, `anna.meyer`, `anna.meyer@mail.example.org` and a typing error or two; an attacker's list
 //! names many people. Long lists are never one person's.
 
+use super::rows::Spelled;
+
 /// A person tries so many forms of a name at most.
 pub(crate) const FORMS: usize = 12;
 /// A shorter word is part of too many names to mean the same person.
@@ -11,7 +13,7 @@ const WORD: usize = 3;
 const TYPED: usize = 5;
 
 /// How many people the names without an account may be, besides those who have one among `known`. Names beyond [`FORMS`] count as they are.
-pub(crate) fn strangers(known: &[Box<[u8]>], strange: &[Box<[u8]>]) -> usize {
+pub(crate) fn strangers(known: &[Spelled], strange: &[Spelled]) -> usize {
     if strange.len() > FORMS {
         return strange.len();
     }
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     fn of(known: &[&str], strange: &[&str]) -> usize {
-        let boxed = |names: &[&str]| names.iter().map(|name| name.as_bytes().into()).collect::<Vec<Box<[u8]>>>();
+        let boxed = |names: &[&str]| names.iter().map(|name| name.as_bytes().into()).collect::<Vec<Spelled>>();
         strangers(&boxed(known), &boxed(strange))
     }
 

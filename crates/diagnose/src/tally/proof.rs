@@ -32,7 +32,7 @@ impl Passing {
         let shown = maillog::redact_line(line, message).into_owned();
         // Nearly all lines are text, and to see that is quick.
         let text = String::from_utf8(shown).unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned());
-        Proof { source: self.source, number: self.number, text }
+        Proof { source: self.source, number: self.number, text: text.into() }
     }
 }
 

@@ -98,7 +98,7 @@ impl Judged {
             monitoring: self.monitoring.clone(),
             ignored: self.ignored.clone(),
             default_domain: self.default_domain.clone(),
-            thresholds,
+            thresholds: thresholds.into(),
         }
     }
 }
