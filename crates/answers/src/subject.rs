@@ -254,16 +254,7 @@ impl Story {
             }
             Subject::Account(name) => {
                 let account = tally.accounts.get(name);
-                let ips = account
-                    .map(|account| {
-                        account
-                            .failing_clients()
-                            .into_iter()
-                            .map(|(ip, _)| ip)
-                            .chain(account.good_clients())
-                            .collect::<std::collections::BTreeSet<_>>()
-                    })
-                    .unwrap_or_default();
+                let ips = account.map(|account| tally.clients_of(account)).unwrap_or_default();
                 ips.into_iter().filter_map(|ip| Some((ip, &**tally.clients.get(&ip)?))).collect()
             }
         };

@@ -106,15 +106,15 @@ impl Verdicts {
         self.clients.get(&Source::of(ip)).copied().unwrap_or_else(|| client_by_counts(client))
     }
 
-    /// `word_of`: the word for a client, and how many names it failed with.
+    /// `failing`: of each client that failed with it the word, and how many names it failed with; `None` if nothing is known of that client.
     pub(crate) fn account(
         &self,
         account: &AccountTally,
-        word_of: impl Fn(IpAddr) -> Option<(Verdict, usize)>,
+        failing: impl Iterator<Item = Option<(Verdict, usize)>>,
     ) -> Verdict {
         let found = self.accounts.get(account.username.to_ascii_lowercase().as_slice());
         let counted = account_by_counts(account);
-        found.copied().unwrap_or_else(|| match account_by_clients(account, word_of) {
+        found.copied().unwrap_or_else(|| match account_by_clients(failing) {
             Some(Verdict::Unclear) if counted != Verdict::Mistyped => counted,
             found => found.unwrap_or(counted),
         })
@@ -122,15 +122,14 @@ impl Verdicts {
 }
 
 /// The word for an account whose failures are all the work of somebody who tries names: then its own people have mistyped nothing.
-fn account_by_clients(account: &AccountTally, word_of: impl Fn(IpAddr) -> Option<(Verdict, usize)>) -> Option<Verdict> {
-    let weigh = |(ip, _)| match word_of(ip)? {
+fn account_by_clients(failing: impl Iterator<Item = Option<(Verdict, usize)>>) -> Option<Verdict> {
+    let weigh = |client: Option<(Verdict, usize)>| match client? {
         (Verdict::Attack, _) => Some(Verdict::Attack),
         (Verdict::Suspicious, _) => Some(Verdict::Suspicious),
         (Verdict::Unclear, names) if names >= MANY_NAMES => Some(Verdict::Unclear),
         _ => None,
     };
-    let clients = account.failing_clients();
-    let words: Option<Vec<Verdict>> = clients.into_iter().map(weigh).collect();
+    let words: Option<Vec<Verdict>> = failing.map(weigh).collect();
     let words = words?;
     [Verdict::Attack, Verdict::Suspicious, Verdict::Unclear].into_iter().find(|word| words.contains(word))
 }

@@ -1,11 +1,11 @@
 //! One login name: what became of its logins, and where they came from.
 
 use std::hash::BuildHasher as _;
-use std::net::IpAddr;
 
 use trace::Map;
 
 use super::counts::Counts;
+use super::pairs::Seen;
 use super::timeline::Timeline;
 
 /// Accounts with a row of their own at most.
@@ -26,48 +26,32 @@ pub struct AccountTally {
     pub messages: u64,
     /// Its failures over time.
     pub timeline: Timeline,
-    pub(super) clients: Map<IpAddr, Seen>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
-    /// For the order of a list and for "ever": what is full stays full.
-    pub(super) failed: u16,
-    pub(super) ok: u16,
+    /// What it is known by.
+    pub(super) key: u64,
+    clients: u32,
+    /// Of these: those that never succeeded.
+    hostile: u32,
 }
 
 impl AccountTally {
     /// Different addresses that tried it, successfully or not.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.clients.len()
+        self.clients as usize
     }
 
     /// Different addresses that failed with it and never succeeded.
     #[must_use]
     pub fn hostile_clients(&self) -> usize {
-        self.clients.values().filter(|seen| seen.failed > 0 && seen.ok == 0).count()
+        self.hostile as usize
     }
 
-    /// Addresses it logged in from.
-    #[must_use]
-    pub fn good_clients(&self) -> Vec<IpAddr> {
-        let mut good: Vec<IpAddr> = self.clients.iter().filter(|(_, seen)| seen.ok > 0).map(|(ip, _)| *ip).collect();
-        good.sort_unstable();
-        good
-    }
-
-    /// Addresses that failed with it, most failures first.
-    #[must_use]
-    pub fn failing_clients(&self) -> Vec<(IpAddr, u32)> {
-        let mut failing: Vec<(IpAddr, u32)> = self
-            .clients
-            .iter()
-            .filter(|(_, seen)| seen.failed > 0)
-            .map(|(ip, seen)| (*ip, u32::from(seen.failed)))
-            .collect();
-        failing.sort_unstable_by_key(|(ip, failed)| (std::cmp::Reverse(*failed), *ip));
-        failing
+    /// Something more is known of it and a client.
+    pub(super) fn seen_with(&mut self, before: Option<Seen>, now: Seen) {
+        let is_hostile = |seen: Seen| seen.tried() > 0 && seen.ok == 0;
+        self.clients += u32::from(before.is_none());
+        self.hostile += u32::from(is_hostile(now));
+        self.hostile -= u32::from(before.is_some_and(is_hostile));
     }
 }
 
@@ -106,6 +90,7 @@ impl Accounts {
         }
         let account = self.rows.entry(key).or_insert_with(|| AccountTally {
             username: name.into(),
+            key,
             first: time,
             last: time,
             ..AccountTally::default()

@@ -1,6 +1,6 @@
 //! One client address: what it did, when, and with which names.
 
-use trace::{Map, Where};
+use trace::Where;
 
 use super::counts::Counts;
 use super::timeline::Timeline;
@@ -38,8 +38,10 @@ pub struct ClientTally {
     pub relay_denied: u64,
     /// Its failures over time.
     pub timeline: Timeline,
-    /// Failures by name (hashed, without case).
-    pub(super) names: Map<u64, u32>,
+    /// Its number among all clients.
+    pub(super) number: u32,
+    /// Different names it failed with.
+    pub(super) usernames: u32,
     /// Accounts whose first login after a failure has been told.
     pub(super) recovered: Vec<(Option<u64>, usize)>,
 }
@@ -48,13 +50,7 @@ impl ClientTally {
     /// Different names it failed with.
     #[must_use]
     pub fn usernames(&self) -> usize {
-        self.names.len()
-    }
-
-    /// Most failures for one name.
-    #[must_use]
-    pub fn most_for_one_name(&self) -> u64 {
-        self.names.values().copied().max().map_or(0, u64::from)
+        self.usernames as usize
     }
 
     pub(super) fn seen(&mut self, at: &Where) {

@@ -8,12 +8,14 @@ mod by_name;
 mod client;
 mod counts;
 mod facts;
+mod pairs;
 mod proof;
 mod recovered;
 mod refused;
 mod timeline;
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
 use foldhash::HashMapExt as _;
@@ -24,6 +26,7 @@ pub use self::by_name::ByName;
 pub use self::client::ClientTally;
 pub use self::counts::Counts;
 use self::counts::is_failure;
+use self::pairs::{Pair, Pairs, Seen};
 use self::proof::Proofs;
 pub use self::recovered::{Recovered, SentMessage};
 use self::refused::add_refused;
@@ -36,7 +39,7 @@ use crate::verdict::{Verdict, Verdicts};
 
 /// Clients with a row of their own at most.
 const CLIENTS: usize = 100_000;
-/// Names told apart per client, and clients per account, at most.
+/// Accounts told apart per client at most.
 const PER_ROW: usize = 20_000;
 /// Messages listed per recovered login at most; all are counted.
 const MESSAGES_LISTED: usize = 1_000;
@@ -70,8 +73,11 @@ pub struct Tally {
     pub timeline: Timeline,
     /// By client. Boxed: a table that grows moves its rows.
     pub clients: Map<IpAddr, Box<ClientTally>>,
+    /// Their addresses, by number.
+    addresses: Vec<IpAddr>,
     /// By account.
     pub accounts: Accounts,
+    pairs: Pairs,
     /// Logins after failures, in order.
     pub recovered: Vec<Recovered>,
     /// Relay refusals by client and case.
@@ -127,6 +133,7 @@ impl Tally {
     /// The log is over: a login that only the counters tell of is dropped where the client's next one names the account, and
     /// clients and accounts get their verdicts.
     pub fn settle(&mut self) {
+        self.pairs.settle();
         self.findings = self.detector.findings();
         self.verdicts = Verdicts::of(&self.findings);
         self.tidy();
@@ -134,6 +141,7 @@ impl Tally {
 
     /// The same, where the findings are known: those of more lines than were counted here.
     pub fn settle_by(&mut self, findings: &[Finding]) {
+        self.pairs.settle();
         self.verdicts = Verdicts::of(findings);
         self.tidy();
     }
@@ -156,10 +164,36 @@ impl Tally {
     /// The word for an account, once the log is over.
     #[must_use]
     pub fn account_verdict(&self, account: &AccountTally) -> Verdict {
-        self.verdicts.account(account, |ip| {
+        let failing = self.failing(account).map(|(ip, _)| {
             let client = self.clients.get(&ip)?;
             Some((self.client_verdict(ip, client), client.usernames()))
-        })
+        });
+        self.verdicts.account(account, failing)
+    }
+
+    /// Addresses that failed with an account, most failures first.
+    #[must_use]
+    pub fn failing_clients(&self, account: &AccountTally) -> Vec<IpAddr> {
+        let mut failing: Vec<(IpAddr, u32)> = self.failing(account).collect();
+        failing.sort_unstable_by_key(|(ip, tried)| (std::cmp::Reverse(*tried), *ip));
+        failing.into_iter().map(|(ip, _)| ip).collect()
+    }
+
+    /// Addresses that tried an account, successfully or not, in order.
+    #[must_use]
+    pub fn clients_of(&self, account: &AccountTally) -> Vec<IpAddr> {
+        let mut all: Vec<IpAddr> = self.seen_with(account).map(|(ip, _)| ip).collect();
+        all.sort_unstable();
+        all
+    }
+
+    fn failing(&self, account: &AccountTally) -> impl Iterator<Item = (IpAddr, u32)> {
+        self.seen_with(account).map(|(ip, seen)| (ip, seen.tried())).filter(|(_, tried)| *tried > 0)
+    }
+
+    fn seen_with(&self, account: &AccountTally) -> impl Iterator<Item = (IpAddr, Seen)> {
+        let clients = self.pairs.of_account(account.key);
+        clients.filter_map(|(number, seen)| Some((*self.addresses.get(number as usize)?, seen)))
     }
 
     /// How often a class was counted.
@@ -199,8 +233,8 @@ impl Tally {
                 if attempt.username.is_none() && attempt.kind == AttemptKind::Failed { count } else { 0 };
         }
         let name = attempt.username.as_deref().map(|name| self.accounts.key(name));
-        self.client_attempt(attempt, diagnosis, name);
-        self.account_attempt(attempt, diagnosis, name);
+        let seen = self.client_attempt(attempt, diagnosis, name);
+        self.account_attempt(attempt, diagnosis, name, seen);
     }
 
     /// Clients choose what they call a mechanism: a bounded number of names is told apart.
@@ -256,38 +290,59 @@ impl Tally {
         }
     }
 
-    fn client_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis, name: Option<u64>) {
-        let Some(ip) = attempt.at.client_ip else { return };
-        let Some(client) = row(&mut self.clients, ip, CLIENTS) else {
+    /// Output: what was known of the client and the name before, and what is now.
+    fn client_attempt(
+        &mut self,
+        attempt: &Attempt,
+        diagnosis: &Diagnosis,
+        name: Option<u64>,
+    ) -> Option<(Option<Seen>, Seen)> {
+        let ip = attempt.at.client_ip?;
+        let Some(client) = client(&mut self.clients, &mut self.addresses, ip) else {
             self.beyond += 1;
-            return;
+            return None;
         };
         let time = attempt.at.time;
         client.seen(&attempt.at);
         if attempt.kind == AttemptKind::Killed {
             client.counts.sessions_killed += u64::from(attempt.count);
         }
-        let Some(class) = diagnosis.class else { return };
+        let class = diagnosis.class?;
         client.counts.add(class, u64::from(attempt.count));
         if diagnosis.id() == "client.mechanism_unsupported" {
             client.mechanism_refused += u64::from(attempt.count);
         }
-        if !is_failure(Some(class)) {
-            return;
+        let failed = is_failure(Some(class));
+        if failed {
+            client.first_failure.get_or_insert(time);
+            client.last_failure = Some(time);
+            client.timeline.add(time, attempt.count);
         }
-        client.first_failure.get_or_insert(time);
-        client.last_failure = Some(time);
-        client.timeline.add(time, attempt.count);
-        match name {
-            Some(name) if client.names.len() < PER_ROW || client.names.contains_key(&name) => {
-                *client.names.entry(name).or_default() += attempt.count
+        let Some(account) = name else {
+            client.unnamed_failures += if failed { u64::from(attempt.count) } else { 0 };
+            return None;
+        };
+        let seen = self.pairs.note(Pair { account, client: client.number }, |seen| {
+            if failed {
+                seen.failed = seen.failed.saturating_add(attempt.count);
+            } else {
+                seen.given_up = seen.given_up.saturating_add(few(attempt.count));
             }
-            Some(_) => {}
-            None => client.unnamed_failures += u64::from(attempt.count),
+        });
+        match seen {
+            Some((before, _)) => client.usernames += u32::from(failed && before.is_none_or(|seen| seen.failed == 0)),
+            None => self.beyond += 1,
         }
+        seen
     }
 
-    fn account_attempt(&mut self, attempt: &Attempt, diagnosis: &Diagnosis, key: Option<u64>) {
+    fn account_attempt(
+        &mut self,
+        attempt: &Attempt,
+        diagnosis: &Diagnosis,
+        key: Option<u64>,
+        seen: Option<(Option<Seen>, Seen)>,
+    ) {
         let (Some(name), Some(key), Some(class)) = (attempt.username.as_deref(), key, diagnosis.class) else { return };
         let Some(account) = self.accounts.row(key, name, attempt.at.time) else {
             self.beyond += 1;
@@ -295,47 +350,67 @@ impl Tally {
         };
         account.counts.add(class, u64::from(attempt.count));
         account.timeline.add(attempt.at.time, attempt.count);
-        if let Some(ip) = attempt.at.client_ip
-            && let Some(seen) = row(&mut account.clients, ip, PER_ROW)
-        {
-            seen.failed = seen.failed.saturating_add(u16::try_from(attempt.count).unwrap_or(u16::MAX));
+        if let Some((before, now)) = seen {
+            account.seen_with(before, now);
         }
     }
 
-    /// Counts a login of an account. Output: whether it may be its first one from there.
-    fn account_login(&mut self, login: &Login, key: Option<u64>) -> bool {
-        let (Some(name), Some(key)) = (login.username.as_deref(), key) else { return false };
+    /// Counts a login of a client. Output: what was known of it and the account before, and what is now; `None` if nothing is kept of them.
+    fn client_login(&mut self, ip: IpAddr, login: &Login, account: Option<u64>) -> Option<(Option<Seen>, Seen)> {
+        let Some(client) = client(&mut self.clients, &mut self.addresses, ip) else {
+            self.beyond += 1;
+            return None;
+        };
+        client.seen(&login.at);
+        if client.counts.auth_ok == 0 {
+            client.failures_before_ok = client.counts.failures();
+        }
+        client.counts.auth_ok += u64::from(login.count);
+        client.last_ok = Some(login.at.time);
+        let pair = Pair { account: account?, client: client.number };
+        let seen = self.pairs.note(pair, |seen| seen.ok = seen.ok.saturating_add(few(login.count)));
+        self.beyond += u64::from(seen.is_none());
+        // The first login of the account from here, as far as is known.
+        if let Some(name) = &login.username
+            && seen.is_none_or(|(before, _)| before.is_none_or(|before| before.ok == 0))
+            && client.ok_accounts.len() < PER_ROW
+            && !client.ok_accounts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        {
+            client.ok_accounts.push(name.clone());
+        }
+        seen
+    }
+
+    /// Counts a login of an account.
+    fn account_login(&mut self, login: &Login, key: Option<u64>, seen: Option<(Option<Seen>, Seen)>) {
+        let (Some(name), Some(key)) = (login.username.as_deref(), key) else { return };
         let Some(account) = self.accounts.row(key, name, login.at.time) else {
             self.beyond += 1;
-            return true;
+            return;
         };
         account.counts.auth_ok += u64::from(login.count);
-        let Some(seen) = login.at.client_ip.and_then(|ip| row(&mut account.clients, ip, PER_ROW)) else { return true };
-        let first = seen.ok == 0;
-        seen.ok = seen.ok.saturating_add(u16::try_from(login.count).unwrap_or(u16::MAX));
-        first
+        if let Some((before, now)) = seen {
+            account.seen_with(before, now);
+        }
     }
 
     /// A success after failures of the same client: told once for each account.
     fn recover(&mut self, ip: IpAddr, login: &Login, name: Option<u64>) {
-        // Nearly all logins come from clients that never failed.
-        if self.clients.get(&ip).is_none_or(|client| client.first_failure.is_none()) {
-            return;
-        }
         let index = self.recovered.len();
-        let Some(client) = self.clients.get_mut(&ip) else { return };
+        // Nearly all logins come from clients that never failed.
+        let Some(client) = self.clients.get_mut(&ip).filter(|client| client.first_failure.is_some()) else { return };
         let failures = client.counts.failures();
         let Some(first_failure) = client.first_failure.filter(|_| failures > 0) else { return };
         if client.recovered.iter().any(|(known, _)| *known == name) {
             return;
         }
         client.recovered.push((name, index));
-        let same_user = name.and_then(|name| client.names.get(&name)).copied().unwrap_or_default();
+        let same_user = name.and_then(|account| self.pairs.get(Pair { account, client: client.number }));
         self.recovered.push(Recovered {
             client_ip: ip,
             username: login.username.clone(),
             failures,
-            failures_same_user: u64::from(same_user) + client.unnamed_failures,
+            failures_same_user: same_user.map_or(0, |seen| u64::from(seen.failed)) + client.unnamed_failures,
             first_failure,
             succeeded: login.at.time,
             messages_total: 0,
@@ -371,28 +446,12 @@ impl Sink for Tally {
         }
         self.count_line(Class::AuthOk, count);
         let name = login.username.as_deref().map(|name| self.accounts.key(name));
-        let first_here = self.account_login(login, name);
-        let Some(ip) = login.at.client_ip else { return };
-        if !login.further {
+        let ip = login.at.client_ip;
+        if let Some(ip) = ip.filter(|_| !login.further) {
             self.recover(ip, login, name);
         }
-        let Some(client) = row(&mut self.clients, ip, CLIENTS) else {
-            self.beyond += 1;
-            return;
-        };
-        client.seen(&login.at);
-        if client.counts.auth_ok == 0 {
-            client.failures_before_ok = client.counts.failures();
-        }
-        client.counts.auth_ok += count;
-        client.last_ok = Some(login.at.time);
-        if let Some(name) = &login.username
-            && first_here
-            && client.ok_accounts.len() < PER_ROW
-            && !client.ok_accounts.iter().any(|known| known.eq_ignore_ascii_case(name))
-        {
-            client.ok_accounts.push(name.clone());
-        }
+        let seen = ip.and_then(|ip| self.client_login(ip, login, name));
+        self.account_login(login, name, seen);
     }
 
     fn refusal(&mut self, refusal: &Refusal) {
@@ -430,12 +489,26 @@ impl Sink for Tally {
     }
 }
 
-/// A row of a bounded table; `None` when it is new and the table is full.
-fn row<K: std::hash::Hash + Eq, V: Default>(table: &mut Map<K, V>, key: K, limit: usize) -> Option<&mut V> {
-    if table.len() >= limit && !table.contains_key(&key) {
-        return None;
+/// The row of a client; `None` when it is new and the table is full.
+fn client<'t>(
+    clients: &'t mut Map<IpAddr, Box<ClientTally>>,
+    addresses: &mut Vec<IpAddr>,
+    ip: IpAddr,
+) -> Option<&'t mut ClientTally> {
+    let number = clients.len();
+    match clients.entry(ip) {
+        Entry::Occupied(known) => Some(known.into_mut()),
+        Entry::Vacant(_) if number >= CLIENTS => None,
+        Entry::Vacant(new) => {
+            addresses.push(ip);
+            Some(new.insert(Box::new(ClientTally { number: u32::try_from(number).ok()?, ..ClientTally::default() })))
+        }
     }
-    Some(table.entry(key).or_default())
+}
+
+/// A count where a large one says no more than a small one.
+fn few(count: u32) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
 }
 
 /// The service a tag names; a bare `postfix/smtpd` is `smtpd`.

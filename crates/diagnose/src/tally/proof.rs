@@ -102,7 +102,7 @@ mod tests {
             inner,
         );
         proofs.remember(3, 0, 3, b"odd \xff", b"");
-        let text = |id| proofs.line(id).unwrap().text;
+        let text = |id| proofs.line(id).unwrap().text.to_string();
         assert!(text(1).ends_with("Password mismatch (given password: [redacted])"), "{}", text(1));
         assert!(!text(2).contains("secret") && text(2).starts_with("{\"MESSAGE\""), "{}", text(2));
         assert_eq!(text(3), "odd \u{fffd}");

@@ -58,7 +58,7 @@ impl<'t> Hostile<'t> {
         if account.counts.failures() == 0 || (account.counts.auth_ok > 0 && verdict != Verdict::StaleClient) {
             return None;
         }
-        let (ip, _) = account.failing_clients().into_iter().find(|(ip, _)| !self.is_client(*ip))?;
+        let ip = self.tally.failing_clients(account).into_iter().find(|ip| !self.is_client(*ip))?;
         let name = mask.name(&String::from_utf8_lossy(&account.username));
         Some(row(Some(name), Some(ip), account.counts.failures(), account.last, verdict, mask))
     }
