@@ -312,11 +312,11 @@ pub fn recovered(row: &Recovered, mask: Mask) -> RecoveredRow<'_> {
 struct MessageRow<'a> {
     queue_id: Cow<'a, str>,
     ts: String,
-    recipients: usize,
-    sent: usize,
-    deferred: usize,
-    bounced: usize,
-    expired: usize,
+    recipients: u32,
+    sent: u32,
+    deferred: u32,
+    bounced: u32,
+    expired: u32,
     to: Vec<RecipientRow>,
 }
 

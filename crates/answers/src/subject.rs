@@ -228,6 +228,8 @@ impl Story {
             }
         };
         self.findings = findings;
+        // They were told of in the order in which they ended.
+        self.messages.make_contiguous().sort_by_key(|mail| (mail.at.time, mail.at.line));
         self.everybody = everybody;
     }
 

@@ -454,7 +454,7 @@ impl Page<'_> {
         let most = if self.verbose { usize::MAX } else { 3 };
         let mut to: Vec<String> =
             mail.to.iter().take(most).map(|(to, fate)| format!("{} {}", self.name(to), fate_word(*fate))).collect();
-        let hidden = mail.recipients.saturating_sub(to.len()) as u64;
+        let hidden = u64::from(mail.recipients).saturating_sub(to.len() as u64);
         if hidden > 0 {
             to.push(format!("{} more", number(hidden)));
         }
@@ -590,7 +590,8 @@ pub fn sent(row: &Recovered) -> String {
     if row.messages_total == 0 {
         return "sent nothing".to_owned();
     }
-    let total = |of: fn(&diagnose::SentMessage) -> usize| row.messages.iter().map(of).sum::<usize>() as u64;
+    let total =
+        |of: fn(&diagnose::SentMessage) -> u32| row.messages.iter().map(|mail| u64::from(of(mail))).sum::<u64>();
     let fates = [
         (total(|m| m.sent), "delivered"),
         (total(|m| m.deferred), "deferred"),

@@ -5,7 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{code, run, text};
+use common::{code, run, run_with_input, text};
 use serde_json::Value;
 
 fn corpus() -> PathBuf {
@@ -150,6 +150,40 @@ fn every_message_of_a_login_has_its_fate() {
 }
 
 const FILTERED: &str = "corrected_then_sent_through_filter";
+
+#[test]
+fn mail_of_a_login_stands_in_the_order_in_which_it_came() {
+    let client = "client.example.net[203.0.113.7]";
+    let mut lines = vec![
+        format!("Jun 17 10:00:00 mx postfix/submission/smtpd[7]: connect from {client}"),
+        format!(
+            "Jun 17 10:00:00 mx postfix/submission/smtpd[7]: warning: {client}: SASL PLAIN authentication failed: (reason unavailable), sasl_username=anna"
+        ),
+    ];
+    let ids = ["A1", "B2", "C3"].map(|id| format!("{id}0000000"));
+    for id in &ids {
+        lines.push(format!("Jun 17 10:00:01 mx postfix/submission/smtpd[7]: {id}: client={client}, sasl_method=PLAIN, sasl_username=anna"));
+        lines.push(format!(
+            "Jun 17 10:00:01 mx postfix/qmgr[2]: {id}: from=<anna@a.example>, size=9, nrcpt=1 (queue active)"
+        ));
+    }
+    // They end in another order.
+    for id in ids.iter().rev() {
+        lines.push(format!("Jun 17 10:00:02 mx postfix/virtual[3]: {id}: to=<b@a.example>, relay=virtual, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered)"));
+        lines.push(format!("Jun 17 10:00:02 mx postfix/qmgr[2]: {id}: removed"));
+    }
+    let log = lines.join("\n");
+    let told = |args: &[&str]| -> Value {
+        let output = run_with_input(args.iter().copied().chain(["--json", "--year", "2026", "-"]), log.as_bytes());
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let order = |mail: &Value| -> Vec<String> {
+        mail.as_array().unwrap().iter().map(|mail| string(mail, "queue_id").to_owned()).collect()
+    };
+    assert_eq!(order(&told(&["triage"])["recovered"][0]["messages"]), ids);
+    assert_eq!(order(&told(&["client", "203.0.113.7"])["messages"]), ids);
+    assert_eq!(order(&told(&["account", "anna"])["messages"]), ids);
+}
 
 #[test]
 fn ways_to_ask() {

@@ -151,7 +151,7 @@ impl Tally {
             self.recovered.iter().filter(|row| row.username.is_some()).map(|row| row.client_ip).collect();
         self.recovered.retain(|row| row.username.is_some() || !named.contains(&row.client_ip));
         for row in &mut self.recovered {
-            row.messages.sort_by_key(|message| message.time);
+            row.messages.sort_by_key(|message| (message.time, message.line));
         }
     }
 
@@ -484,7 +484,7 @@ impl Sink for Tally {
         row.messages_total += 1;
         if row.messages.len() < MESSAGES_LISTED {
             let listed = if row.messages.len() < WITH_RECIPIENTS { RECIPIENTS_LISTED } else { 0 };
-            row.messages.push(SentMessage::of(story, at.time, listed));
+            row.messages.push(SentMessage::of(story, at, listed));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use trace::{Fate, Story};
+use trace::{Fate, Story, Where};
 
 /// A login after an earlier failure of the same client (CONTRACT rule 6).
 #[derive(Clone, Debug)]
@@ -30,31 +30,35 @@ pub struct Recovered {
 pub struct SentMessage {
     /// When it was accepted.
     pub time: i64,
+    /// The line that tells of it first. Messages end in another order than they came.
+    pub(super) line: u64,
     /// Its first queue id.
     pub queue_id: Box<[u8]>,
     /// Recipients seen.
-    pub recipients: usize,
+    pub recipients: u32,
     /// Delivered.
-    pub sent: usize,
+    pub sent: u32,
     /// Still being tried.
-    pub deferred: usize,
+    pub deferred: u32,
     /// Returned.
-    pub bounced: usize,
+    pub bounced: u32,
     /// Returned after the last try.
-    pub expired: usize,
+    pub expired: u32,
     /// The first recipients with their fates.
     pub to: Box<[(Box<[u8]>, Fate)]>,
 }
 
 impl SentMessage {
     /// A mail's fates; of its recipients at most so many are listed.
-    pub(super) fn of(story: &Story, time: i64, listed: usize) -> Self {
+    pub(super) fn of(story: &Story, at: &Where, listed: usize) -> Self {
         let fates = story.fates();
-        let count = |wanted: &[Fate]| fates.iter().filter(|(_, fate)| wanted.contains(fate)).count();
+        let few = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let count = |wanted: &[Fate]| few(fates.iter().filter(|(_, fate)| wanted.contains(fate)).count());
         Self {
-            time,
+            time: at.time,
+            line: at.line,
             queue_id: story.queue_id().into(),
-            recipients: fates.len(),
+            recipients: few(fates.len()),
             sent: count(&[Fate::Sent, Fate::HandedOn]),
             deferred: count(&[Fate::Deferred]),
             bounced: count(&[Fate::Bounced]),
