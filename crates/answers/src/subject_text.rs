@@ -238,7 +238,7 @@ fn pattern(story: &Story) -> Step {
             "{ip}: {} with {} in {span}{period}; {} in; {}",
             plural(client.counts.failures(), "failure", "failures"),
             plural(names as u64, "name", "names"),
-            plural(client.counts.auth_ok, "login got", "logins got"),
+            plural(client.counts.auth_ok.into(), "login got", "logins got"),
             tally.client_verdict(*ip, client).name().replace('_', " ")
         ));
     }

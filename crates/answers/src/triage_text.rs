@@ -289,7 +289,7 @@ impl Page<'_> {
         let failing: Vec<_> = rows
             .into_iter()
             .filter(|(_, client)| {
-                client.counts.failures() + client.counts.sessions_killed + client.counts.tls_failed > 0
+                client.counts.failures() > 0 || client.counts.sessions_killed > 0 || client.counts.tls_failed > 0
             })
             .collect();
         if failing.is_empty() {
@@ -305,8 +305,9 @@ impl Page<'_> {
         out += &self.header("address", width, ["failed", "fault", "early", "ok", "names"]);
         for (ip, client, verdict) in rows {
             let c = &client.counts;
-            let names = if client.usernames() == 0 { "?".to_owned() } else { number(client.usernames() as u64) };
-            let figures = [c.auth_failed, c.backend_fault + c.sessions_killed, c.auth_refused, c.auth_ok].map(number);
+            let names = if client.usernames() == 0 { "?".to_owned() } else { number(client.usernames().into()) };
+            let figures = [c.auth_failed, c.backend_fault.saturating_add(c.sessions_killed), c.auth_refused, c.auth_ok]
+                .map(|count| number(count.into()));
             let [failed, fault, early, ok] = figures.each_ref().map(String::as_str);
             out += &self.row(&ip, width, [failed, fault, early, ok, &names], &client.timeline, verdict);
         }
@@ -401,8 +402,8 @@ impl Page<'_> {
         out += &self.header("name", width, ["failed", "fault", "from", "ok", "sent"]);
         for (name, account) in rows {
             let c = &account.counts;
-            let figures =
-                [c.auth_failed, c.backend_fault, account.clients() as u64, c.auth_ok, account.messages].map(number);
+            let figures = [c.auth_failed, c.backend_fault, account.clients(), c.auth_ok, account.messages]
+                .map(|count| number(count.into()));
             out += &self.row(
                 &name,
                 width,

@@ -61,10 +61,10 @@ impl Verdict {
 }
 
 /// Failures from which on an address without a finding is worth a look.
-const SOME_FAILURES: u64 = 5;
+const SOME_FAILURES: u32 = 5;
 
 /// Nobody has as many names of his own to fail with.
-const MANY_NAMES: usize = 3;
+const MANY_NAMES: u32 = 3;
 
 /// Words that findings give; everybody else's follows from the counts.
 #[derive(Default)]
@@ -110,7 +110,7 @@ impl Verdicts {
     pub(crate) fn account(
         &self,
         account: &AccountTally,
-        failing: impl Iterator<Item = Option<(Verdict, usize)>>,
+        failing: impl Iterator<Item = Option<(Verdict, u32)>>,
     ) -> Verdict {
         let found = self.accounts.get(account.username.to_ascii_lowercase().as_slice());
         let counted = account_by_counts(account);
@@ -122,8 +122,8 @@ impl Verdicts {
 }
 
 /// The word for an account whose failures are all the work of somebody who tries names: then its own people have mistyped nothing.
-fn account_by_clients(failing: impl Iterator<Item = Option<(Verdict, usize)>>) -> Option<Verdict> {
-    let weigh = |client: Option<(Verdict, usize)>| match client? {
+fn account_by_clients(failing: impl Iterator<Item = Option<(Verdict, u32)>>) -> Option<Verdict> {
+    let weigh = |client: Option<(Verdict, u32)>| match client? {
         (Verdict::Attack, _) => Some(Verdict::Attack),
         (Verdict::Suspicious, _) => Some(Verdict::Suspicious),
         (Verdict::Unclear, names) if names >= MANY_NAMES => Some(Verdict::Unclear),
@@ -138,10 +138,11 @@ fn account_by_clients(failing: impl Iterator<Item = Option<(Verdict, usize)>>) -
 fn client_by_counts(client: &ClientTally) -> Verdict {
     let counts = &client.counts;
     if counts.auth_ok > 0 {
-        return match (counts.auth_failed, counts.backend_fault, counts.auth_refused + counts.auth_aborted) {
+        return match (counts.auth_failed, counts.backend_fault, counts.auth_refused.saturating_add(counts.auth_aborted))
+        {
             (0, 0, 0) => Verdict::Fine,
             (0, fault, _) if fault > 0 => Verdict::Outage,
-            (failed, ..) if failed > 0 && client.ok_accounts.len() > 1 => Verdict::Office,
+            (failed, ..) if failed > 0 && client.ok_accounts().len() > 1 => Verdict::Office,
             _ => Verdict::Recovered,
         };
     }
@@ -168,7 +169,7 @@ fn client_without_credentials(client: &ClientTally) -> Verdict {
     if counts.auth_refused > 0 {
         return if counts.auth_refused >= 4 * SOME_FAILURES { Verdict::Suspicious } else { Verdict::Misconfigured };
     }
-    if client.relay_denied + client.not_logged_in > 0 {
+    if client.relay_denied > 0 || client.not_logged_in > 0 {
         return Verdict::RefusedByPolicy;
     }
     Verdict::Unclear

@@ -114,7 +114,7 @@ fn judged(history: &History, tally: &Tally, witness: &Witness) -> Vec<JudgedBan>
                 failures_during: witness.during(ban),
                 verdict,
                 real_user: is_real_user(verdict),
-                logs_in: client.map(|client| client.ok_accounts.clone()).unwrap_or_default(),
+                logs_in: client.map(|client| client.ok_accounts().to_vec()).unwrap_or_default(),
             });
         }
     }

@@ -52,7 +52,7 @@ impl<T> Judged<T> {
             what,
             verdict,
             real_user: is_real_user(verdict),
-            logs_in: client.map(|client| client.ok_accounts.clone()).unwrap_or_default(),
+            logs_in: client.map(|client| client.ok_accounts().to_vec()).unwrap_or_default(),
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct AccountTally {
     /// See `first`.
     pub last: i64,
     /// Messages accepted from its logins.
-    pub messages: u64,
+    pub messages: u32,
     /// Its failures over time.
     pub timeline: Timeline,
     /// What it is known by.
@@ -36,14 +36,14 @@ pub struct AccountTally {
 impl AccountTally {
     /// Different addresses that tried it, successfully or not.
     #[must_use]
-    pub fn clients(&self) -> usize {
-        self.clients as usize
+    pub fn clients(&self) -> u32 {
+        self.clients
     }
 
     /// Different addresses that failed with it and never succeeded.
     #[must_use]
-    pub fn hostile_clients(&self) -> usize {
-        self.hostile as usize
+    pub fn hostile_clients(&self) -> u32 {
+        self.hostile
     }
 
     /// Something more is known of it and a client.

@@ -266,8 +266,8 @@ impl Tally {
         let ip = refusal.at.client_ip;
         if let Some(client) = ip.and_then(|ip| self.clients.get_mut(&ip)) {
             match class {
-                Class::RelayDenied => client.relay_denied += count,
-                Class::NotLoggedIn => client.not_logged_in += count,
+                Class::RelayDenied => client.relay_denied = client.relay_denied.saturating_add(refusal.count),
+                Class::NotLoggedIn => client.not_logged_in = client.not_logged_in.saturating_add(refusal.count),
                 _ => {}
             }
         }
@@ -302,24 +302,22 @@ impl Tally {
             self.beyond += 1;
             return None;
         };
-        let time = attempt.at.time;
         client.seen(&attempt.at);
         if attempt.kind == AttemptKind::Killed {
-            client.counts.sessions_killed += u64::from(attempt.count);
+            client.counts.sessions_killed = client.counts.sessions_killed.saturating_add(attempt.count);
         }
         let class = diagnosis.class?;
-        client.counts.add(class, u64::from(attempt.count));
+        client.counts.add(class, attempt.count);
         if diagnosis.id() == "client.mechanism_unsupported" {
-            client.mechanism_refused += u64::from(attempt.count);
+            client.mechanism_refused = client.mechanism_refused.saturating_add(attempt.count);
         }
         let failed = is_failure(Some(class));
         if failed {
-            client.first_failure.get_or_insert(time);
-            client.last_failure = Some(time);
-            client.timeline.add(time, attempt.count);
+            client.failed(attempt.at.time, attempt.count);
         }
         let Some(account) = name else {
-            client.unnamed_failures += if failed { u64::from(attempt.count) } else { 0 };
+            let unnamed = if failed { attempt.count } else { 0 };
+            client.unnamed_failures = client.unnamed_failures.saturating_add(unnamed);
             return None;
         };
         let seen = self.pairs.note(Pair { account, client: client.number }, |seen| {
@@ -348,7 +346,7 @@ impl Tally {
             self.beyond += 1;
             return;
         };
-        account.counts.add(class, u64::from(attempt.count));
+        account.counts.add(class, attempt.count);
         account.timeline.add(attempt.at.time, attempt.count);
         if let Some((before, now)) = seen {
             account.seen_with(before, now);
@@ -362,21 +360,18 @@ impl Tally {
             return None;
         };
         client.seen(&login.at);
-        if client.counts.auth_ok == 0 {
-            client.failures_before_ok = client.counts.failures();
-        }
-        client.counts.auth_ok += u64::from(login.count);
-        client.last_ok = Some(login.at.time);
+        client.counts.add(Class::AuthOk, login.count);
+        client.last_ok = login.at.time;
         let pair = Pair { account: account?, client: client.number };
         let seen = self.pairs.note(pair, |seen| seen.ok = seen.ok.saturating_add(few(login.count)));
         self.beyond += u64::from(seen.is_none());
         // The first login of the account from here, as far as is known.
         if let Some(name) = &login.username
             && seen.is_none_or(|(before, _)| before.is_none_or(|before| before.ok == 0))
-            && client.ok_accounts.len() < PER_ROW
-            && !client.ok_accounts.iter().any(|known| known.eq_ignore_ascii_case(name))
+            && client.ok_accounts().len() < PER_ROW
+            && !client.ok_accounts().iter().any(|known| known.eq_ignore_ascii_case(name))
         {
-            client.ok_accounts.push(name.clone());
+            client.logins_mut().accounts.push(name.clone());
         }
         seen
     }
@@ -388,7 +383,7 @@ impl Tally {
             self.beyond += 1;
             return;
         };
-        account.counts.auth_ok += u64::from(login.count);
+        account.counts.add(Class::AuthOk, login.count);
         if let Some((before, now)) = seen {
             account.seen_with(before, now);
         }
@@ -398,19 +393,19 @@ impl Tally {
     fn recover(&mut self, ip: IpAddr, login: &Login, name: Option<u64>) {
         let index = self.recovered.len();
         // Nearly all logins come from clients that never failed.
-        let Some(client) = self.clients.get_mut(&ip).filter(|client| client.first_failure.is_some()) else { return };
+        let Some(client) = self.clients.get_mut(&ip) else { return };
         let failures = client.counts.failures();
-        let Some(first_failure) = client.first_failure.filter(|_| failures > 0) else { return };
-        if client.recovered.iter().any(|(known, _)| *known == name) {
+        let Some(first_failure) = client.first_failure().filter(|_| failures > 0) else { return };
+        if client.recovered(name).is_some() {
             return;
         }
-        client.recovered.push((name, index));
+        client.logins_mut().recovered.push((name, index));
         let same_user = name.and_then(|account| self.pairs.get(Pair { account, client: client.number }));
         self.recovered.push(Recovered {
             client_ip: ip,
             username: login.username.clone(),
             failures,
-            failures_same_user: same_user.map_or(0, |seen| u64::from(seen.failed)) + client.unnamed_failures,
+            failures_same_user: same_user.map_or(0, |seen| u64::from(seen.failed)) + u64::from(client.unnamed_failures),
             first_failure,
             succeeded: login.at.time,
             messages_total: 0,
@@ -425,7 +420,7 @@ impl Tally {
         }
         let name = username.map(|name| self.accounts.key(name));
         let client = self.clients.get(&at.client_ip?)?;
-        let index = client.recovered.iter().find(|(known, _)| *known == name)?.1;
+        let index = client.recovered(name)?;
         self.recovered.get_mut(index).filter(|row| at.time >= row.succeeded)
     }
 }
@@ -465,11 +460,11 @@ impl Sink for Tally {
             return;
         }
         if let Some(client) = at.client_ip.and_then(|ip| self.clients.get_mut(&ip)) {
-            client.messages += 1;
+            client.messages = client.messages.saturating_add(1);
         }
         let key = self.accounts.key(username);
         if let Some(account) = self.accounts.row(key, username, at.time) {
-            account.messages += 1;
+            account.messages = account.messages.saturating_add(1);
         }
     }
 

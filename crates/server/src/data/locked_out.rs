@@ -65,8 +65,8 @@ impl<'t> Hostile<'t> {
 
     /// An address whose failures name nobody, as Postfix before 3.9 logs them and as a backend that is down leaves them.
     fn client_row(&self, ip: IpAddr, client: &ClientTally, mask: Mask) -> Option<Row> {
-        let failures = client.counts.failures() + client.counts.sessions_killed;
-        let got_in = client.last_ok.is_some_and(|ok| client.last_failure.is_none_or(|failure| failure < ok));
+        let failures = client.counts.failures() + u64::from(client.counts.sessions_killed);
+        let got_in = client.last_ok().is_some_and(|ok| client.last_failure().is_none_or(|failure| failure < ok));
         if failures == 0 || client.usernames() > 0 || got_in || self.is_client(ip) {
             return None;
         }
