@@ -8,6 +8,7 @@
     allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test may panic")
 )]
 
+mod asked;
 pub mod bans;
 pub mod blocklist;
 pub mod check;

@@ -17,6 +17,7 @@ use query::Query;
 use store::state::State;
 use trace::{Follow, Limits, SessionId, Sink, Tracer};
 
+use crate::asked::{Asked, LEAD};
 use crate::narrowed::Narrow;
 use crate::state;
 use crate::stored::{Stored, Stretch};
@@ -283,7 +284,10 @@ impl Reading {
         reader: &mut R,
         only: &(dyn Fn(&Record<'_>) -> bool + Sync),
     ) -> Result<Read, FeedError> {
-        let stored = self.state.as_ref().map(|state| Stored::open(state, self.asked_time()));
+        // Whoever follows all messages cuts off what they were before by himself.
+        let lead = if R::FOLLOW == Follow::Logins { LEAD } else { 0 };
+        let read_from = self.since.map(|since| since.saturating_sub(lead));
+        let stored = self.state.as_ref().map(|state| Stored::open(state, Query::between(read_from, self.until)));
         let sources = if stored.is_some() { Sources::default() } else { self.sources() };
         let heads: RefCell<Vec<(usize, Vec<u8>)>> = RefCell::default();
         let mut unknown = Unknown::default();
@@ -294,6 +298,8 @@ impl Reading {
         let mut deliveries = [0; Class::ALL.len()];
         let mut tracer = Tracer::following(R::FOLLOW, Limits::default());
         let (since, until) = (self.since.unwrap_or(i64::MIN), self.until.unwrap_or(i64::MAX));
+        let mut asked = Asked { reader, from: if lead == 0 { i64::MIN } else { since } };
+        let reader = &mut asked;
         let names: Vec<String> = match &stored {
             Some(stored) => stored.names().to_vec(),
             None => sources.list().iter().map(|source| source.name().to_owned()).collect(),
@@ -302,7 +308,11 @@ impl Reading {
             if !heads.borrow().is_empty() {
                 heads.take().iter().for_each(|(source, head)| reader.begins(*source, head));
             }
-            if line.time.is_some_and(|time| time < since || time > until) {
+            if let Some(time) = line.time.filter(|time| *time < since || *time > until) {
+                if time < since && time >= since.saturating_sub(lead) {
+                    let event = line.record.as_ref().and_then(maillog::event);
+                    trace_line(&mut tracer, line, event.as_ref(), reader);
+                }
                 return;
             }
             match line.worth {
