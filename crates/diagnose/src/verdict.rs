@@ -124,7 +124,8 @@ impl Verdicts {
 /// The word for an account whose failures are all the work of somebody who tries names: then its own people have mistyped nothing.
 fn account_by_clients(failing: impl Iterator<Item = Option<(Verdict, u32)>>) -> Option<Verdict> {
     let weigh = |client: Option<(Verdict, u32)>| match client? {
-        (Verdict::Attack, _) => Some(Verdict::Attack),
+        // Whoever got in as somebody else has guessed at this name, too.
+        (Verdict::Attack | Verdict::TakenOver, _) => Some(Verdict::Attack),
         (Verdict::Suspicious, _) => Some(Verdict::Suspicious),
         (Verdict::Unclear, names) if names >= MANY_NAMES => Some(Verdict::Unclear),
         _ => None,
@@ -138,11 +139,11 @@ fn account_by_clients(failing: impl Iterator<Item = Option<(Verdict, u32)>>) -> 
 fn client_by_counts(client: &ClientTally) -> Verdict {
     let counts = &client.counts;
     if counts.auth_ok > 0 {
-        return match (counts.auth_failed, counts.backend_fault, counts.auth_refused.saturating_add(counts.auth_aborted))
-        {
+        return match (counts.auth_failed, counts.backend_fault, counts.auth_refused) {
             (0, 0, 0) => Verdict::Fine,
             (0, fault, _) if fault > 0 => Verdict::Outage,
             (failed, ..) if failed > 0 && client.ok_accounts().len() > 1 => Verdict::Office,
+            (failed, ..) if client.last_ok() < client.first_failure() => failed_at_last(failed),
             _ => Verdict::Recovered,
         };
     }
@@ -155,6 +156,15 @@ fn client_by_counts(client: &ClientTally) -> Verdict {
     match counts.auth_failed {
         SOME_FAILURES.. => Verdict::Suspicious,
         _ if counts.backend_fault > counts.auth_failed => Verdict::Outage,
+        1..=2 => Verdict::Mistyped,
+        _ => Verdict::Unclear,
+    }
+}
+
+/// The word for whoever logged in, and then so many times with no success any more.
+fn failed_at_last(failed: u32) -> Verdict {
+    match failed {
+        0 => Verdict::Misconfigured,
         1..=2 => Verdict::Mistyped,
         _ => Verdict::Unclear,
     }
@@ -186,6 +196,7 @@ fn account_by_counts(account: &AccountTally) -> Verdict {
         (1..=2, 0) => Verdict::Mistyped,
         (_, 0) => Verdict::Unclear,
         (failed, _) if account.hostile_clients() > 0 && failed >= 4 * SOME_FAILURES => Verdict::Suspicious,
+        (failed, _) if account.last_ok < account.first_failure => failed_at_last(failed),
         _ => Verdict::Recovered,
     }
 }

@@ -258,14 +258,16 @@ fn tls_warning(text: &[u8]) -> Option<Event<'_>> {
         return Some(Event::TlsLibrary(library));
     }
     if contains(text, b"request from ") || contains(text, b"request dropped from ") {
-        let refused = [
-            "Refusing STARTTLS request from ",
-            "Refusing TLS service request from ",
-            "Wrapper-mode request dropped from ",
-        ];
-        let rest = refused.iter().find_map(|words| text.strip_prefix(words.as_bytes()));
-        if let Some((who, _)) = rest.and_then(client) {
+        let dropped = text.strip_prefix(b"Wrapper-mode request dropped from ");
+        if let Some((who, _)) = dropped.and_then(client) {
             return Some(Event::TlsServerTrouble(Some(who), text));
+        }
+        // Over smtpd_client_new_tls_session_rate_limit (smtpd.c, starttls_cmd and smtpd_start_tls).
+        let limited = ["Refusing STARTTLS request from ", "Refusing TLS service request from "];
+        let rest = limited.iter().find_map(|words| text.strip_prefix(words.as_bytes()));
+        if let Some((who, rest)) = rest.and_then(client) {
+            let service = rest.strip_prefix(b" for service ").unwrap_or_default();
+            return Some(Event::Limited(Limit { kind: LimitKind::NewTls, client: who, service }));
         }
     }
     let ours = [

@@ -142,8 +142,6 @@ pub(super) static CAUSES: &[Cause] = &[
             sign(Tls, Has("cannot get ")),
             sign(Tls, Has("cannot load ")),
             sign(Tls, Has("error loading ")),
-            weak(Tls, Has("Refusing STARTTLS request"), 0.9),
-            weak(Tls, Has("Refusing TLS service request"), 0.9),
         ],
         evidence: "",
         told: "454 4.7.0 TLS not available due to local problem",

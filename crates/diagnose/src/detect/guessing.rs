@@ -16,6 +16,9 @@ const VISIT: i64 = 2 * 86_400 * 1_000_000;
 /// A program that is set up wrongly tries its one account faster than a device of somebody's: a guesser so many times as fast.
 const IMPATIENT: u32 = 3;
 
+/// Before an owner sees that a password is wrong, a device may try so many times as often as makes guessing; not more.
+const HASTY_TRIES: u32 = 2;
+
 /// What a source looks like, for the decision.
 struct Look {
     names: u32,
@@ -70,7 +73,25 @@ fn is_users_own(detector: &Detector, source: Source, row: &ClientRow) -> bool {
         row.names.iter().filter(|name| detector.pairs.get(&(source, **name)).is_none_or(|pair| !pair.got_in()));
     let foreign = foreign.count() as u32 + row.names_beyond;
     let many = foreign >= detector.thresholds().spray_names && foreign as usize > 2 * row.ok_names.len();
-    !many && !row.names.iter().any(|name| got_in_at_last(detector, source, *name))
+    let alone = row.ok_names.len() <= 1;
+    let guessed = |name: &Name| {
+        got_in_at_last(detector, source, *name) || alone && got_in_in_haste(detector, (source, row), *name)
+    };
+    !many && !row.names.iter().any(guessed)
+}
+
+/// The one account that logs in there failed again and again before it did, faster than any device, and was not known about there.
+/// Somebody may have corrected a password by then; or guessed it.
+fn got_in_in_haste(detector: &Detector, (source, row): (Source, &ClientRow), name: Name) -> bool {
+    let thresholds = detector.thresholds();
+    let (Some(pair), Some(account)) = (detector.history(source, name), detector.accounts.get(&name)) else {
+        return false;
+    };
+    let known = |home: &Home| home.net.wide() == source.wide() && home.first < pair.first_failure;
+    pair.failed >= HASTY_TRIES * thresholds.guess_tries
+        && is_fast(row, thresholds, 1)
+        && pair.first_failure < pair.first_ok
+        && !account.homes().iter().any(known)
 }
 
 /// An account that logs in elsewhere, and got in here only after it had failed again and again.

@@ -26,6 +26,10 @@ pub struct AccountTally {
     pub messages: u32,
     /// Its failures over time.
     pub timeline: Timeline,
+    /// Its first failure and its last login, microseconds; 0: none.
+    pub(crate) first_failure: i64,
+    /// See `first_failure`.
+    pub(crate) last_ok: i64,
     /// What it is known by.
     pub(super) key: u64,
     clients: u32,

@@ -347,6 +347,9 @@ impl Tally {
             return;
         };
         account.counts.add(class, attempt.count);
+        if is_failure(Some(class)) && account.first_failure == 0 {
+            account.first_failure = attempt.at.time;
+        }
         account.timeline.add(attempt.at.time, attempt.count);
         if let Some((before, now)) = seen {
             account.seen_with(before, now);
@@ -384,6 +387,7 @@ impl Tally {
             return;
         };
         account.counts.add(Class::AuthOk, login.count);
+        account.last_ok = account.last_ok.max(login.at.time);
         if let Some((before, now)) = seen {
             account.seen_with(before, now);
         }

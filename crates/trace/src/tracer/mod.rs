@@ -71,6 +71,8 @@ impl Default for Limits {
 const HOLD: i64 = AFTER + BEFORE + 100_000;
 /// A session silent for so long may be given up when room is short.
 const IDLE: i64 = 600 * 1_000_000;
+/// Trouble of the backend and the failure it makes are told within so long, in microseconds of log time.
+const NEXT: i64 = 60 * 1_000_000;
 /// Services (host and tag) of which we remember whether AUTH is answered there.
 const SERVICES: usize = 4_096;
 

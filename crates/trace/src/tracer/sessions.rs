@@ -5,8 +5,8 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use maillog::{Client, Event, Record};
 
 use super::processes::Row;
-use super::{IDLE, SERVICES, Sink, Tracer};
-use crate::attempt::Where;
+use super::{IDLE, NEXT, SERVICES, Sink, Tracer};
+use crate::attempt::{Evidence, Where};
 use crate::line::Line;
 use crate::session::{Key, Session, SessionId};
 
@@ -45,12 +45,15 @@ impl Tracer {
         let client = client_of(line.event);
         let mut session = match self.processes.take(row) {
             // A new connection, or somebody else's line: the end of the old session is not in the log.
-            Some(old)
+            Some(mut old)
                 if matches!(line.event, Event::Connect(_))
                     || client.is_some_and(|client| old.is_of_another(client)) =>
             {
+                let trouble = self.trouble_of_next(line, &mut old);
                 self.over(key, old, sink);
-                self.begin(key, row, line.record, line.id, line.time, sink)
+                let mut session = self.begin(key, row, line.record, line.id, line.time, sink);
+                session.trouble.extend(trouble);
+                session
             }
             Some(session) => session,
             None => self.begin(key, row, line.record, line.id, line.time, sink),
@@ -67,6 +70,13 @@ impl Tracer {
             self.processes.put(row, session);
         }
         Some(id)
+    }
+
+    /// Trouble of the backend that was told just before the line of another client, where neither its connection nor the end of the one
+    /// before is in the log (`mail.warn`): it is that client's.
+    fn trouble_of_next(&self, line: &Line<'_>, old: &mut Session) -> Vec<Evidence> {
+        let connected = matches!(line.event, Event::Connect(_));
+        if connected || line.time - old.last_time > NEXT { Vec::new() } else { std::mem::take(&mut old.trouble) }
     }
 
     pub(super) fn key(&mut self, line: &Line<'_>) -> Option<Key> {
