@@ -147,12 +147,40 @@ impl Page<'_> {
             .filter(|(ip, client)| self.tally.client_verdict(**ip, client) == Verdict::Suspicious)
             .count() as u64;
         match (self.tally.class(Class::AuthFailed), suspicious) {
-            (0, _) => "nobody failed to log in".to_owned(),
+            (0, _) => self.without_failures(),
             (_, 0) => "no attack, no outage: a few logins failed, each by itself".to_owned(),
             (_, count) => {
                 format!("no clear attack and no outage; {} to look at below", plural(count, "address", "addresses"))
             }
         }
+    }
+
+    /// No password was refused; that alone does not mean that everybody got in.
+    fn without_failures(&self) -> String {
+        let coverage = &self.read.coverage;
+        if coverage.understood == 0 && coverage.lines > 0 {
+            return "nothing in it could be read as a line of a mail log".to_owned();
+        }
+        let logins = |count| plural(count, "login", "logins");
+        let faults = [
+            (self.tally.class(Class::BackendFault), "the SASL backend did not answer", Class::BackendFault),
+            (self.tally.class(Class::AuthRefused), "refused before a password was asked for", Class::AuthRefused),
+        ];
+        let mut parts: Vec<String> = Vec::new();
+        for (count, why, class) in faults.into_iter().filter(|(count, ..)| *count > 0) {
+            parts.push(match class {
+                Class::BackendFault => format!("{} failed because {why}", logins(count)),
+                _ => format!("{} {why}", logins(count)),
+            });
+        }
+        if self.tally.sessions_killed > 0 {
+            let sessions = plural(self.tally.sessions_killed, "session died", "sessions died");
+            parts.push(format!("{sessions} for want of a SASL backend"));
+        }
+        if parts.is_empty() {
+            return "nobody failed to log in".to_owned();
+        }
+        format!("no password was refused, but {}", parts.join(", "))
     }
 
     fn finding(&self, finding: &Finding) -> String {
@@ -163,7 +191,9 @@ impl Page<'_> {
         };
         let ips: Vec<String> = finding.clients.iter().map(ToString::to_string).collect();
         let mut text = self.mask.within(&finding.summary, &ips);
-        if let (Kind::DistributedAttack, Some(account)) = (finding.kind, finding.accounts.first()) {
+        // Whose account it is; a list of names that were tried says nothing of whom it is about.
+        let is_about_one = matches!(finding.kind, Kind::AccountTakeover | Kind::DistributedAttack | Kind::StaleClient);
+        if let ([account], true) = (finding.accounts.as_slice(), is_about_one) {
             text = format!("{}: {text}", self.name(account));
         }
         let kind = finding.kind.name().replace('_', " ");
@@ -202,15 +232,17 @@ impl Page<'_> {
 
     fn logins(&self) -> String {
         let t = self.tally;
+        let (killed_one, killed) = ("session killed, no backend", "sessions killed, no backend");
         let figures = [
             (t.class(Class::AuthFailed), "refused by the backend", Ink::Bad),
             (t.class(Class::BackendFault), "backend at fault", Ink::Bad),
-            (t.sessions_killed, "sessions killed, no backend", Ink::Bad),
+            (t.sessions_killed, if t.sessions_killed == 1 { killed_one } else { killed }, Ink::Bad),
             (t.class(Class::AuthRefused), "refused before the backend", Ink::Warn),
             (t.class(Class::AuthAborted), "given up by the client", Ink::Plain),
             (t.class(Class::RateLimited), "over a limit", Ink::Warn),
             (t.class(Class::TlsFailed), "TLS failed", Ink::Warn),
             (t.class(Class::AuthOk), "succeeded", Ink::Good),
+            (t.class(Class::SenderMismatch), "refused as senders they are not", Ink::Warn),
         ];
         let parts: Vec<String> = figures
             .iter()
@@ -421,6 +453,9 @@ impl Page<'_> {
             return String::new();
         }
         let mut out = self.heading("GOT IN AFTER FAILING", &plural(rows.len() as u64, "login", "logins"));
+        // Those that failed most as the account they got in as come first.
+        let mut rows: Vec<&Recovered> = rows.iter().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.failures_same_user, row.messages_total)));
         for row in rows.iter().take(self.limit()) {
             let who =
                 row.username.as_deref().map_or_else(|| "somebody (name not logged)".to_owned(), |name| self.name(name));

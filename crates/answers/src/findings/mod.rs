@@ -162,7 +162,14 @@ impl<'a> Page<'a> {
         };
         let mut rows: Vec<String> = finding.messages.iter().take(LISTED).map(row).collect();
         if let hidden @ 1.. = finding.messages.len().saturating_sub(LISTED) {
-            rows.push(format!("and {} more (--json has all)", number(hidden as u64)));
+            rows.push(format!("and {} more (--json lists them)", number(hidden as u64)));
+        }
+        let sent = finding.counts.iter().find(|(name, _)| *name == "messages").map_or(0, |(_, count)| *count);
+        if let unlisted @ 1.. = sent.saturating_sub(finding.messages.len() as u64) {
+            rows.push(format!(
+                "{} more were sent and are not listed; `account` and `client` tell of them",
+                number(unlisted)
+            ));
         }
         rows
     }

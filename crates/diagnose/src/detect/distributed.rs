@@ -87,8 +87,13 @@ struct Quiet<'a> {
 }
 
 fn quiet<'a>(detector: &'a Detector, told: &Told) -> Vec<Quiet<'a>> {
-    let wanted =
-        |(source, row): &(Source, &ClientRow)| row.ok == 0 && row.tries() > 0 && !told.clients.contains_key(source);
+    // What failed while the backend was out is the backend's.
+    let wanted = |(source, row): &(Source, &ClientRow)| {
+        row.ok == 0
+            && row.tries() > 0
+            && !told.clients.contains_key(source)
+            && !told.was_out(row.first_failure, row.last_failure)
+    };
     let stays_home = |source: Source, row: &ClientRow| row.names.iter().any(|name| detector.lives_about(*name, source));
     let mut quiet: Vec<Quiet<'_>> = detector
         .ranked()

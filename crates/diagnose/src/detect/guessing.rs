@@ -87,11 +87,19 @@ fn got_in_in_haste(detector: &Detector, (source, row): (Source, &ClientRow), nam
     let (Some(pair), Some(account)) = (detector.history(source, name), detector.accounts.get(&name)) else {
         return false;
     };
-    let known = |home: &Home| home.net.wide() == source.wide() && home.first < pair.first_failure;
-    pair.failed >= HASTY_TRIES * thresholds.guess_tries
+    account.ok > 0
+        && pair.failed >= HASTY_TRIES * thresholds.guess_tries
         && is_fast(row, thresholds, 1)
         && pair.first_failure < pair.first_ok
-        && !account.homes().iter().any(known)
+        && !lived_about(detector, source, name)
+}
+
+/// Whether the account logged in from about there before it failed there, or does so without having failed there, or for days by now.
+fn lived_about(detector: &Detector, source: Source, name: Name) -> bool {
+    let Some(account) = detector.accounts.get(&name) else { return false };
+    let failed = detector.history(source, name).map_or(0, |pair| pair.first_failure);
+    let known = |home: &Home| failed == 0 || home.first < failed || home.last - home.first >= VISIT;
+    account.homes().iter().any(|home| home.net.wide() == source.wide() && known(home))
 }
 
 /// An account that logs in elsewhere, and got in here only after it had failed again and again.
@@ -110,7 +118,7 @@ fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
     let (mut strange, mut neighbours) = (row.names_beyond, 0);
     for name in &row.names {
         match detector.accounts.get(name) {
-            Some(account) if account.ok > 0 => neighbours += u32::from(account.lives_about(source)),
+            Some(account) if account.ok > 0 => neighbours += u32::from(lived_about(detector, source, *name)),
             _ => strange += 1,
         }
     }
@@ -158,7 +166,7 @@ impl Look {
         // So may one whose names the log does not say, as Postfix before 3.7.8 and 3.8.3 does not without its backend's log.
         let fast = if self.names <= 1 { self.very_fast } else { self.fast };
         let hammer = fast && self.tries >= thresholds.ban_tries && !one_of_ours;
-        self.tries >= thresholds.ban_strange_names && (dictionary || list || hammer)
+        self.tries >= thresholds.guess_tries.max(thresholds.ban_strange_names) && (dictionary || list || hammer)
     }
 }
 

@@ -239,6 +239,8 @@ pub(crate) struct Suspect {
     pub(crate) fast: bool,
     /// The account had logged in from elsewhere for days, and never from about there.
     pub(crate) new_place: bool,
+    /// The account had not logged in from anywhere, in a log of days.
+    pub(crate) dormant: bool,
     /// Sources that had failed with the account and never logged in as it.
     pub(crate) attackers: u32,
     /// Messages of the account in its fullest hour before.

@@ -71,8 +71,8 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
             + u32::from(Sent::about(row, suspect).is_flood(thresholds.takeover_burst / 2, 4));
     }
     let place = Place::of(row, suspect);
-    // Several people that log in from there are an office, whatever one of them does.
-    if own > 2 || place == Place::Home {
+    // Several people that log in from there are an office, whatever one of them does; not if they all send as they never did.
+    if own > 2 && innocent(detector, suspect) > 2 || place == Place::Home {
         return 0;
     }
     let tries = match suspect.tries {
@@ -96,13 +96,27 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
         sent.is_flood(2 * thresholds.takeover_burst, 6)
             || returned > 0 && sent.is_flood_returned(thresholds.takeover_burst, 3)
     };
-    let flood = match (flood, strange || suspect.fast) {
+    // A mailbox that nobody used for days, and much comes back of what it sends.
+    let woken = suspect.dormant && returned > 0;
+    let flood = match (flood, strange || suspect.fast || woken) {
         (true, true) => 2,
         // Nothing is known of the account before the log began: a flood alone says less.
         (true, false) => 1,
         _ => 0,
     };
     tries + u32::from(strange) + under_attack + flood + returned
+}
+
+/// How many accounts log in from a suspect's source that nothing is held against: that live there, or do not send more than ever.
+fn innocent(detector: &Detector, suspect: &Suspect) -> usize {
+    let burst = detector.thresholds().takeover_burst;
+    let floods = |row: &AccountRow| {
+        let here =
+            row.suspects().iter().find(|other| other.client == suspect.client && other.time <= suspect.time + DAY);
+        here.is_some_and(|other| Place::of(row, other) != Place::Home && Sent::about(row, other).is_flood(burst, 3))
+    };
+    let Some(client) = detector.clients.get(&suspect.client) else { return 0 };
+    client.ok_names.iter().filter(|name| !detector.accounts.get(name).is_some_and(|row| floods(row))).count()
 }
 
 /// What a source tried to log in as.

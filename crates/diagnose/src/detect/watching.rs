@@ -158,12 +158,14 @@ impl Detector {
             row.ok_names.push(name);
         }
         let least = self.settings.thresholds.takeover_tries;
+        let known_for = login.time - self.first;
         let row = self.account(name, account, login.time);
+        let dormant = row.ok == 0 && known_for >= takeover::KNOWN_FOR;
         let new_place = row.ok > 0 && login.time - row.first_ok >= takeover::KNOWN_FOR && !row.lives_about(source);
         let attackers = u32::try_from(row.clients.len()).unwrap_or(u32::MAX);
         // Of an account hardly known, too: what it sends then, and what of that comes back, may tell.
         let elsewhere = row.ok > 0 && !row.lives_about(source);
-        let suspicious = first_here && (tries >= least || elsewhere || attackers >= least);
+        let suspicious = first_here && (tries >= least || elsewhere || dormant || attackers >= least);
         if first_here {
             let new_network = !row.lives_about(source);
             row.owner_mut().spread.add(login.time, new_network);
@@ -183,6 +185,7 @@ impl Detector {
                 names,
                 fast,
                 new_place,
+                dormant,
                 attackers,
                 most_per_hour_before: owner.sent.most,
                 messages: 0,
@@ -194,8 +197,7 @@ impl Detector {
                 proof: None,
             };
             owner.suspect(suspect);
-            if tries >= least
-                && let Some(kept) = keep_proof(&mut self.proofs, proof(login.line))
+            if let Some(kept) = keep_proof(&mut self.proofs, proof(login.line))
                 && let Some(last) = self.account(name, b"", login.time).owner_mut().suspects.last_mut()
             {
                 last.proof = Some(kept);
