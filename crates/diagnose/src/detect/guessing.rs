@@ -8,7 +8,7 @@ use super::finding::{Finding, Kind, plural};
 use super::rows::{ClientRow, Home, Name};
 use super::source::Source;
 use super::thresholds::Thresholds;
-use super::{Detector, Told, variants};
+use super::{Detector, Told, people, variants};
 
 /// A place that an account uses for longer is its own, in microseconds.
 const VISIT: i64 = 2 * 86_400 * 1_000_000;
@@ -18,6 +18,9 @@ const IMPATIENT: u32 = 3;
 
 /// Before an owner sees that a password is wrong, a device may try so many times as often as makes guessing; not more.
 const HASTY_TRIES: u32 = 2;
+
+/// Whoever got in with the one name it tried may be its owner.
+const GOT_IN: f32 = 0.75;
 
 /// What a source looks like, for the decision.
 struct Look {
@@ -72,12 +75,17 @@ fn is_users_own(detector: &Detector, source: Source, row: &ClientRow) -> bool {
     let foreign =
         row.names.iter().filter(|name| detector.pairs.get(&(source, **name)).is_none_or(|pair| !pair.got_in()));
     let foreign = foreign.count() as u32 + row.names_beyond;
-    let many = foreign >= detector.thresholds().spray_names && foreign as usize > 2 * row.ok_names.len();
+    let thresholds = detector.thresholds();
+    let many = foreign >= thresholds.spray_names && foreign as usize > 2 * row.ok_names.len();
     let alone = row.ok_names.len() <= 1;
+    // Sessions that sent nothing do not say who got in.
+    let unnamed = row.ok_names.is_empty()
+        && row.tries() >= HASTY_TRIES * thresholds.guess_tries
+        && row.tries() / HASTY_TRIES >= thresholds.guess_tries.saturating_mul(row.ok);
     let guessed = |name: &Name| {
         got_in_at_last(detector, source, *name) || alone && got_in_in_haste(detector, (source, row), *name)
     };
-    !many && !row.names.iter().any(guessed)
+    !many && !unnamed && !row.names.iter().any(guessed)
 }
 
 /// The one account that logs in there failed again and again before it did, faster than any device, and was not known about there.
@@ -91,15 +99,7 @@ fn got_in_in_haste(detector: &Detector, (source, row): (Source, &ClientRow), nam
         && pair.failed >= HASTY_TRIES * thresholds.guess_tries
         && is_fast(row, thresholds, 1)
         && pair.first_failure < pair.first_ok
-        && !lived_about(detector, source, name)
-}
-
-/// Whether the account logged in from about there before it failed there, or does so without having failed there, or for days by now.
-fn lived_about(detector: &Detector, source: Source, name: Name) -> bool {
-    let Some(account) = detector.accounts.get(&name) else { return false };
-    let failed = detector.history(source, name).map_or(0, |pair| pair.first_failure);
-    let known = |home: &Home| failed == 0 || home.first < failed || home.last - home.first >= VISIT;
-    account.homes().iter().any(|home| home.net.wide() == source.wide() && known(home))
+        && !people::lived_there(detector, name, source, &pair)
 }
 
 /// An account that logs in elsewhere, and got in here only after it had failed again and again.
@@ -118,7 +118,10 @@ fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
     let (mut strange, mut neighbours) = (row.names_beyond, 0);
     for name in &row.names {
         match detector.accounts.get(name) {
-            Some(account) if account.ok > 0 => neighbours += u32::from(lived_about(detector, source, *name)),
+            Some(account) if account.ok > 0 => {
+                let pair = detector.history(source, *name);
+                neighbours += u32::from(pair.is_some_and(|pair| people::lived_there(detector, *name, source, &pair)));
+            }
             _ => strange += 1,
         }
     }
@@ -186,6 +189,10 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
         (false, false) if look.fast => 0.7,
         (false, false) => 0.55,
     };
+    if row.ok > 0 && look.names == 1 {
+        // Its one name got in: a password corrected, or guessed.
+        finding.confidence = finding.confidence.min(GOT_IN);
+    }
     finding.clients = detector.addresses(source, row);
     finding.accounts.reserve_exact(row.names.len());
     finding.accounts.extend(row.names.iter().filter_map(|name| detector.spelled(*name)));

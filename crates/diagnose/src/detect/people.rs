@@ -115,7 +115,7 @@ fn stale_names(detector: &Detector, told: &Told, source: Source, row: &ClientRow
 }
 
 /// The account logged in from about there before it failed there, or does so for days.
-fn lived_there(detector: &Detector, name: Name, source: Source, pair: &History) -> bool {
+pub(crate) fn lived_there(detector: &Detector, name: Name, source: Source, pair: &History) -> bool {
     const SETTLED: i64 = 86_400 * 1_000_000;
     let before = |since: i64| since > 0 && since < pair.first_failure;
     let homes = detector.accounts.get(&name).map(|account| account.homes()).unwrap_or_default();
