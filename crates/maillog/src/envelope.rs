@@ -19,7 +19,7 @@ use crate::tag::Tag;
 pub struct Record<'a> {
     /// When it was written.
     pub stamp: Stamp,
-    /// The host as logged; empty in Dovecot's own files, which name none.
+    /// The host as logged; empty in Dovecot's own files and other lines that name none.
     pub host: &'a [u8],
     /// The program tag; empty if the line has none.
     pub tag: Tag<'a>,
@@ -177,16 +177,20 @@ fn general(line: &[u8]) -> Option<Record<'_>> {
     Some(after_stamp(stamp, rest))
 }
 
-/// Cuts what relays leave around a line: NUL runs (a file truncated under its writer), carriage return, trailing blanks of no meaning.
+/// Cuts what relays leave around a line: NUL runs (a file truncated under its writer), the byte order mark of a file saved on Windows,
+/// carriage return, trailing blanks of no meaning.
 #[inline]
 fn trim(line: &[u8]) -> &[u8] {
-    let line = if line.first() == Some(&0) {
-        line.get(line.iter().take_while(|b| **b == 0).count()..).unwrap_or_default()
-    } else {
-        line
+    let line = match line.first() {
+        Some(0) => line.get(line.iter().take_while(|b| **b == 0).count()..).unwrap_or_default(),
+        Some(0xef) => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line),
+        _ => line,
     };
     line.strip_suffix(b"\r").unwrap_or(line)
 }
+
+/// What begins a text in UTF-8 where somebody thought it should be said: RFC 5424 messages, files saved on Windows.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// `<22>`: facility and severity of a forwarded line.
 fn priority(line: &[u8]) -> (bool, &[u8]) {
@@ -211,7 +215,7 @@ fn rfc5424(rest: &[u8]) -> Option<Record<'_>> {
     let (procid, rest) = word(rest);
     let (_msgid, rest) = word(rest);
     let text = structured_data(rest).trim_ascii_start();
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let tag = if app == b"-" { b"" } else { app };
     Some(repeated(Record {
         stamp,
@@ -246,15 +250,20 @@ fn structured_data(rest: &[u8]) -> &[u8] {
     rest.get(at..).unwrap_or_default()
 }
 
-/// `HOST [facility.severity] TAG[PID]: TEXT`, or without a host in Dovecot's own files.
+/// `HOST [facility.severity] TAG[PID]: TEXT`, or without a host: in Dovecot's own files and wherever [`is_tag`] tells.
 #[inline]
 fn after_stamp(stamp: Stamp, rest: &[u8]) -> Record<'_> {
     let rest = if rest.first() == Some(&b'<') { bsd_facility(rest) } else { rest };
     let end = rest.iter().position(|b| *b == b' ').unwrap_or(rest.len());
-    let (host, after_host) = split_around(rest, end, 1).unwrap_or((rest, b""));
-    if host.last() == Some(&b':') && dovecot_process(host) {
-        let (tag, program) = (Tag(b"dovecot"), Program::Dovecot);
-        return Record { stamp, host: b"", tag, program, pid: None, repeat: 1, text: rest };
+    let (mut host, mut after_host) = split_around(rest, end, 1).unwrap_or((rest, b""));
+    if host.last() == Some(&b':') {
+        if dovecot_process(host) {
+            let (tag, program) = (Tag(b"dovecot"), Program::Dovecot);
+            return Record { stamp, host: b"", tag, program, pid: None, repeat: 1, text: rest };
+        }
+        if is_tag(host) {
+            (host, after_host) = (b"", rest);
+        }
     }
     let after_host = if after_host.first() == Some(&b' ') { after_host.trim_ascii_start() } else { after_host };
     let (tag, pid, text) = match program(after_host) {
@@ -320,6 +329,17 @@ fn dovecot_process(word: &[u8]) -> bool {
             | b"log"
             | b"stats"
     )
+}
+
+/// Whether the word in the host's place is a tag: `postfix/smtpd[77]:`, `postfix/smtpd:`, Dovecot's `dovecot:`. An address may end in a
+/// colon (`2001:db8::`), and so may a name that a relay wrote, but neither has a process id or a slash.
+///
+/// Source of such lines: busybox `syslogd -S`, `journalctl --no-hostname`, and what multilog and its like read off `/dev/log`.
+#[cold]
+fn is_tag(word: &[u8]) -> bool {
+    let (tag, _, text) = program(word);
+    let has_pid = word.get(tag.len()) == Some(&b'[');
+    !tag.is_empty() && text.is_empty() && (has_pid || tag.contains(&b'/') || tag == b"dovecot")
 }
 
 /// The bytes a tag ends at.
@@ -516,12 +536,75 @@ mod tests {
     }
 
     #[test]
+    fn lines_without_a_host() {
+        let smtpd = "postfix/submission/smtpd";
+        for stamp in [
+            "Mar 10 10:00:00",
+            "Mar  9 10:00:00.123456",
+            "2026-03-10T10:00:00+00:00",
+            "2026-03-10T10:00:00.123456+00:00",
+            "2026-03-10 10:00:00",
+            "Tue 2026-03-10 10:00:00 UTC",
+            "Tue 2026-03-10 10:00:00 CET",
+            "1763803046.436140",
+            "@400000004c91b044077a9e94",
+            "<22>Mar 10 10:00:00",
+            "2025-11-22T09:17:26.1Z stdout F Nov 22 09:17:26",
+            "Mar 10 10:00:00 <mail.info>",
+        ] {
+            check(&format!("{stamp} {smtpd}[77]: warning: x: y"), "", smtpd, Some(77), 1, "warning: x: y");
+            check(&format!("{stamp} mx {smtpd}[77]: warning: x: y"), "mx", smtpd, Some(77), 1, "warning: x: y");
+        }
+        check("Mar 10 10:00:00 postfix/smtpd: x", "", "postfix/smtpd", None, 1, "x");
+        check("Mar 10 10:00:00 postfix/smtpd[4294967296]: x", "", "postfix/smtpd", None, 1, "x");
+        check("Mar 10 10:00:00 postfix/smtpd[7]:", "", "postfix/smtpd", Some(7), 1, "");
+        check("Mar 10 10:00:00 smtpd[7]: x", "", "smtpd", Some(7), 1, "x");
+        check("Mar 10 10:00:00 a/smtpd[7]: message repeated 2 times: [ x]", "", "a/smtpd", Some(7), 2, "x");
+        check("Mar 10 10:00:00 a/smtpd[7]: [ID 1 mail.info] x", "", "a/smtpd", Some(7), 1, "x");
+        check("Mar 10 10:00:00 dovecot: auth: x", "", "dovecot", None, 1, "auth: x");
+        check("Mar 10 10:00:00 dovecot[7]: auth: x", "", "dovecot", Some(7), 1, "auth: x");
+        // Hosts, however odd.
+        for host in ["2001:db8::", "::", "mail:", "[::1]:", "[7]:", "a[x]:", "a[7]b:", "a/b", "a[7]", "CET", "a::b/:"] {
+            check(&format!("Mar 10 10:00:00 {host} postfix/smtpd[7]: x"), host, "postfix/smtpd", Some(7), 1, "x");
+        }
+        check("Mar 10 10:00:00 - postfix/smtpd[7]: x", "-", "postfix/smtpd", Some(7), 1, "x");
+    }
+
+    #[test]
+    fn a_zone_is_no_host() {
+        let (tag, pid) = ("postfix/submission/smtpd", Some(77));
+        for zone in ["UTC", "GMT", "CET", "EDT", "AEST", "+03", "+0330", "-03:30"] {
+            check(&format!("Tue 2026-03-10 11:00:01 {zone} mx {tag}[77]: x"), "mx", tag, pid, 1, "x");
+        }
+        for stamp in ["Mar 10 11:00:01", "2026-03-10 11:00:01", "2026-03-10T11:00:01Z", "Tue Mar 10 11:00:01"] {
+            check(&format!("{stamp} CET {tag}[77]: x"), "CET", tag, pid, 1, "x");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        for line in
+            ["Jun 17 10:25:14 mail a[1]: x", "2025-11-22T09:17:26Z mail a[1]: x", "<22>Jun 17 10:25:14 mail a[1]: x"]
+        {
+            check(&format!("\u{feff}{line}\r"), "mail", "a", Some(1), 1, "x");
+            assert_eq!(record(format!("\u{feff}\u{feff}{line}").as_bytes()), None);
+        }
+        assert!(is_filler("\u{feff}-- No entries --".as_bytes()) && record("\u{feff}".as_bytes()).is_none());
+        assert_eq!(record(b"\xef\xbbJun 17 10:25:14 mail a[1]: x"), None);
+    }
+
+    #[test]
     fn remembered_stamps_change_nothing() {
         let mut stamps = Stamps::default();
         for line in [
             "Jun 17 10:25:14 mail a[1]: x",
             "Jun 17 10:25:14 mx1 b[2]: y\r",
             "Jun 17 10:25:14 stdout F x",
+            "Jun 17 10:25:14 a[1]: x: y[2]: z",
+            "Jun 17 10:25:14 a/b: x: y[2]: z",
+            "Jun 17 10:25:14 a: b[2]: z",
+            "Jun 17 10:25:14 a[1]: x: y[2]: z",
+            "\u{feff}Jun 17 10:25:14 mail a[1]: x",
             "Jun 17 10:25:14.5 mail a[1]: x",
             "Jun 7 10:25:14 mail a[1]: x",
             "Jun 7 10:25:14 mail a[1]: x",

@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::envelope::{Record, last_message_repeated, lines_lost};
 use crate::event::Event;
+use crate::scan::{number, split_once};
 use crate::tag::Tag;
 use crate::{delivery, dovecot, neighbour, queue, saslauthd, screening, service, smtpd};
 
@@ -148,7 +149,7 @@ pub fn event<'a>(record: &Record<'a>) -> Option<Event<'a>> {
             Some(neighbour::examination(record.tag.daemon(), text).map_or_else(|| foreign(text), Event::Examined))
         }
         Program::PostfixCut => by_content(text),
-        Program::Other => Some(foreign(text)),
+        Program::Other => of_others(record),
     }
 }
 
@@ -192,7 +193,8 @@ pub fn glance<'a>(record: &Record<'a>) -> Option<Glance<'a>> {
         Program::Cleanup => other(queue::is_message_id(text)),
         Program::Screener => other(screening::screener(text).is_some()),
         Program::Helper => other(service::helper(text).is_some()),
-        Program::Other | Program::Neighbour => other(is_foreign(text)),
+        Program::Neighbour => other(is_foreign(text)),
+        Program::Other => other(matches!(of_others(record), Some(Event::OtherProgram))),
         _ => None,
     }
 }
@@ -261,6 +263,30 @@ fn by_content(text: &[u8]) -> Option<Event<'_>> {
 #[inline]
 fn is_foreign(text: &[u8]) -> bool {
     matches!(foreign(text), Event::OtherProgram)
+}
+
+/// The line of a program beside the mail system, or of none that is named.
+///
+/// `None`: one without a tag that has an `smtpd`'s further on, as behind a second stamp or host in a form nobody knows. What it says
+/// is not for [`record`](crate::record) to guess, but that it was not understood must show.
+#[inline]
+fn of_others<'a>(record: &Record<'a>) -> Option<Event<'a>> {
+    let found = foreign(record.text);
+    let hides = record.tag.0.is_empty() && matches!(found, Event::OtherProgram) && holds_smtpd_tag(record.text);
+    if hides { None } else { Some(found) }
+}
+
+/// `smtpd[77]:` anywhere.
+#[cold]
+fn holds_smtpd_tag(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some((_, after)) = split_once(rest, b"smtpd[") {
+        if number(after).is_some_and(|(_, after)| after.starts_with(b"]:")) {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 /// Lines of other programs that matter all the same: PAM, loss notices, repetition.
@@ -383,6 +409,22 @@ mod tests {
             ),
             ("Jun 17 10:25:14 mail postgrey[1]: cleaning up", "other_program"),
             ("Jun 17 10:25:14 mail opendkim[1]: 0F5383D12: no signature data", "signature_verdict"),
+            (
+                "Mar 10 10:00:00 postfix/submission/smtpd[7]: warning: h[192.0.2.1]: SASL LOGIN authentication failed: x",
+                "sasl_failed",
+            ),
+            (
+                "Tue 2026-03-10 11:00:01 CET mx smtps/smtpd[7]: warning: h[192.0.2.1]: SASL LOGIN authentication failed: x",
+                "sasl_failed",
+            ),
+            // An envelope nobody knows hides a line of ours.
+            ("Mar 10 10:00:00 CET mail postfix/smtpd[7]: connect from h[192.0.2.1]", "unknown"),
+            ("Mar 10 10:00:00 mail.info: Mar 10 10:00:00 postfix/smtpd[7]: connect from h[192.0.2.1]", "unknown"),
+            ("Mar 10 10:00:00 2026 mail postfix/smtpd[x]: a postfix/smtpd[7]: b", "unknown"),
+            ("Mar 10 10:00:00 mail sshd postfix/smtpd[x]: a", "other_program"),
+            ("Mar 10 10:00:00 mail sshd[7]: a postfix/smtpd[7]: b", "other_program"),
+            ("Mar 10 10:00:00 mail -- MARK --", "other_program"),
+            ("Mar 10 10:00:00 mail last message repeated 3 times", "repeated"),
             ("Jun 17 10:25:14 mail dovecot: lda(a): msgid=<m>: saved mail to INBOX", "dovecot_delivery"),
             ("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  PASS OLD [192.0.2.1]:25", "postscreen"),
             ("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  0F5383D12: released from hold", "released"),

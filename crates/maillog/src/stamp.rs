@@ -39,9 +39,9 @@ const YEAR_10_000: i64 = 253_402_300_800;
 /// Reads any stamp a syslog, the journal, Postfix or Dovecot writes; the rest starts after the blank behind it.
 pub fn stamp(line: &[u8]) -> Option<(Stamp, &[u8])> {
     match line.first()? {
-        b'0'..=b'9' => iso(line).or_else(|| unix(line)),
+        b'0'..=b'9' => iso(line, zone).or_else(|| unix(line)),
         b'@' => tai64n(line),
-        _ => traditional(line).or_else(|| traditional(weekday(line)?)).or_else(|| iso(weekday(line)?)),
+        _ => traditional(line).or_else(|| traditional(weekday(line)?)).or_else(|| full(weekday(line)?)),
     }
 }
 
@@ -67,8 +67,15 @@ fn traditional(line: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((Stamp::Wall(wall), end_of_stamp(rest)?))
 }
 
-/// `2026-06-17T10:25:14[.123456][Z|+02:00|+0200]`, or with a blank for the `T` (Dovecot's own files, journal short-full).
-fn iso(line: &[u8]) -> Option<(Stamp, &[u8])> {
+/// `2026-06-17 10:25:14 CET` of journalctl short-full, behind its weekday.
+///
+/// Source: systemd `format_timestamp_style()`, which ends the stamp with `UTC` or with what the C library calls the local zone.
+fn full(line: &[u8]) -> Option<(Stamp, &[u8])> {
+    iso(line, full_zone)
+}
+
+/// `2026-06-17T10:25:14[.123456][Z|+02:00|+0200|+02]`, or with a blank for the `T` (Dovecot's own files).
+fn iso(line: &[u8], zone: impl Fn(&[u8]) -> (Option<i32>, &[u8])) -> Option<(Stamp, &[u8])> {
     let century = two_digits(line, 0, 100)?;
     let year = i16::from(century) * 100 + i16::from(two_digits(line, 2, 100)?);
     let month = two_digits(line, 5, 13)?;
@@ -82,10 +89,10 @@ fn iso(line: &[u8]) -> Option<(Stamp, &[u8])> {
     let (micros, rest) = fraction(clock.get(8..)?);
     let wall = WallTime { year: Some(year), month, day, hour, minute, second, micros };
     match zone(rest) {
-        Some((offset_s, rest)) => {
+        (Some(offset_s), rest) => {
             Some((Stamp::Instant(wall.as_utc_micros()? - i64::from(offset_s) * 1_000_000), end_of_stamp(rest)?))
         }
-        None => Some((Stamp::Wall(wall), end_of_stamp(rest)?)),
+        (None, rest) => Some((Stamp::Wall(wall), end_of_stamp(rest)?)),
     }
 }
 
@@ -155,18 +162,45 @@ fn fraction(text: &[u8]) -> (u32, &[u8]) {
     (micros, digits.get(count..).unwrap_or_default())
 }
 
-/// `Z`, `+02:00`, `+0200`, ` UTC`: seconds east of Greenwich.
-fn zone(text: &[u8]) -> Option<(i32, &[u8])> {
-    if let Some(rest) = text.strip_prefix(b"Z").or_else(|| text.strip_prefix(b" UTC")) {
-        return Some((0, rest));
+/// Seconds east of Greenwich of `Z`, `+02:00`, `+0200`, `+02`, ` UTC`, and what follows. `None`: no zone is named.
+fn zone(text: &[u8]) -> (Option<i32>, &[u8]) {
+    let found = match text.first() {
+        Some(b'Z') => text.get(1..).map(|rest| (0, rest)),
+        Some(b' ') => text.strip_prefix(b" UTC").filter(|rest| end_of_stamp(rest).is_some()).map(|rest| (0, rest)),
+        _ => offset(text),
+    };
+    found.map_or((None, text), |(offset_s, rest)| (Some(offset_s), rest))
+}
+
+/// The same where the local zone is named before the host: ` CET`, ` +03`, ` GMT`. Letters are no offset: `CST` and `IST` are several
+/// zones each, so such a time is one of a clock on the wall.
+fn full_zone(text: &[u8]) -> (Option<i32>, &[u8]) {
+    let Some(named) = text.strip_prefix(b" ") else { return zone(text) };
+    let end = named.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(named.len());
+    let Some((name, rest)) = named.split_at_checked(end) else { return (None, text) };
+    match name {
+        b"UTC" | b"GMT" => (Some(0), rest),
+        [b'A'..=b'Z', ..] if (2..=5).contains(&end) && name.iter().all(u8::is_ascii_uppercase) => (None, rest),
+        _ => match offset(name) {
+            Some((offset_s, b"")) => (Some(offset_s), rest),
+            _ => (None, text),
+        },
     }
+}
+
+/// `+02:00`, `+0200`, `+02` in seconds.
+fn offset(text: &[u8]) -> Option<(i32, &[u8])> {
     let sign = match text.first()? {
         b'+' => 1,
         b'-' => -1,
         _ => return None,
     };
     let hours = i32::from(two_digits(text, 1, 24)?);
-    let at = if text.get(3) == Some(&b':') { 4 } else { 3 };
+    let at = match text.get(3) {
+        Some(b':') => 4,
+        Some(b'0'..=b'9') => 3,
+        _ => return Some((sign * hours * 3600, text.get(3..)?)),
+    };
     let minutes = i32::from(two_digits(text, at, 60)?);
     Some((sign * (hours * 3600 + minutes * 60), text.get(at + 2..)?))
 }
@@ -240,7 +274,8 @@ mod tests {
         assert_eq!(instant("2025-11-22T10:17:26.5+01:00 h"), Some(base + 500_000));
         assert_eq!(instant("2025-11-22T03:47:26.436140-0530 h"), Some(base + 436_140));
         assert_eq!(instant("2025-11-22T09:17:26.123456789Z h"), Some(base + 123_456));
-        assert_eq!(instant("Sat 2025-11-22 09:17:26 UTC host"), Some(base));
+        assert_eq!(instant("2025-11-22T12:17:26+03 h"), Some(base));
+        assert_eq!(instant("2025-11-22 09:17:26 UTC host"), Some(base));
         assert_eq!(instant("1763803046.436140 host"), Some(base + 436_140));
         assert_eq!(instant("@400000004c91b044077a9e94 x"), Some(1_284_616_250_125_476));
     }
@@ -256,6 +291,52 @@ mod tests {
     }
 
     #[test]
+    fn stamps_of_the_journals_full_form() {
+        let base = 1_763_803_046_000_000;
+        for (line, rest) in [
+            ("Sat 2025-11-22 09:17:26 UTC host", "host"),
+            ("Sat 2025-11-22 09:17:26 GMT host", "host"),
+            ("Sat 2025-11-22 12:17:26 +03 host", "host"),
+            ("Sat 2025-11-22 05:47:26 -0330 host", "host"),
+            ("Sat 2025-11-22 14:47:26 +05:30 host", "host"),
+            ("Sat 2025-11-22 09:17:26 +00 CET x", "CET x"),
+            ("Sat 2025-11-22T10:17:26+01:00 CET x", "CET x"),
+            ("Sat 2025-11-22 09:17:26 UTC", ""),
+        ] {
+            assert_eq!(stamp(line.as_bytes()), Some((Stamp::Instant(base), rest.as_bytes())), "{line}");
+        }
+        let local = WallTime { year: Some(2026), month: 3, day: 10, hour: 11, minute: 0, second: 1, micros: 0 };
+        for (line, rest) in [
+            ("Tue 2026-03-10 11:00:01 CET mx x", "mx x"),
+            ("Tue 2026-03-10 11:00:01 EDT mx x", "mx x"),
+            ("Tue 2026-03-10 11:00:01 ACWST\tmx x", "mx x"),
+            ("Tue 2026-03-10 11:00:01 CET", ""),
+            ("Tue 2026-03-10 11:00:01 CET EDT x", "EDT x"),
+            // No zones.
+            ("Tue 2026-03-10 11:00:01 M mx", "M mx"),
+            ("Tue 2026-03-10 11:00:01 RELAYS mx", "RELAYS mx"),
+            ("Tue 2026-03-10 11:00:01 MX1 mx", "MX1 mx"),
+            ("Tue 2026-03-10 11:00:01 CET-relay x", "CET-relay x"),
+            ("Tue 2026-03-10 11:00:01 UTC-relay x", "UTC-relay x"),
+            ("Tue 2026-03-10 11:00:01 Cet x", "Cet x"),
+            ("Tue 2026-03-10 11:00:01 +3 x", "+3 x"),
+            ("Tue 2026-03-10 11:00:01 +03x x", "+03x x"),
+            ("Tue 2026-03-10 11:00:01 +24 x", "+24 x"),
+            ("Tue 2026-03-10 11:00:01 - x", "- x"),
+            ("Tue 2026-03-10 11:00:01  CET x", " CET x"),
+            ("2026-03-10 11:00:01 CET x", "CET x"),
+            ("2026-03-10 11:00:01 GMT x", "GMT x"),
+            ("2026-03-10 11:00:01 +03 x", "+03 x"),
+            ("2026-03-10 11:00:01 UTC-relay x", "UTC-relay x"),
+        ] {
+            assert_eq!(stamp(line.as_bytes()), Some((Stamp::Wall(local), rest.as_bytes())), "{line}");
+        }
+        for line in ["Tue Mar 10 11:00:01 CET x", "Mar 10 11:00:01 CET x"] {
+            assert_eq!(stamp(line.as_bytes()).map(|(_, rest)| rest), Some(b"CET x".as_slice()), "{line}");
+        }
+    }
+
+    #[test]
     fn what_is_no_stamp() {
         for line in [
             "",
@@ -268,6 +349,9 @@ mod tests {
             "Jun 17 10:25:14mail",
             "2025-13-22T09:17:26Z h",
             "2025-02-30T09:17:26Z h",
+            "Tue 2025-02-30 09:17:26 +03 h",
+            "2025-02-03T09:17:26+030 h",
+            "Tux 2025-02-03 09:17:26 CET h",
             "[ 12.345678] host",
             "123 host",
         ] {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::envelope::BYTE_ORDER_MARK;
 use crate::scan::{rsplit_once, split_once};
 
 /// Wrappers peeled off one line at most: a container's log driver inside compose, with colour, is three.
@@ -21,6 +22,7 @@ pub fn unwrap(line: &[u8]) -> Option<Vec<u8>> {
 fn nested(line: &[u8], depth: u32) -> Option<Vec<u8>> {
     let depth = depth.checked_sub(1)?;
     let line = line.trim_ascii();
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     let line = line.strip_prefix(b"\x1e").unwrap_or(line);
     let line = line.strip_prefix(b"data: ").unwrap_or(line);
     if line.starts_with(b"{") {

@@ -5,7 +5,7 @@
 use maillog::{Event, Glance, Record, Stamp, Tag};
 use proptest::prelude::*;
 
-const SHAPES: [&str; 19] = [
+const SHAPES: [&str; 20] = [
     "connect from h.example[192.0.2.1]",
     "disconnect from h.example[192.0.2.1]:4711 ehlo=1 auth=0/1 quit=1 commands=2/3",
     "lost connection after EHLO from h.example[192.0.2.1]",
@@ -24,10 +24,11 @@ const SHAPES: [&str; 19] = [
     "statistics: max auth rate 9/60s for (smtp:192.0.2.1) at Jun 17 10:25:14",
     "CONNECT from [192.0.2.1]:4711",
     "fatal: open lock file: Permission denied",
+    "mail postfix/smtpd[7]: connect from h.example[192.0.2.1]",
     "(1-2) Passed CLEAN {RelayedInbound}, [192.0.2.1]:4711 <a@x> -> <b@y>, Queue-ID: 0F5383D12, mail_id: a, queued_as: 1CF582025C, 5 ms",
 ];
 
-const TAGS: [&str; 13] = [
+const TAGS: [&str; 14] = [
     "postfix/smtpd",
     "postfix/submission/smtpd",
     "postfix/qmgr",
@@ -41,6 +42,7 @@ const TAGS: [&str; 13] = [
     "dovecot",
     "amavis",
     "postfix",
+    "",
 ];
 
 fn record<'a>(tag: &'a str, text: &'a [u8]) -> Record<'a> {

@@ -52,6 +52,10 @@ const REAL: &[&str] = &[
     "{\"__REALTIME_TIMESTAMP\":\"1763803046436140\",\"_HOSTNAME\":\"mail\",\"SYSLOG_IDENTIFIER\":\"postfix/smtpd\",\"_PID\":\"9\",\"MESSAGE\":[120,27,121]}",
     "\u{1b}[36mmail-1  |\u{1b}[0m Nov 22 09:06:30 a postfix/smtpd[1]: connect from h[192.0.2.1]",
     "@400000004c91b044077a9e94 mail postfix/smtpd[1]: connect from h[192.0.2.1]",
+    "@400000004c91b044077a9e94 postfix/smtpd[1]: connect from h[192.0.2.1]",
+    "Tue 2026-03-10 11:00:01 CET mx postfix/submission/smtpd[77]: connect from h[192.0.2.1]",
+    "Tue 2026-03-10 13:30:01 +0330 postfix/submission/smtpd[77]: connect from h[192.0.2.1]",
+    "\u{feff}Jun 17 10:25:14 mail smtps/smtpd[77]: connect from h[192.0.2.1]",
 ];
 
 /// One change to a line.
@@ -372,9 +376,9 @@ proptest! {
 
     #[test]
     fn what_neighbours_share_changes_nothing(lines in vec((
-        select(vec!["Jun 17 10:25:14 ", "Jun 17 10:25:15 ", "Jun  7 10:25:14 ", "2025-11-22T09:17:26.436140+00:00 ", "<22>Jun 17 10:25:14 "]),
+        select(vec!["Jun 17 10:25:14 ", "Jun 17 10:25:15 ", "Jun  7 10:25:14 ", "2025-11-22T09:17:26.436140+00:00 ", "<22>Jun 17 10:25:14 ", "\u{feff}Jun 17 10:25:14 ", "Tue 2026-03-10 11:00:01 CET "]),
         select(vec!["mail ", "mail.example ", "mx1 ", "fe80::1 ", "2001:db8::1 ", "Jun ", "<mail.info> ", "mail mail.info ", "", "10:25:14 "]),
-        select(vec!["postfix/smtpd", "dovecot", "postfix-out/submission/smtpd", "auth", "imap-login", "dovecot: auth", "a:b", "a b"]),
+        select(vec!["postfix/smtpd", "dovecot", "postfix-out/submission/smtpd", "auth", "imap-login", "dovecot: auth", "a:b", "a b", "a", "dovecot:"]),
         select(vec!["[1]: ", "[77]: ", ": ", ":", "[12] ", "[x]: ", "[1234567890]: ", ":25]: ", " "]),
         select(vec!["x", "[ID 197553 mail.info] y", "message repeated 2 times: [ z]", "last message repeated 2 times", "auth: a(b,192.0.2.1): c[7]: d", "25]: q", "\r", ""]),
     ), 1..12)) {

@@ -336,8 +336,8 @@ fields! {
     time_inferred: Word, "what of the time the log did not say: `year` or `year,zone`", told;
     host: Word, "the mail host as logged", facet;
     tag: Word, "the program tag as logged, e.g. `postfix-out/submission/smtpd`";
-    instance: Word, "the tag up to the first slash";
-    service: Word, "the tag between instance and program; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted", facet;
+    instance: Word, "the tag up to the first slash, unless that is a service";
+    service: Word, "the tag between instance and program, or `submission`, `submissions` and `smtps` without an instance; `imap`, `pop3`, `lmtp` … for Dovecot's own lines; what `anvil` counted", facet;
     daemon: Word, "the program", facet;
     pid: Int, "the process id";
     queue_id ("qid"): Word, "the queue id; absent for NOQUEUE", cased, quoted;

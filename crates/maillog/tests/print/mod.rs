@@ -23,8 +23,15 @@ pub(crate) enum Shape {
     ShortPrecise,
     ShortIso,
     ShortFull,
+    ShortFullLocal,
+    ShortFullNumeric,
     ShortUnix,
     Tai64n,
+    Hostless,
+    HostlessIso,
+    HostlessFull,
+    HostlessTai64n,
+    ByteOrderMark,
     Cri,
     DockerStamped,
     Repeated,
@@ -49,8 +56,15 @@ impl Shape {
         Self::ShortPrecise,
         Self::ShortIso,
         Self::ShortFull,
+        Self::ShortFullLocal,
+        Self::ShortFullNumeric,
         Self::ShortUnix,
         Self::Tai64n,
+        Self::Hostless,
+        Self::HostlessIso,
+        Self::HostlessFull,
+        Self::HostlessTai64n,
+        Self::ByteOrderMark,
         Self::Cri,
         Self::DockerStamped,
         Self::Repeated,
@@ -80,8 +94,15 @@ impl Shape {
             Self::ShortPrecise => format!("Jun 07 10:25:14.123456 mail {tag}[{pid}]: {text}"),
             Self::ShortIso => format!("2025-11-22T09:17:26+0000 mail {tag}[{pid}]: {text}"),
             Self::ShortFull => format!("Sat 2025-11-22 09:17:26 UTC mail {tag}[{pid}]: {text}"),
+            Self::ShortFullLocal => format!("Sat 2025-11-22 10:17:26 CET mail {tag}[{pid}]: {text}"),
+            Self::ShortFullNumeric => format!("Sat 2025-11-22 12:47:26 +0330 mail {tag}[{pid}]: {text}"),
             Self::ShortUnix => format!("1763803046.436140 mail {tag}[{pid}]: {text}"),
             Self::Tai64n => format!("@400000004c91b044077a9e94 mail {tag}[{pid}]: {text}"),
+            Self::Hostless => format!("Jun  7 10:25:14 {tag}[{pid}]: {text}"),
+            Self::HostlessIso => format!("2025-11-22T09:17:26.436140+00:00 {tag}[{pid}]: {text}"),
+            Self::HostlessFull => format!("Sat 2025-11-22 10:17:26 CET {tag}[{pid}]: {text}"),
+            Self::HostlessTai64n => format!("@400000004c91b044077a9e94 {tag}[{pid}]: {text}"),
+            Self::ByteOrderMark => format!("\u{feff}{traditional}"),
             Self::Cri => format!("2025-11-22T09:17:26.1Z stdout F {traditional}"),
             Self::DockerStamped => format!("2025-11-22T09:17:26.123456789Z {traditional}"),
             Self::Repeated => format!("Jun  7 10:25:14 mail {tag}[{pid}]: message repeated 3 times: [ {text}]"),
@@ -92,6 +113,15 @@ impl Shape {
             Self::Mailcow => serde_json::json!({"time": "1763803046", "priority": "info", "program": tag, "message": text}).to_string(),
         };
         line.into_bytes()
+    }
+
+    /// The host in its lines.
+    fn host(self) -> &'static str {
+        match self {
+            Self::Hostless | Self::HostlessIso | Self::HostlessFull | Self::HostlessTai64n => "",
+            Self::Mailcow => "localhost",
+            _ => "mail",
+        }
     }
 
     /// Whether the shape may lose blanks at the end of a line.
@@ -109,6 +139,7 @@ pub(crate) fn read(shape: Shape, tag: &str, pid: u32, text: &str, check: impl Fn
     let inner = maillog::record(&line).is_none().then(|| maillog::unwrap(&line).unwrap());
     let record = maillog::record(inner.as_deref().unwrap_or(&line)).unwrap();
     assert_eq!(String::from_utf8_lossy(record.text), text.strip_prefix(' ').unwrap_or(text), "{shape:?}");
+    assert_eq!(String::from_utf8_lossy(record.host), shape.host(), "{shape:?}");
     assert_eq!(record.repeat, if shape == Shape::Repeated { 3 } else { 1 });
     if shape != Shape::Mailcow {
         assert_eq!(record.pid, Some(pid), "{shape:?}");
