@@ -3,7 +3,7 @@
 use diagnose::detect::{Change, Settings};
 use diagnose::{Class, Detector, Finding, Tally};
 use input::{FeedError, Line};
-use maillog::{Event, Record};
+use maillog::{Event, LoginOutcome, Record};
 use trace::{Attempt, Login, Refusal, Sink, Story, Where};
 
 use crate::reading::{Passing, Read, Reader, Reading};
@@ -47,6 +47,11 @@ impl Counter {
             self.tally.secret(line.time.unwrap_or_default(), line.seq);
         }
         self.seam(event, line.time.unwrap_or_default(), record.text);
+        if let (Event::DovecotLogin(login), Some(time)) = (event, line.time)
+            && let (LoginOutcome::Ok, Some(ip)) = (login.outcome, login.ip)
+        {
+            self.tally.detector.mailbox_read(time, ip);
+        }
         if let Event::Delivery(delivery) = event {
             let class = if delivery.relayhost_login_failed() {
                 Some(Class::RelayhostAuthFailed)

@@ -4,7 +4,7 @@
 
 use diagnose::Class;
 use input::Worth;
-use maillog::{Event, Glance, Level, Program, QueueId, Record, level};
+use maillog::{DovecotLogin, Event, Glance, Level, LoginOutcome, Program, QueueId, Record, level};
 use trace::Tracer;
 
 /// To whoever wants to know of logins: nearly half of a log says nothing about them, and need not leave the reading threads.
@@ -79,6 +79,10 @@ pub(crate) fn is_wanted(event: &Event<'_>) -> bool {
     Tracer::wants(event)
         || matches!(
             event,
-            Event::LinesLost(_) | Event::Started(_) | Event::Pipelining(..) | Event::RelayhostSaslFailed(..)
+            Event::LinesLost(_)
+                | Event::Started(_)
+                | Event::Pipelining(..)
+                | Event::RelayhostSaslFailed(..)
+                | Event::DovecotLogin(DovecotLogin { outcome: LoginOutcome::Ok, .. })
         )
 }

@@ -19,7 +19,7 @@ const IMPATIENT: u32 = 3;
 /// Before an owner sees that a password is wrong, a device may try so many times as often as makes guessing; not more.
 const HASTY_TRIES: u32 = 2;
 
-/// Whoever got in with the one name it tried may be its owner.
+/// Whoever got in with the one name it tried may be its owner; whoever reads mailboxes has some of his own.
 const GOT_IN: f32 = 0.75;
 
 /// What a source looks like, for the decision.
@@ -182,15 +182,16 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     let mut finding = Finding::new(kind, format!("attack-{}", source.ip()), times);
     let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0;
     let protected = detector.settings.protects(source);
-    finding.ban = hostile && !protected && row.ok == 0 && look.neighbours == 0 && !during_outage;
+    let reads = detector.readers.contains_key(&source);
+    finding.ban = hostile && !protected && !reads && row.ok == 0 && look.neighbours == 0 && !during_outage;
     finding.confidence = match (hostile, look.people() >= thresholds.spray_names || look.people() > 1 && look.fast) {
         (true, _) => 0.95,
         (false, true) => 0.8,
         (false, false) if look.fast => 0.7,
         (false, false) => 0.55,
     };
-    if row.ok > 0 && look.names == 1 {
-        // Its one name got in: a password corrected, or guessed.
+    if row.ok > 0 && look.names == 1 || reads {
+        // Its one name got in: a password corrected, or guessed. And where mailboxes are read, people are.
         finding.confidence = finding.confidence.min(GOT_IN);
     }
     finding.clients = detector.addresses(source, row);
@@ -209,6 +210,9 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     let matters = |(name, count): &(&str, u64)| *count > 0 || matches!(*name, "auth_failed" | "usernames" | "auth_ok");
     finding.counts = counts.into_iter().filter(matters).collect();
     finding.summary = summary(source, row, look);
+    if reads {
+        finding.summary += "; mailboxes are read from there";
+    }
     finding.evidence = detector.evidence(row.proofs.iter());
     let finding = finding.decided(
         detector,

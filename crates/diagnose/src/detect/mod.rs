@@ -98,6 +98,8 @@ pub struct Detector {
     clients: Map<Source, Held<ClientRow>>,
     accounts: Map<Name, Held<AccountRow>>,
     pairs: Map<(Source, Name), Pair>,
+    /// Where mailboxes are read from (IMAP, POP3), and when last.
+    readers: Map<Source, i64>,
     outages: Outages,
     seams: Seams,
     secrets: Secrets,
@@ -136,6 +138,7 @@ impl Detector {
             clients: Map::default(),
             accounts: Map::default(),
             pairs: Map::default(),
+            readers: Map::default(),
             outages: Outages::default(),
             seams: Seams::default(),
             secrets: Secrets::default(),

@@ -224,6 +224,69 @@ fn takeovers() {
 }
 
 #[test]
+fn whoever_gets_in_after_guessing_is_told_of() {
+    let guess = |count: i64, gap: i64| (0..count).map(move |n| refused(1_000 + n * gap, 70, Some(1)));
+    let got_in = |at: i64| Fact::LoggedIn { second: at, host: 70, name: 1 };
+    // In a rush; a device that comes back slowly and whose password was corrected is nobody's guess.
+    let found = run(&with_town(guess(30, 3).chain([got_in(1_200)])));
+    assert!(found.iter().any(|finding| finding.kind == Kind::Guessing && !finding.ban && finding.confidence < 0.8));
+    let device = kinds(&with_town(guess(15, 300).chain([got_in(9_000)])));
+    assert!(!device.iter().any(|(kind, _)| *kind == Kind::Guessing), "{device:?}");
+    // Slowly, of somebody who lives elsewhere.
+    let home = (0..5).map(|n| Fact::LoggedIn { second: n * 100, host: 9, name: 1 });
+    let kinds = kinds(&home.chain(guess(40, 45)).chain([got_in(4_000)]).collect::<Vec<_>>());
+    assert!(kinds.contains(&(Kind::Guessing, false)), "{kinds:?}");
+}
+
+/// Mail of an account as nobody sends it, much of which comes back.
+fn flood(from: i64, host: u8, name: u8) -> impl Iterator<Item = Fact> {
+    (0..100).map(move |n| Fact::Sent { second: from + n * 8, host, name, recipients: 2, bounced: 1 })
+}
+
+#[test]
+fn stolen_accounts_that_share_an_address_are_no_office() {
+    let mut facts = Vec::new();
+    for name in 1..6 {
+        facts.extend((0..4).map(|n| Fact::LoggedIn { second: n * 80_000 + i64::from(name), host: 9 + name, name }));
+    }
+    for name in 1..6 {
+        let at = 400_000 + i64::from(name) * 3_600;
+        facts.push(Fact::LoggedIn { second: at, host: 70, name });
+        facts.extend(flood(at + 10, 70, name));
+    }
+    let taken = run(&facts).into_iter().filter(|finding| finding.kind == Kind::AccountTakeover).count();
+    assert_eq!(taken, 5);
+}
+
+#[test]
+fn a_mailbox_that_wakes_to_flood_is_told_of() {
+    let woken = |at: i64, returned: u32| {
+        let flood = flood(at + 10, 70, 1).map(move |fact| match fact {
+            Fact::Sent { second, host, name, .. } => {
+                Fact::Sent { second, host, name, recipients: 2, bounced: returned }
+            }
+            other => other,
+        });
+        let facts = with_town([Fact::LoggedIn { second: at, host: 70, name: 1 }].into_iter().chain(flood));
+        kinds(&facts).iter().any(|(kind, _)| *kind == Kind::AccountTakeover)
+    };
+    assert!(woken(400_000, 1));
+    // A newsletter that arrives, and an account of which the log is too short to say that it slept.
+    assert!(!woken(400_000, 0) && !woken(4_000, 1));
+}
+
+#[test]
+fn where_mailboxes_are_read_nobody_is_banned() {
+    let mut detector = Detector::default();
+    let spray: Vec<Fact> = with_town((0..40).map(|n| refused(1_000 + n, 1, Some(n as u8))));
+    spray.iter().zip(0..).for_each(|(fact, line)| feed(&mut detector, line, fact));
+    assert!(detector.findings().iter().any(|finding| finding.ban));
+    detector.mailbox_read(START, address(1));
+    let found = detector.findings();
+    assert!(found.iter().all(|finding| !finding.ban && finding.confidence < 0.8) && !found.is_empty(), "{found:?}");
+}
+
+#[test]
 fn losses_make_counts_at_least() {
     let mut facts = with_town((0..30).map(|n| refused(1_000 + n, 1, Some(1))));
     facts.push(Fact::Lost { second: 1_010 });
