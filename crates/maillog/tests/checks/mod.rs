@@ -211,9 +211,8 @@ pub fn check_redact(text: &[u8]) {
     match &once {
         Cow::Borrowed(kept) => assert!(kept.len() == text.len() && lies_inside(kept, text)),
         Cow::Owned(cut) => {
-            assert!(cut.windows(maillog::REDACTED.len()).any(|w| w == maillog::REDACTED));
-            let common = cut.iter().zip(text).take_while(|(a, b)| a == b).count();
-            assert!(cut.len() - common <= text.len() - common + maillog::REDACTED.len());
+            let marks = cut.windows(maillog::REDACTED.len()).filter(|w| *w == maillog::REDACTED).count();
+            assert!(marks > 0 && cut.len() <= text.len() + marks * maillog::REDACTED.len());
         }
     }
 }
