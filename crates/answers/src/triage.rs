@@ -215,7 +215,8 @@ fn may_be_evidence(event: &Event<'_>) -> bool {
 fn holds_secret(event: &Event<'_>) -> bool {
     match event {
         Event::DovecotAuth(verdict) => {
-            verdict.message.ends_with(b")") && matches!(maillog::redact(verdict.message), std::borrow::Cow::Owned(_))
+            matches!(verdict.message.last(), Some(b')' | b'\''))
+                && matches!(maillog::redact(verdict.message), std::borrow::Cow::Owned(_))
         }
         Event::Pipelining(_, stage, junk) => *stage == b"AUTH" || junk.to_ascii_uppercase().starts_with(b"AUTH "),
         _ => false,

@@ -398,8 +398,18 @@ static PASSWORD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"assw
 /// ` (given password: X)` and ` (SHA1 of given password: X)` of Dovecot's `auth_verbose_passwords`, crypt dumps of `auth_debug_passwords`.
 fn given_password(text: &[u8]) -> Option<Kept<'_>> {
     PASSWORD.find(text)?;
-    let markers: [&[u8]; 6] =
-        [b"given password: ", b"password=", b"crypt() password: ", b"password comparison: ", b"pass=", b"(password: "];
+    // Of the last three (`src/auth/auth-request.c`, `passdb-shadow.c`, `db-ldap.c`) the first two need no more than `auth_verbose`.
+    let markers: [&[u8]; 9] = [
+        b"given password: ",
+        b"password=",
+        b"crypt() password: ",
+        b"password comparison: ",
+        b"pass=",
+        b"(password: ",
+        b"Invalid password '",
+        b"invalid password field '",
+        b"userPassword=",
+    ];
     let (head, secret, marker) = markers.iter().find_map(|marker| {
         let (head, secret) = split_once(text, marker)?;
         // A field that Dovecot has hidden.
@@ -588,6 +598,18 @@ mod tests {
                 "auth: Debug: sql(u@ex.test,192.0.2.1): CRYPT([redacted]) != '[redacted]'",
             ),
             ("CRYPT(secret99) != '$1$abc$def'", "CRYPT([redacted]) != '[redacted]'"),
+            (
+                "auth: Error: sql(u,192.0.2.1): Invalid password 'se'cret' in passdb: Not a valid SHA512-CRYPT",
+                "auth: Error: sql(u,192.0.2.1): Invalid password '[redacted]",
+            ),
+            (
+                "auth: shadow(u,192.0.2.1): invalid password field '!$6$salt$hash'",
+                "auth: shadow(u,192.0.2.1): invalid password field '[redacted]",
+            ),
+            (
+                "auth: Debug: ldap(u): result: uid=u userPassword={CRYPT}x",
+                "auth: Debug: ldap(u): result: uid=u userPassword=[redacted]",
+            ),
             (
                 "auth(u,192.0.2.1,sasl:plain)<x>: Debug: sql: PLAIN(a) != 'b: C(d') != 'e'', try SHA512-CRYPT scheme instead",
                 "auth(u,192.0.2.1,sasl:plain)<x>: Debug: sql: PLAIN([redacted]) != '[redacted]', try SHA512-CRYPT scheme instead",
