@@ -306,6 +306,71 @@ fn time_bounds_leave_out_what_is_outside() {
     );
 }
 
+/// What lines mean hangs on those before them, also where these are before the time asked for.
+#[test]
+fn time_bounds_within_a_session_make_nothing_up() {
+    let log = [
+        "Mar 10 10:00:01 mx postfix/submission/smtpd[5]: connect from c.example[192.0.2.5]",
+        "Mar 10 10:00:02 mx postfix/submission/smtpd[5]: warning: c.example[192.0.2.5]: SASL LOGIN authentication failed: x, sasl_username=joe",
+        "Mar 10 10:00:09 mx postfix/submission/smtpd[5]: warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused",
+        "Mar 10 10:00:10 mx postfix/submission/smtpd[5]: warning: c.example[192.0.2.5]: SASL LOGIN authentication failed: x, sasl_username=joe",
+        "Mar 10 10:00:30 mx postfix/submission/smtpd[5]: disconnect from c.example[192.0.2.5] ehlo=2 starttls=1 auth=0/2 quit=1 commands=4/6",
+    ]
+    .join("\n");
+    for (since, failed, fault) in [("10:00:00", 1, 1), ("10:00:10", 0, 1), ("10:00:20", 0, 0)] {
+        let since = format!("2026-03-10T{since}Z");
+        let args = ["triage", "--json", "--timezone", "UTC", "--year", "2026", "--since", &since, "-"];
+        let answer: serde_json::Value = serde_json::from_slice(&run_with_input(args, log.as_bytes()).stdout).unwrap();
+        let class = |name: &str| answer["classes"][name].as_u64().unwrap();
+        assert_eq!(
+            (class("auth_failed"), class("backend_fault"), class("auth_refused")),
+            (failed, fault, 0),
+            "{since}"
+        );
+    }
+}
+
+/// A file of warnings alone has no connections: what was told of the backend is the next client's.
+#[test]
+fn warnings_alone_keep_clients_apart() {
+    let answer = triage_lines(&[
+        "Mar 10 09:00:05 mx postfix/smtpd[5]: warning: unknown[192.0.2.9]: SASL LOGIN authentication failed: x, sasl_username=joe",
+        "Mar 10 10:20:01 mx postfix/smtpd[5]: warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused",
+        "Mar 10 10:20:01 mx postfix/smtpd[5]: warning: b.example[192.0.2.2]: SASL LOGIN authentication failed: x",
+    ]);
+    assert_eq!((&answer["classes"]["auth_failed"], &answer["classes"]["backend_fault"]), (&1.into(), &1.into()));
+    assert_eq!(answer["causes"]["backend.refused"], 1);
+}
+
+/// Who logged in, and then only failed, has not recovered; and where nobody could log in, nobody is said to have.
+#[test]
+fn words_say_what_happened() {
+    let line = |time: &str, text: &str| format!("Mar 10 {time} mx postfix/submission/smtpd[5]: {text}");
+    let lines = [
+        line("10:00:01", "connect from c.example[192.0.2.5]"),
+        line("10:00:02", "A10000000: client=c.example[192.0.2.5], sasl_method=PLAIN, sasl_username=joe"),
+        line(
+            "10:00:03",
+            "disconnect from c.example[192.0.2.5] ehlo=2 starttls=1 auth=1 mail=1 rcpt=1 data=1 quit=1 commands=8",
+        ),
+        line("10:10:01", "connect from c.example[192.0.2.5]"),
+        line("10:10:02", "warning: c.example[192.0.2.5]: SASL LOGIN authentication failed: x, sasl_username=joe"),
+        line("10:10:03", "disconnect from c.example[192.0.2.5] ehlo=2 starttls=1 auth=0/1 quit=1 commands=4/5"),
+    ];
+    let answer = triage_lines(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(
+        (&answer["clients"][0]["verdict"], &answer["accounts"][0]["verdict"]),
+        (&"mistyped".into(), &"mistyped".into())
+    );
+    let fault = [
+        line("10:00:09", "warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused"),
+        line("10:00:10", "warning: c.example[192.0.2.5]: SASL LOGIN authentication failed: x"),
+    ]
+    .join("\n");
+    let page = text(&run_with_input(["--timezone", "UTC", "--year", "2026", "-"], fault.as_bytes()));
+    assert!(!page.contains("nobody failed to log in"), "{page}");
+}
+
 #[test]
 fn colour_only_where_asked() {
     let log = recording("guessing");
