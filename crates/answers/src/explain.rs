@@ -170,7 +170,7 @@ fn explain_record(record: &Record<'_>, guessed: bool) -> Explained {
         tracer.finish(&mut only);
     }
     let by_itself = event.map(|event| diagnose::line(&event, record.tag)).unwrap_or_default();
-    let words = event.and_then(|event| backend_words(&event));
+    let words = event.and_then(|event| diagnose::backend_line(&event));
     let diagnosis = match (only.found, by_itself.class.or(by_itself.cause.and(None))) {
         (_, Some(_)) => by_itself,
         (Some(found), None) => found,
@@ -180,24 +180,6 @@ fn explain_record(record: &Record<'_>, guessed: bool) -> Explained {
     query::diagnosed(&mut entry, &diagnosis);
     let reply = event.map(|event| Reply::of(&event, &diagnosis)).unwrap_or_default();
     Explained { entry, diagnosis, reply, guessed }
-}
-
-/// The cause that a backend's own line gives to an attempt: no class of its own.
-fn backend_words(event: &Event<'_>) -> Option<Diagnosis> {
-    let (place, text) = match event {
-        Event::DovecotAuth(verdict) => (diagnose::Place::Dovecot, verdict.message),
-        Event::Saslauthd(failure) => (diagnose::Place::Saslauthd, failure.reason),
-        Event::Pam(failure) => (diagnose::Place::Pam, failure.message),
-        Event::TlsLibrary(text) => (diagnose::Place::Tls, *text),
-        _ => return None,
-    };
-    let (cause, confidence) = diagnose::of_words(place, text)?;
-    Some(Diagnosis {
-        class: None,
-        cause: Some(cause),
-        confidence,
-        note: "a line about a login that has a line of Postfix' own: adds nothing to the counts",
-    })
 }
 
 /// What `explain --json` prints.

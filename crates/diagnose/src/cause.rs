@@ -45,6 +45,8 @@ pub enum Place {
     Reason,
     /// A verdict of Dovecot's auth process.
     Dovecot,
+    /// What it logs as an error about a login: other words are known here than in a verdict.
+    DovecotError,
     /// saslauthd's reason.
     Saslauthd,
     /// A PAM line.
@@ -67,9 +69,10 @@ pub enum Place {
 
 impl Place {
     /// All of them, in the order of declaration.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Reason,
         Self::Dovecot,
+        Self::DovecotError,
         Self::Saslauthd,
         Self::Pam,
         Self::Connect,

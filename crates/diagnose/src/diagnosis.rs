@@ -14,6 +14,7 @@ use trace::{Attempt, AttemptKind, Evidence, EvidenceSource, Login, Map, Refusal}
 use crate::cause::{Cause, Place};
 use crate::causes::{by_id, of_words};
 use crate::class::Class;
+use crate::evidence::{Weight, place};
 
 /// How something is counted, why it happened, and how sure that is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,13 +128,15 @@ impl Diagnoser {
         let lost = by_reason.is_some_and(|(cause, _)| cause.id == "backend.connection_lost");
         let diagnosis = match (by_evidence, by_reason) {
             // Whatever was found out about the password, the answer never came.
-            (evidence, _) if lost && evidence.is_none_or(|(cause, _)| cause.class != Some(Class::BackendFault)) => {
+            (evidence, _)
+                if lost && evidence.is_none_or(|((cause, _), _)| cause.class != Some(Class::BackendFault)) =>
+            {
                 connection_lost(attempt)
             }
-            (Some((cause, confidence)), _) if cause.id != "cred.undifferentiated" => {
+            (Some(((cause, confidence), weight)), _) if cause.id != "cred.undifferentiated" => {
                 let joined = attempt.context.join_confidence;
                 let confidence = if joined > 0.0 { confidence.min(joined) } else { confidence };
-                Diagnosis::of(cause, confidence, "another line about the same login names the cause")
+                Diagnosis::of(cause, confidence, weight.note())
             }
             (_, Some((cause, confidence))) => Diagnosis::of(cause, confidence, ""),
             (_, None) => Diagnosis::new(
@@ -146,11 +149,14 @@ impl Diagnoser {
         self.with_known_names(attempt, Diagnosis { class: Some(counted_as(diagnosis.class)), ..diagnosis })
     }
 
-    /// The surest of what other lines say.
-    fn by_evidence(&mut self, evidence: &[Evidence]) -> Option<(&'static Cause, f32)> {
-        let found: Vec<(&'static Cause, f32)> =
-            evidence.iter().filter_map(|e| self.look_up(place(e.source), &e.text)).collect();
-        found.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b))
+    /// What other lines say: the one that settles most, among equals the surest, then the last.
+    fn by_evidence(&mut self, evidence: &[Evidence]) -> Option<(Sure, Weight)> {
+        let weighed = evidence.iter().filter_map(|line| {
+            let (cause, confidence) = self.look_up(place(line.source), &line.text)?;
+            let weight = Weight::of(line.source, cause);
+            Some(((cause, weight.temper(confidence)), weight))
+        });
+        weighed.max_by(|((_, a), weight), ((_, b), than)| weight.cmp(than).then(a.total_cmp(b)))
     }
 
     /// No such user, but the same name is known with a domain (or without): a setting of the client, not a stranger.
@@ -175,7 +181,7 @@ impl Diagnoser {
     fn killed(&mut self, attempt: &Attempt) -> Diagnosis {
         let connect = attempt.evidence.iter().filter(|e| e.source != EvidenceSource::Fatal);
         let connect: Vec<Evidence> = connect.cloned().collect();
-        if let Some((cause, confidence)) = self.by_evidence(&connect) {
+        if let Some(((cause, confidence), _)) = self.by_evidence(&connect) {
             return Diagnosis {
                 class: None,
                 ..Diagnosis::of(cause, confidence, "the same process said so before it died")
@@ -196,7 +202,7 @@ impl Diagnoser {
     fn tls_failed(&mut self, attempt: &Attempt) -> Diagnosis {
         let library = self.by_evidence(&attempt.evidence);
         let (cause, confidence) = match library {
-            Some(found) => found,
+            Some((found, _)) => found,
             None => match self.look_up(Place::Tls, &attempt.reason) {
                 Some(found) => found,
                 None => return Diagnosis::new(Some(Class::TlsFailed), "tls.handshake_other", None, ""),
@@ -251,20 +257,6 @@ fn counted_as(class: Option<Class>) -> Class {
     match class {
         Some(class @ (Class::BackendFault | Class::AuthRefused)) => class,
         _ => Class::AuthFailed,
-    }
-}
-
-fn place(source: EvidenceSource) -> Place {
-    match source {
-        EvidenceSource::Dovecot | EvidenceSource::DovecotService => Place::Dovecot,
-        EvidenceSource::Saslauthd => Place::Saslauthd,
-        EvidenceSource::Pam => Place::Pam,
-        EvidenceSource::Connect => Place::Connect,
-        EvidenceSource::Protocol => Place::Protocol,
-        EvidenceSource::Cyrus => Place::Cyrus,
-        EvidenceSource::Library => Place::Library,
-        EvidenceSource::Fatal => Place::Fatal,
-        EvidenceSource::Tls => Place::Tls,
     }
 }
 
@@ -464,4 +456,78 @@ fn split_name(name: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 fn memchr_at(name: &[u8]) -> Option<usize> {
     name.iter().rposition(|b| *b == b'@')
+}
+
+#[cfg(test)]
+mod tests {
+    use trace::{Limits, Message, Sink, Story, Tracer, Where};
+
+    use super::*;
+
+    /// The causes of a log's failed logins, in order.
+    #[derive(Default)]
+    struct Causes(Diagnoser, Vec<(Diagnosis, Attempt)>);
+
+    impl Sink for Causes {
+        fn attempt(&mut self, attempt: &Attempt) {
+            self.1.push((self.0.attempt(attempt), attempt.clone()));
+        }
+
+        fn login(&mut self, _login: &Login) {}
+
+        fn refusal(&mut self, _refusal: &Refusal) {}
+
+        fn message_accepted(&mut self, _at: &Where, _username: &[u8], _queue_id: Option<&[u8]>) {}
+
+        fn message(&mut self, _message: &Message) {}
+
+        fn story(&mut self, _story: &Story) {}
+    }
+
+    /// Each line a tenth of a second after the one before it.
+    fn causes(lines: &[&str]) -> Vec<(Diagnosis, Attempt)> {
+        let (mut tracer, mut sink) = (Tracer::new(Limits::default()), Causes::default());
+        for (text, id) in lines.iter().zip(1..) {
+            let line = format!("1763803046.0 mail {text}");
+            let record = maillog::record(line.as_bytes()).unwrap();
+            let event = maillog::event(&record).unwrap();
+            let time = i64::try_from(id).unwrap() * 100_000;
+            tracer.line(&trace::Line { id, time, record: &record, event: &event }, &mut sink);
+        }
+        tracer.finish(&mut sink);
+        sink.1
+    }
+
+    const FAILED: &str = "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=user1@ex.org";
+
+    fn check_cause(lines: &[&str], class: Class, id: &str, evidence: usize) {
+        let found = causes(lines);
+        let [(diagnosis, attempt)] = &*found else { panic!("{found:?}") };
+        assert_eq!((diagnosis.class, diagnosis.id(), attempt.evidence.len()), (Some(class), id, evidence), "{lines:?}");
+    }
+
+    #[test]
+    fn a_database_that_could_not_be_asked_outweighs_the_others() {
+        let broken = "dovecot: auth-worker(7): Error: sql(user1@ex.org,192.0.2.1): Password query failed: Not connected to database";
+        let unknown = "dovecot: auth: passwd-file(user1@ex.org,192.0.2.1): unknown user";
+        let mismatch = "dovecot: auth: passwd-file(user1@ex.org,192.0.2.1): Password mismatch";
+        let fault = |lines: &[&str]| check_cause(lines, Class::BackendFault, "backend.store_error", lines.len() - 1);
+        fault(&[broken, FAILED]);
+        fault(&[broken, unknown, FAILED]);
+        fault(&[unknown, broken, FAILED]);
+        fault(&[broken, mismatch, FAILED]);
+        fault(&[mismatch, broken, FAILED]);
+        let ldap = "dovecot: auth: Error: ldap(user1@ex.org,192.0.2.1): ldap_search(base=dc=x filter=(uid=u)) failed: Can't contact LDAP server";
+        fault(&[ldap, mismatch, FAILED]);
+        check_cause(&[unknown, mismatch, FAILED], Class::AuthFailed, "cred.password_mismatch", 2);
+    }
+
+    #[test]
+    fn a_database_that_passes_on_does_not_decide() {
+        let passed_on = "dovecot: auth: sql(user1@ex.org,192.0.2.1): Password mismatch (given password: x) - trying the next passdb";
+        let unknown = "dovecot: auth: passwd-file(user1@ex.org,192.0.2.1): unknown user";
+        check_cause(&[passed_on, unknown, FAILED], Class::AuthFailed, "cred.unknown_user", 2);
+        let (diagnosis, _) = causes(&[passed_on, FAILED]).remove(0);
+        assert_eq!((diagnosis.id(), diagnosis.confidence), ("cred.password_mismatch", 0.6));
+    }
 }

@@ -9,6 +9,7 @@ mod class;
 pub mod detect;
 mod diagnosis;
 mod dsn;
+mod evidence;
 pub mod fail2ban;
 mod flow;
 mod reason;
@@ -23,6 +24,7 @@ pub use class::Class;
 pub use detect::{Detector, Finding, Incident, Kind, Proof};
 pub use diagnosis::{Diagnoser, Diagnosis, line, refusal};
 pub use dsn::{Decoded, Registered, StatusCode, registered};
+pub use evidence::backend_line;
 pub use flow::{
     Attempts, Count, Delays, Destination, Few, Flow, FlowOptions, Messages, ReasonRow, Recipients, RejectRow, SLOT,
     Sender, Series, Stage, Table, TlsShare, Totals, Trouble, Weigh, shape,

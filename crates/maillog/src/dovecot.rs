@@ -22,8 +22,11 @@ pub struct DovecotAuth<'a> {
     pub mechanism: Option<&'a [u8]>,
     /// Whether the line has a session id: then the login came through Dovecot's own login process and not from Postfix.
     pub own_session: bool,
-    /// Whether a later passdb may still accept the login (`… trying the next passdb`).
+    /// Whether a later passdb may still accept the login (`… - trying the next passdb`).
     pub may_still_succeed: bool,
+    /// Whether Dovecot logs it as an error: a passdb could not be asked, which says nothing about name or password. Errors of the policy
+    /// server are none: the passdbs are asked all the same.
+    pub is_error: bool,
     /// The words.
     pub message: &'a [u8],
 }
@@ -81,13 +84,16 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     }
 }
 
-/// `Info: ` and its kin, which Dovecot puts behind the prefix in its own files (and for all but info in syslog).
-fn without_level(text: &[u8]) -> &[u8] {
+/// Takes off `Info: ` and its kin, which Dovecot puts behind the prefix in its own files (and for all but info in syslog), and says whether
+/// it was `Error: `.
+fn without_level(text: &[u8]) -> (bool, &[u8]) {
     let text = text.trim_ascii_start();
-    ["Info: ", "Error: ", "Warning: ", "Fatal: ", "Panic: "]
-        .iter()
-        .find_map(|level| text.strip_prefix(level.as_bytes()))
-        .unwrap_or(text)
+    if let Some(words) = text.strip_prefix(b"Error: ") {
+        return (true, words);
+    }
+    let words =
+        ["Info: ", "Warning: ", "Fatal: ", "Panic: "].iter().find_map(|level| text.strip_prefix(level.as_bytes()));
+    (false, words.unwrap_or(text))
 }
 
 /// `auth: DRIVER(user,ip,…): MSG` (2.2, 2.3) or `auth(user,ip,sasl:mech)<session>: NAME: MSG` (2.4).
@@ -99,7 +105,8 @@ fn auth(rest: &[u8]) -> Option<Event<'_>> {
     if text.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
-    Some(verdict_of_23(without_level(text)).unwrap_or(Event::DovecotService(text)))
+    let (is_error, words) = without_level(text);
+    Some(verdict_of_23(words, is_error).unwrap_or(Event::DovecotService(text)))
 }
 
 /// `auth-worker(pid): [conn unix:auth-worker (…): auth-worker<N>: ]DRIVER(user,ip): MSG`, or the 2.4 form.
@@ -112,14 +119,14 @@ fn auth_worker(rest: &[u8]) -> Option<Event<'_>> {
     if text.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
-    let words = without_level(text);
+    let (is_error, words) = without_level(text);
     let words =
         if words.starts_with(b"conn ") { split_once(words, b">: ").map_or(words, |(_, after)| after) } else { words };
-    Some(verdict_of_23(words).unwrap_or(Event::DovecotService(text)))
+    Some(verdict_of_23(words, is_error).unwrap_or(Event::DovecotService(text)))
 }
 
 /// `passwd-file(alice@example.test,203.0.113.1,<session>): Password mismatch`. `None`: not about a login.
-fn verdict_of_23(text: &[u8]) -> Option<Event<'_>> {
+fn verdict_of_23(text: &[u8], is_error: bool) -> Option<Event<'_>> {
     let (driver, rest) = split_byte(text, b'(')?;
     let plausible = !driver.is_empty() && driver.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let (inside, message) = split_once(rest, b"): ").filter(|_| plausible)?;
@@ -129,7 +136,8 @@ fn verdict_of_23(text: &[u8]) -> Option<Event<'_>> {
         return Some(Event::Other("dovecot_note"));
     }
     let mechanism = is_mechanism(driver).then_some(driver);
-    request(inside, mechanism, false, message).map(Event::DovecotAuth)
+    let found = request(inside, message)?;
+    Some(Event::DovecotAuth(DovecotAuth { mechanism, is_error: is_error && found.is_of_a_passdb(driver), ..found }))
 }
 
 /// Whether an address stands before a later `): `, as it does before the real one.
@@ -156,10 +164,12 @@ fn request_of_24(text: &[u8]) -> Option<Event<'_>> {
     if message.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
-    let message = without_level(message);
+    let (is_error, message) = without_level(message);
     let message =
         message.strip_prefix(b"request [").and_then(|m| split_once(m, b"]: ")).map_or(message, |(_, after)| after);
-    request(inside, None, own_session, passdb_message(message)).map(Event::DovecotAuth)
+    let found = request(inside, passdb_message(message))?;
+    let (own_session, is_error) = (own_session || found.own_session, is_error && found.is_of_a_passdb(b""));
+    Some(Event::DovecotAuth(DovecotAuth { own_session, is_error, ..found }))
 }
 
 /// Cuts the passdb's name, free text of the administrator, off the front: a word before `: `.
@@ -171,13 +181,8 @@ fn passdb_message(message: &[u8]) -> &[u8] {
 }
 
 /// `user,ip[,master][,sasl:mech][,<session>]`: the address is the last part that is one.
-fn request<'a>(
-    inside: &'a [u8],
-    mechanism: Option<&'a [u8]>,
-    own_session: bool,
-    message: &'a [u8],
-) -> Option<DovecotAuth<'a>> {
-    let (mut head, mut own_session, mut mechanism) = (inside, own_session, mechanism);
+fn request<'a>(inside: &'a [u8], message: &'a [u8]) -> Option<DovecotAuth<'a>> {
+    let (mut head, mut own_session, mut mechanism) = (inside, false, None);
     loop {
         let (before, part) = rsplit_once(head, b",")?;
         if let Some(ip) = address(part) {
@@ -187,13 +192,22 @@ fn request<'a>(
                 ip,
                 mechanism,
                 own_session,
-                may_still_succeed: contains(message, b"trying the next "),
+                // Dovecot's `auth_request_log_login_failure`, behind the password if that is logged.
+                may_still_succeed: message.ends_with(b" - trying the next passdb"),
+                is_error: false,
                 message,
             });
         }
         own_session |= part.starts_with(b"<");
         mechanism = part.strip_prefix(b"sasl:").or(mechanism);
         head = before;
+    }
+}
+
+impl DovecotAuth<'_> {
+    /// Whether an error is one of a passdb, not of the policy server (Dovecot `src/auth/auth-policy.c`).
+    fn is_of_a_passdb(&self, driver: &[u8]) -> bool {
+        driver != b"policy" && !self.message.starts_with(b"Policy ")
     }
 }
 
@@ -222,7 +236,7 @@ fn login<'a>(service: &'a [u8], text: &'a [u8]) -> Option<Event<'a>> {
     if text.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
-    let text = without_level(text);
+    let (_, text) = without_level(text);
     let ip = field(text, b"rip=").and_then(address);
     let user = user_field(text);
     let outcome = outcome(text);
@@ -351,6 +365,47 @@ mod tests {
             "Password mismatch",
         );
         check_auth("auth: plain(?,192.0.2.24): invalid input", None, "192.0.2.24", false, "invalid input");
+    }
+
+    #[test]
+    fn errors_are_no_refusals() {
+        let is_error = |text: &str| match event(text.as_bytes()) {
+            Some(Event::DovecotAuth(found)) => found.is_error,
+            other => panic!("{text}: {other:?}"),
+        };
+        for text in [
+            "auth-worker(7): Error: sql(u@x,192.0.2.1): Password query failed: Not connected to database",
+            "auth-worker(7): Error: conn unix:auth-worker (pid=1,uid=2): auth-worker<3>: sql(u@x,192.0.2.1): Password query failed: x",
+            "auth: Error: ldap(u@x,192.0.2.1): ldap_search(base=dc=x,dc=y filter=(&(a=b)(uid=u))) failed: Can't contact LDAP server",
+            "auth: Error: oauth2(u,192.0.2.1): oauth2 failed: connect(192.0.2.9:443) failed: Connection refused",
+            "auth: Error: passwd-file(u,192.0.2.1): stat(/etc/dovecot/users) failed: Permission denied",
+            "auth-worker(u,192.0.2.1,sasl:plain)<99>: Error: request [3]: sql: Password query failed: x",
+        ] {
+            assert!(is_error(text), "{text}");
+        }
+        for text in [
+            "auth: oauth2(u,192.0.2.1): oauth2 failed: Introspection failed: invalid_token",
+            "auth(u,192.0.2.1,sasl:plain): Info: sql: Password mismatch",
+            "auth: passwd-file(Error: u,192.0.2.1): unknown user",
+            "auth: Error: policy(u,192.0.2.1): Policy server HTTP error: 500",
+            "auth(u,192.0.2.1,sasl:plain): Error: Policy server HTTP error: 500",
+        ] {
+            assert!(!is_error(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_no_word_of_dovecots() {
+        let may_still_succeed = |text: &str| match event(text.as_bytes()) {
+            Some(Event::DovecotAuth(found)) => found.may_still_succeed,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert!(may_still_succeed(
+            "auth: sql(u,192.0.2.1): Password mismatch (given password: x) - trying the next passdb"
+        ));
+        assert!(!may_still_succeed(
+            "auth: sql(u,192.0.2.1): Password mismatch (given password: - trying the next passdb)"
+        ));
     }
 
     #[test]

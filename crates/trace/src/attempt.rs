@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use maillog::LimitKind;
+use maillog::{DovecotAuth, LimitKind};
 
 use crate::session::SessionId;
 
@@ -103,6 +103,10 @@ pub struct Evidence {
 pub enum EvidenceSource {
     /// Dovecot's auth process about this login.
     Dovecot,
+    /// The same, logged as an error: a passdb could not be asked.
+    DovecotError,
+    /// A passdb said no, and Dovecot asked the next one.
+    DovecotPassedOn,
     /// Dovecot about itself.
     DovecotService,
     /// saslauthd.
@@ -121,6 +125,20 @@ pub enum EvidenceSource {
     Fatal,
     /// The TLS library.
     Tls,
+}
+
+impl EvidenceSource {
+    /// What a line of Dovecot's about a login is.
+    #[must_use]
+    pub fn of_dovecot(verdict: &DovecotAuth<'_>) -> Self {
+        if verdict.is_error {
+            Self::DovecotError
+        } else if verdict.may_still_succeed {
+            Self::DovecotPassedOn
+        } else {
+            Self::Dovecot
+        }
+    }
 }
 
 /// What else was going on when an attempt failed.

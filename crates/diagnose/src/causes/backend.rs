@@ -1,7 +1,7 @@
 //! The backend is gone, overloaded or broken: nobody's password is at fault.
 
 use crate::cause::Pattern::{Has, HasBoth, Is, Starts};
-use crate::cause::Place::{Connect, Cyrus, Dovecot, Protocol, Reason};
+use crate::cause::Place::{Connect, Cyrus, Dovecot, DovecotError, Protocol, Reason};
 use crate::cause::{Cause, With, check, sign, weak};
 use crate::class::Class::BackendFault;
 
@@ -250,10 +250,12 @@ pub(super) static CAUSES: &[Cause] = &[
             sign(Dovecot, Has("internal failure")),
             sign(Dovecot, Has("All password databases were skipped")),
             weak(Dovecot, Has("System error"), 0.85),
+            // What the more exact wordings leave over: an error about a login is the database's, whichever it is and whatever it says.
+            sign(DovecotError, Has("")),
         ],
         evidence: "Many users fail at once.",
         told: "535 5.7.8 Error: authentication failed",
-        source: "Dovecot src/auth/passdb-*.c, db-*.c",
+        source: "Dovecot src/auth/passdb-*.c, db-*.c; auth-request.c (passdbs_seen_internal_failure)",
         next: &[
             check(
                 With::Dovecot,

@@ -1,7 +1,7 @@
 //! Wrong, unknown, disabled, expired: the backend worked and said no.
 
 use crate::cause::Pattern::{Challenge, Has, HasBoth, Is, Starts};
-use crate::cause::Place::{Cyrus, Dovecot, Pam, Reason, Saslauthd};
+use crate::cause::Place::{Cyrus, Dovecot, DovecotError, Pam, Reason, Saslauthd};
 use crate::cause::{Cause, With, check, sign, weak};
 use crate::class::Class::AuthFailed;
 
@@ -152,6 +152,7 @@ pub(super) static CAUSES: &[Cause] = &[
             sign(Dovecot, Has("invalid password field")),
             sign(Dovecot, Has("user disabled")),
             weak(Dovecot, Has("pam_acct_mgmt() failed"), 0.85),
+            weak(DovecotError, Starts("pam_acct_mgmt() failed"), 0.95),
             sign(Dovecot, Has("Permission denied (account")),
             sign(Reason, Is("account disabled")),
             sign(Reason, Is("passphrase locked")),
@@ -179,6 +180,9 @@ pub(super) static CAUSES: &[Cause] = &[
             sign(Reason, Starts("passphrase expired")),
             sign(Dovecot, Has("Password expired")),
             sign(Dovecot, HasBoth("pam_acct_mgmt() failed", "expired")),
+            // Linux-PAM `libpam/pam_strerror.c`: PAM_ACCT_EXPIRED, PAM_NEW_AUTHTOK_REQD, PAM_AUTHTOK_EXPIRED.
+            sign(DovecotError, Starts("pam_acct_mgmt() failed: User account has expired")),
+            sign(DovecotError, Starts("pam_acct_mgmt() failed: Authentication token")),
             sign(Pam, Has("expired password")),
             sign(Pam, Has("has expired")),
             sign(Pam, Has(": 13 (User account has expired)")),
@@ -220,6 +224,8 @@ pub(super) static CAUSES: &[Cause] = &[
             sign(Dovecot, HasBoth("Requested ", " scheme, but we have only")),
             weak(Dovecot, Starts("Unknown scheme"), 0.8),
             weak(Dovecot, Has("Password data is not valid for scheme"), 0.8),
+            sign(DovecotError, Starts("Unknown scheme")),
+            sign(DovecotError, Starts("Password data is not valid for scheme")),
             sign(Cyrus, Has("no secret in database")),
             weak(Reason, Starts("user exists, but no verifier for user"), 0.9),
             weak(Reason, Starts("One time use of a plaintext password will enable"), 0.9),

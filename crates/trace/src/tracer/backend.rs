@@ -16,7 +16,7 @@ impl Tracer {
         self.window.add(Verdict {
             line: line.id,
             time: line.time,
-            source: EvidenceSource::Dovecot,
+            source: EvidenceSource::of_dovecot(verdict),
             ip: Some(verdict.ip),
             user: verdict.user.map(Into::into),
             realm: None,
