@@ -15,16 +15,24 @@ pub struct SaslauthdFailure<'a> {
     pub user: &'a [u8],
     /// What stood behind the `@`; empty if nothing.
     pub realm: &'a [u8],
-    /// The asking service, `smtp` for Postfix.
+    /// The asking service, `smtp` for Postfix: see [`Self::is_for_smtp`].
     pub service: &'a [u8],
     /// The words of the mechanism behind saslauthd.
     pub reason: &'a [u8],
 }
 
-/// A refusal by a PAM module.
+impl SaslauthdFailure<'_> {
+    /// Whether Postfix may have asked: saslauthd answers Cyrus IMAP and others too. `smtp` unless `smtpd_sasl_service` names another.
+    #[must_use]
+    pub fn is_for_smtp(&self) -> bool {
+        matches!(self.service, b"smtp" | b"smtps" | b"submission" | b"submissions" | b"")
+    }
+}
+
+/// A refusal by a PAM module, asked for mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PamFailure<'a> {
-    /// The PAM service: `smtp` through saslauthd, `dovecot` through Dovecot.
+    /// The PAM service: `smtp` or `submission` through saslauthd, `dovecot` through Dovecot; no other is one of ours.
     pub service: &'a [u8],
     /// The login name if named.
     pub user: Option<&'a [u8]>,
@@ -43,7 +51,12 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
         return plesk(text).or(Some(Event::Other("saslauthd_note")));
     };
     let user = bracketed(rest, b"[user=", b"] [service=")?;
-    let service = bracketed(rest, b"[service=", b"]")?;
+    let (_, behind) = split_once(rest, b"] [service=")?;
+    // Name and realm are the client's: of two services none is to be trusted.
+    if contains(behind, b"[service=") {
+        return Some(Event::Other("saslauthd_note"));
+    }
+    let (service, _) = split_once(behind, b"]")?;
     let realm = bracketed(rest, b"[realm=", b"]").unwrap_or_default();
     // The last of them is saslauthd's own: name and realm are the client's.
     let reason = rsplit_once(rest, b"[reason=").and_then(|(_, reason)| reason.strip_suffix(b"]")).unwrap_or_default();
@@ -62,12 +75,15 @@ fn bracketed<'a>(text: &'a [u8], open: &[u8], close: &[u8]) -> Option<&'a [u8]> 
     Some(split_once(split_once(text, open)?.1, close)?.0)
 }
 
-/// `pam_MODULE(SERVICE:TYPE): words`.
+/// `pam_MODULE(SERVICE:TYPE): words`. `None` for a service that is not mail's (`sshd`, `sudo`): such a line tells of no client of ours.
 pub(crate) fn pam(text: &[u8]) -> Option<PamFailure<'_>> {
     let rest = text.strip_prefix(b"pam_").or_else(|| text.strip_prefix(b"auth: pam_"))?;
     let (_module, rest) = split_once(rest, b"(")?;
     let (inside, message) = split_once(rest, b"): ")?;
     let (service, _type) = split_once(inside, b":")?;
+    if !matches!(service, b"smtp" | b"submission" | b"dovecot") {
+        return None;
+    }
     let failed = [
         "authentication failure",
         "user unknown",
@@ -139,5 +155,31 @@ mod tests {
         assert_eq!(found.reason, b"PAM auth error");
         assert!(pam(b"pam_unix(smtp:auth): check pass; user unknown").unwrap().user.is_none());
         assert_eq!(pam(b"pam_unix(cron:session): session opened for user root"), None);
+    }
+
+    #[test]
+    fn logins_elsewhere_are_none_of_mail() {
+        let failure = "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.9  user=root";
+        for service in ["sshd", "su", "imap", "smtpx", ""] {
+            assert_eq!(pam(format!("pam_unix({service}:auth): {failure}").as_bytes()), None, "{service}");
+        }
+        assert_eq!(pam(b"pam_unix(sudo:account): account alice has expired (account expired)"), None);
+        assert!(pam(format!("pam_unix(submission:auth): {failure}").as_bytes()).is_some());
+        let for_smtp = |fields: &str| match event(format!("do_auth         : auth failure: {fields}").as_bytes()) {
+            Some(Event::Saslauthd(found)) => Some(found.is_for_smtp()),
+            _ => None,
+        };
+        let check = |service: &str, expected: bool| {
+            let fields = format!("[user=a] [service={service}] [realm=] [mech=pam] [reason=PAM auth error]");
+            assert_eq!(for_smtp(&fields), Some(expected), "{service}");
+        };
+        for service in ["smtp", "smtps", "submission", "submissions", ""] {
+            check(service, true);
+        }
+        for service in ["imap", "pop", "sieve"] {
+            check(service, false);
+        }
+        let claimed = "[user=a] [service=smtp] [realm=] [service=imap] [realm=x] [mech=pam] [reason=PAM auth error]";
+        assert_eq!(for_smtp(claimed), None);
     }
 }
