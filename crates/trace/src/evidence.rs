@@ -25,11 +25,15 @@ pub(crate) struct Verdict {
     pub(crate) line: u64,
     pub(crate) time: i64,
     pub(crate) source: EvidenceSource,
+    /// The host whose local socket was asked; `None` for a backend that may run elsewhere.
+    pub(crate) host: Option<Rc<[u8]>>,
     /// `None` where the backend does not know it (saslauthd).
     pub(crate) ip: Option<IpAddr>,
     pub(crate) user: Option<Box<[u8]>>,
     /// What stood behind the `@`, where the backend logs it apart.
     pub(crate) realm: Option<Box<[u8]>>,
+    /// The SASL mechanism, where the line tells it (Dovecot 2.4, and what it says of a mechanism).
+    pub(crate) mechanism: Option<Rc<[u8]>>,
     pub(crate) text: Rc<[u8]>,
 }
 
@@ -37,8 +41,12 @@ pub(crate) struct Verdict {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) time: i64,
+    /// Empty if not logged.
+    pub(crate) host: &'a [u8],
     pub(crate) ip: Option<IpAddr>,
     pub(crate) user: Option<&'a [u8]>,
+    /// Empty if not logged.
+    pub(crate) mechanism: &'a [u8],
     /// The backend is Cyrus: its verdicts name no address.
     pub(crate) cyrus: bool,
 }
@@ -107,7 +115,7 @@ impl Window {
             let same_request = group
                 .iter()
                 .filter_map(|taken| self.verdicts.get(*taken))
-                .all(|taken| (taken.time - verdict.time).abs() <= ONE_REQUEST && taken.text != verdict.text);
+                .all(|taken| taken.may_share_a_request(verdict));
             if !same_request {
                 break;
             }
@@ -141,7 +149,22 @@ impl Verdict {
             (None, _) => wanted.cyrus || self.source == EvidenceSource::Dovecot,
             (Some(_), None) => false,
         };
-        in_time && address && self.name_fits(wanted.user)
+        in_time && address && self.host_fits(wanted) && self.mechanism_fits(wanted) && self.name_fits(wanted.user)
+    }
+
+    fn host_fits(&self, wanted: &Wanted<'_>) -> bool {
+        self.host.as_deref().is_none_or(|mine| wanted.host.is_empty() || mine == wanted.host)
+    }
+
+    fn mechanism_fits(&self, wanted: &Wanted<'_>) -> bool {
+        let same = |mine: &[u8]| wanted.mechanism.is_empty() || mine.eq_ignore_ascii_case(wanted.mechanism);
+        self.mechanism.as_deref().is_none_or(same)
+    }
+
+    fn may_share_a_request(&self, other: &Self) -> bool {
+        let mechanisms = self.mechanism.as_deref().zip(other.mechanism.as_deref());
+        let same_mechanism = mechanisms.is_none_or(|(mine, theirs)| mine.eq_ignore_ascii_case(theirs));
+        (self.time - other.time).abs() <= ONE_REQUEST && self.text != other.text && same_mechanism
     }
 
     fn name_fits(&self, wanted: Option<&[u8]>) -> bool {
@@ -200,15 +223,24 @@ mod tests {
             line,
             time: seconds * SECOND,
             source,
+            host: ip.is_none().then(|| b"mail".as_slice().into()),
             ip: ip.map(|ip| ip.parse().unwrap()),
             user: user.map(|u| u.as_bytes().into()),
             realm: None,
+            mechanism: None,
             text: text.as_bytes().into(),
         }
     }
 
     fn wanted(seconds: i64, ip: &str, user: Option<&'static str>) -> Wanted<'static> {
-        Wanted { time: seconds * SECOND, ip: Some(ip.parse().unwrap()), user: user.map(str::as_bytes), cyrus: false }
+        Wanted {
+            time: seconds * SECOND,
+            host: b"mail",
+            ip: Some(ip.parse().unwrap()),
+            user: user.map(str::as_bytes),
+            mechanism: b"PLAIN",
+            cyrus: false,
+        }
     }
 
     fn lines(joined: &Joined) -> Vec<u64> {
@@ -275,6 +307,37 @@ mod tests {
         let found = window.join(Wanted { cyrus: true, ..wanted(10, "192.0.2.1", None) });
         let Joined::Found { user, .. } = found else { panic!("{found:?}") };
         assert_eq!(user.as_deref(), Some(b"alice@example.test".as_slice()));
+    }
+
+    #[test]
+    fn a_local_socket_is_asked_by_its_own_host() {
+        let mut window = Window::default();
+        window.add(verdict(1, 10, None, Some("alice"), "PAM auth error"));
+        window.add(verdict(2, 10, Some("192.0.2.1"), Some("bob"), "Password mismatch"));
+        let elsewhere = |user| Wanted { cyrus: true, host: b"mx2", ..wanted(10, "192.0.2.1", Some(user)) };
+        assert_eq!(window.join(elsewhere("alice")), Joined::Nothing);
+        assert_eq!(lines(&window.join(elsewhere("bob"))), [2]);
+        assert_eq!(lines(&window.join(Wanted { host: b"mail", ..elsewhere("alice") })), [1]);
+        window.add(verdict(3, 10, None, Some("alice"), "PAM auth error"));
+        assert_eq!(lines(&window.join(Wanted { host: b"", ..elsewhere("alice") })), [3]);
+    }
+
+    #[test]
+    fn each_mechanism_is_an_attempt() {
+        let of = |line, mechanism: &str, text: &str| Verdict {
+            mechanism: Some(mechanism.as_bytes().into()),
+            ..verdict(line, 10, Some("192.0.2.1"), Some("bob"), text)
+        };
+        let mut window = Window::default();
+        let by = |mechanism: &'static [u8]| Wanted { mechanism, ..wanted(11, "192.0.2.1", Some("bob")) };
+        window.add(of(1, "cram-md5", "Requested CRAM-MD5 scheme, but we have only SHA256"));
+        window.add(of(2, "plain", "Password mismatch"));
+        assert_eq!(window.join(by(b"LOGIN")), Joined::Nothing);
+        assert_eq!(lines(&window.join(by(b"Plain"))), [2]);
+        assert_eq!(lines(&window.join(by(b"CRAM-MD5"))), [1]);
+        window.add(of(3, "cram-md5", "Requested CRAM-MD5 scheme, but we have only SHA256"));
+        window.add(of(4, "plain", "Password mismatch"));
+        assert_eq!(lines(&window.join(by(b""))), [4]);
     }
 
     #[test]

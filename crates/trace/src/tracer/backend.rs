@@ -1,6 +1,8 @@
 //! What Dovecot and saslauthd say themselves, joined to the attempts they speak of.
 
-use maillog::DovecotAuth;
+use std::rc::Rc;
+
+use maillog::{DovecotAuth, PamFailure, SaslauthdFailure};
 
 use super::Tracer;
 use crate::attempt::{Attempt, AttemptKind, EvidenceSource, NameOrigin};
@@ -17,9 +19,11 @@ impl Tracer {
             line: line.id,
             time: line.time,
             source: EvidenceSource::of_dovecot(verdict),
+            host: None,
             ip: Some(verdict.ip),
             user: verdict.user.map(Into::into),
             realm: None,
+            mechanism: verdict.mechanism.map(|mechanism| self.words.shared(mechanism)),
             text: self.words.shared(verdict.message),
         });
     }
@@ -32,9 +36,11 @@ impl Tracer {
                 line: line.id,
                 time,
                 source: EvidenceSource::Dovecot,
+                host: None,
                 ip: None,
                 user: None,
                 realm: None,
+                mechanism: None,
                 text: self.words.shared(text),
             });
             return;
@@ -46,6 +52,46 @@ impl Tracer {
         if has(&["client_limit", "process_limit", "was queued for", "Aborting auth request", "auth_worker_max_count"]) {
             self.dovecot_limited = Some(time);
         }
+    }
+
+    /// saslauthd is asked through a local socket, by whatever speaks Cyrus SASL.
+    pub(super) fn saslauthd_verdict(&mut self, line: &Line<'_>, failure: &SaslauthdFailure<'_>) {
+        if !failure.is_for_smtp() {
+            return;
+        }
+        let host = Some(self.host(line));
+        self.window.add(Verdict {
+            line: line.id,
+            time: line.time,
+            source: EvidenceSource::Saslauthd,
+            host,
+            ip: None,
+            user: (!failure.user.is_empty()).then(|| failure.user.into()),
+            realm: Some(failure.realm.into()),
+            mechanism: None,
+            text: self.words.shared(failure.reason),
+        });
+    }
+
+    /// PAM speaks in the program that asked it: saslauthd, or Dovecot, which names the client and may run elsewhere.
+    pub(super) fn pam_verdict(&mut self, line: &Line<'_>, failure: &PamFailure<'_>) {
+        let host = failure.ip.is_none().then(|| self.host(line));
+        self.window.add(Verdict {
+            line: line.id,
+            time: line.time,
+            source: EvidenceSource::Pam,
+            host,
+            ip: failure.ip,
+            user: failure.user.map(Into::into),
+            realm: None,
+            mechanism: None,
+            text: self.words.shared(failure.message),
+        });
+    }
+
+    fn host(&mut self, line: &Line<'_>) -> Rc<[u8]> {
+        let number = self.names.number(line.record.host);
+        self.names.string(number)
     }
 
     /// Looks for the backend's own lines about a failed login.
@@ -61,8 +107,14 @@ impl Tracer {
             return;
         }
         let cyrus = matches!(&*attempt.reason, b"authentication failure" | b"generic failure");
-        let wanted =
-            Wanted { time: attempt.at.time, ip: attempt.at.client_ip, user: attempt.username.as_deref(), cyrus };
+        let wanted = Wanted {
+            time: attempt.at.time,
+            host: &attempt.at.host,
+            ip: attempt.at.client_ip,
+            user: attempt.username.as_deref(),
+            mechanism: &attempt.mechanism,
+            cyrus,
+        };
         match self.window.join(wanted) {
             Joined::Nothing => {}
             Joined::Ambiguous => attempt.origin = NameOrigin::Ambiguous,

@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 use maillog::{Acceptance, Client, Event, Program, QueueId, Record};
 
 use crate::Map;
-use crate::attempt::{Attempt, EvidenceSource, Login, Refusal, Where};
-use crate::evidence::{AFTER, BEFORE, Verdict, Window};
+use crate::attempt::{Attempt, Login, Refusal, Where};
+use crate::evidence::{AFTER, BEFORE, Window};
 use crate::line::Line;
 use crate::message::{Arrival, Bounds, Follow, Message, Messages, Place, Story};
 use crate::names::{Names, Symbol};
@@ -199,28 +199,11 @@ impl Tracer {
                 None
             }
             Event::Saslauthd(found) => {
-                self.window.add(Verdict {
-                    line: line.id,
-                    time: line.time,
-                    source: EvidenceSource::Saslauthd,
-                    ip: None,
-                    user: (!found.user.is_empty()).then(|| found.user.into()),
-                    realm: Some(found.realm.into()),
-                    text: self.words.shared(found.reason),
-                });
+                self.saslauthd_verdict(line, &found);
                 None
             }
             Event::Pam(found) => {
-                let text = self.words.shared(found.message);
-                self.window.add(Verdict {
-                    line: line.id,
-                    time: line.time,
-                    source: EvidenceSource::Pam,
-                    ip: found.ip,
-                    user: found.user.map(Into::into),
-                    realm: None,
-                    text,
-                });
+                self.pam_verdict(line, &found);
                 None
             }
             _ if matches!(line.record.program, Program::Smtpd | Program::PostfixCut) => self.smtpd(line, sink),
