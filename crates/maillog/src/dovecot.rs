@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use crate::client::address;
 use crate::dovecot_delivery::delivery;
 use crate::event::Event;
-use crate::scan::{contains, number, rsplit_once, split_byte, split_once};
+use crate::scan::{contains, number, rsplit_once, split_around, split_byte, split_once};
 
 /// What Dovecot's auth process says about one login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,12 +155,16 @@ fn ends_again(message: &[u8]) -> bool {
 
 /// `user,ip,sasl:mech[,master])[<pid>][<session>]: [request [N]: ][NAME: ]MSG`, behind the first parenthesis.
 fn request_of_24(text: &[u8]) -> Option<Event<'_>> {
-    let (inside, rest) = split_byte(text, b')')?;
-    let (ids, message) = split_once(rest, b": ")?;
-    let own_session = ids
-        .split(|b| *b == b'<')
-        .skip(1)
-        .any(|id| id.strip_suffix(b">").is_some_and(|id| !id.iter().all(u8::is_ascii_digit)));
+    let mut ends = ends_of_24(text);
+    let Some(end) = ends.next() else {
+        return contains(text, b": Debug: ").then_some(Event::Other("dovecot_debug"));
+    };
+    let (inside, rest) = split_around(text, end, 1)?;
+    // A name may hold nearly anything, an end like ours as well: of two ends, or two addresses that could be ours, none is.
+    let Some(inside) = without_master(inside).filter(|_| ends.next().is_none()) else {
+        return Some(Event::Other("dovecot_note"));
+    };
+    let (own_session, message) = behind_24(rest)?;
     if message.starts_with(b"Debug: ") {
         return Some(Event::Other("dovecot_debug"));
     }
@@ -170,6 +174,56 @@ fn request_of_24(text: &[u8]) -> Option<Event<'_>> {
     let found = request(inside, passdb_message(message))?;
     let (own_session, is_error) = (own_session || found.own_session, is_error && found.is_of_a_passdb(b""));
     Some(Event::DovecotAuth(DovecotAuth { own_session, is_error, ..found }))
+}
+
+/// Where the parenthesis of a 2.4 prefix may end: an address stands in it as a part of its own, behind the end before it.
+fn ends_of_24(text: &[u8]) -> impl Iterator<Item = usize> {
+    let (mut start, mut in_parts, mut addressed) = (0, false, false);
+    memchr::memchr2_iter(b',', b')', text).filter(move |at| {
+        let comma = text.get(*at) == Some(&b',');
+        let closes = !comma && text.get(at + 1..).and_then(behind_24).is_some();
+        if !comma && !closes {
+            return false;
+        }
+        let part = text.get(start..*at).filter(|part| in_parts && part.len() <= ADDRESS_MAX);
+        addressed |= part.and_then(address).is_some();
+        let ends = closes && addressed;
+        (start, in_parts, addressed) = (at + 1, comma, addressed && !ends);
+        ends
+    })
+}
+
+/// The longest text of an address, a zone included.
+const ADDRESS_MAX: usize = 64;
+
+/// `[<pid>][<session>]: MSG`: whether a session is there, and the words.
+fn behind_24(text: &[u8]) -> Option<(bool, &[u8])> {
+    let (mut own_session, mut rest) = (false, text);
+    while let Some(inside) = rest.strip_prefix(b"<") {
+        let length = inside.iter().position(|b| !b.is_ascii_alphanumeric() && !b"+/=-_:.".contains(b))?;
+        let (id, after) = inside.split_at_checked(length)?;
+        own_session |= !id.iter().all(u8::is_ascii_digit);
+        rest = after.strip_prefix(b">")?;
+    }
+    Some((own_session, rest.strip_prefix(b": ")?))
+}
+
+/// `user,ip,sasl:mech` without the master user behind it, or all of it without a mechanism. `None` if two addresses are followed by a
+/// mechanism, as ours is: then user or master user imitate one.
+fn without_master(inside: &[u8]) -> Option<&[u8]> {
+    let (mut start, mut was_address, mut found) = (0, false, None);
+    for part in inside.split(|b| *b == b',') {
+        let end = start + part.len();
+        if was_address && part.starts_with(b"sasl:") {
+            if found.is_some() {
+                return None;
+            }
+            found = inside.get(..end);
+        }
+        was_address = start > 0 && part.len() <= ADDRESS_MAX && address(part).is_some();
+        start = end + 1;
+    }
+    found.or(Some(inside))
 }
 
 /// Cuts the passdb's name, free text of the administrator, off the front: a word before `: `.
@@ -365,6 +419,28 @@ mod tests {
             "Password mismatch",
         );
         check_auth("auth: plain(?,192.0.2.24): invalid input", None, "192.0.2.24", false, "invalid input");
+    }
+
+    #[test]
+    fn names_with_parentheses() {
+        for (name, prefix) in
+            [("bob (home)", ""), ("bob) (x", ""), ("bob (a): b", ""), ("b,ob)", ""), ("bob)<7>", "<99><Ab/c+1>")]
+        {
+            let line = format!("auth({name},192.0.2.1,sasl:plain){prefix}: sql: Password mismatch");
+            check_auth(&line, Some(name), "192.0.2.1", !prefix.is_empty(), "Password mismatch");
+        }
+        let line = "auth(a,192.0.2.1,sasl:plain,x,203.0.113.5): sql: Password mismatch";
+        check_auth(line, Some("a"), "192.0.2.1", false, "Password mismatch");
+        let line = "auth-worker(bob (home),192.0.2.1,sasl:plain)<99>: Error: request [3]: sql: x";
+        check_auth(line, Some("bob (home)"), "192.0.2.1", false, "x");
+        check_auth("auth(?,192.0.2.1,sasl:plain): invalid input", None, "192.0.2.1", false, "invalid input");
+        for text in [
+            "auth(a,203.0.113.5): sql: x,192.0.2.1,sasl:plain): sql: Password mismatch",
+            "auth(a,203.0.113.5,sasl:plain)<s>: Fatal: stopping,192.0.2.1,sasl:plain)<99>: sql: unknown user",
+            "auth(a,192.0.2.1,sasl:plain,x,203.0.113.5,sasl:plain): sql: Password mismatch",
+        ] {
+            assert_eq!(event(text.as_bytes()), Some(Event::Other("dovecot_note")), "{text}");
+        }
     }
 
     #[test]

@@ -413,6 +413,9 @@ pub(crate) const QUOTING: &[(&str, &str)] = &[
     ),
     ("dovecot", "auth: plain(?,{ip}): Username character disallowed by auth_username_chars: 0x2c (username: {text})"),
     ("dovecot", "auth(alice,{ip},sasl:plain)<7>: Info: sql: Password mismatch (given password: {text})"),
+    ("dovecot", "auth({text},{ip},sasl:plain): sql: Password mismatch"),
+    ("dovecot", "auth-worker({text},{ip},sasl:plain)<99>: Error: request [3]: sql: Password query failed: x"),
+    ("dovecot", "auth(alice,{ip},sasl:plain,{text})<7>: Info: sql: Password mismatch"),
     (
         "dovecot",
         "imap-login: Disconnected (auth failed, 1 attempts in 6 secs): user=<{text}>, method=PLAIN, rip={ip}, lip=192.0.2.7, TLS, session=<azd>",
