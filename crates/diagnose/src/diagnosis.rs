@@ -440,7 +440,10 @@ fn dovecot_login(outcome: LoginOutcome, message: &[u8]) -> Diagnosis {
             }
             None => Diagnosis::new(Some(Class::AuthFailed), "cred.undifferentiated", None, ""),
         },
-        LoginOutcome::Refused => Diagnosis::new(Some(Class::AuthRefused), "config.cleartext_policy", None, ""),
+        LoginOutcome::Refused => {
+            let found = of_words(Place::Dovecot, message).map_or("config.cleartext_policy", |(cause, _)| cause.id);
+            Diagnosis::new(Some(Class::AuthRefused), found, None, "")
+        }
         LoginOutcome::BackendFault => Diagnosis::new(Some(Class::BackendFault), "backend.store_error", Some(0.7), ""),
         LoginOutcome::NoLogin => Diagnosis::default(),
     }
@@ -496,6 +499,32 @@ mod tests {
         }
         tracer.finish(&mut sink);
         sink.1
+    }
+
+    #[test]
+    fn dovecots_own_logins() {
+        let id = |text: &str| {
+            let line = format!("Nov 22 09:06:30 mail dovecot: {text}");
+            let record = maillog::record(line.as_bytes()).unwrap();
+            let found = super::line(&maillog::event(&record).unwrap(), record.tag);
+            (found.class, found.id())
+        };
+        let fields = "user=<>, method=NTLM, rip=192.0.2.1, lip=198.51.100.7, session=<x>";
+        for words in [
+            "Aborted login (tried to use unsupported auth mechanism)",
+            "Login aborted: Logged out (tried to use unsupported auth mechanism, 1 attempts in 2 secs) (invalid_mech)",
+            "Login aborted: Logged out (words to come) (invalid_mech)",
+        ] {
+            let found = id(&format!("imap-login: {words}: {fields}"));
+            assert_eq!(found, (Some(Class::AuthRefused), "client.mechanism_unsupported"), "{words}");
+        }
+        for words in [
+            "Aborted login (tried to use disallowed plaintext auth)",
+            "Login aborted: Logged out (tried to use disallowed cleartext auth) (cleartext_auth_disabled)",
+        ] {
+            let found = id(&format!("imap-login: {words}: {fields}"));
+            assert_eq!(found, (Some(Class::AuthRefused), "config.cleartext_policy"), "{words}");
+        }
     }
 
     const FAILED: &str = "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=user1@ex.org";

@@ -77,6 +77,9 @@ pub fn backend_line(event: &Event<'_>) -> Option<Diagnosis> {
     let (cause, confidence) = of_words(place(source), text)?;
     let weight = Weight::of(source, cause);
     let note = match weight {
+        _ if matches!(event, Event::Saslauthd(failure) if !failure.is_for_smtp()) => {
+            "asked for another service than SMTP: tells nothing about logins at Postfix"
+        }
         Weight::PassedOn => "not final, another password database is asked next: the login may yet succeed",
         Weight::Said | Weight::NotAsked => {
             "a line about a login that has a line of Postfix' own: adds nothing to the counts"

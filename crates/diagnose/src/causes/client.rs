@@ -20,6 +20,9 @@ pub(super) static CAUSES: &[Cause] = &[
             weak(Reason, Is("mechanism too weak for this user"), 0.85),
             sign(Cyrus, Starts("Couldn't find mech ")),
             sign(Protocol, Has("requested unsupported authentication mechanism")),
+            // Dovecot's login processes, 2.3 and 2.4 (`src/login-common/client-common.c`).
+            sign(Dovecot, Has("(tried to use unsupported auth mechanism")),
+            sign(Dovecot, Has("(invalid_mech)")),
         ],
         evidence: "The mechanism's name: a known one is an old client, junk is a scanner.",
         told: "535 5.7.8 Error: authentication failed: Invalid authentication mechanism",

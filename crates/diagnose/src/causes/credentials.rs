@@ -180,11 +180,13 @@ pub(super) static CAUSES: &[Cause] = &[
             sign(Reason, Starts("passphrase expired")),
             sign(Dovecot, Has("Password expired")),
             sign(Dovecot, HasBoth("pam_acct_mgmt() failed", "expired")),
+            sign(Dovecot, Starts("pam_acct_mgmt() failed: Authentication token is no longer valid")),
             // Linux-PAM `libpam/pam_strerror.c`: PAM_ACCT_EXPIRED, PAM_NEW_AUTHTOK_REQD, PAM_AUTHTOK_EXPIRED.
             sign(DovecotError, Starts("pam_acct_mgmt() failed: User account has expired")),
             sign(DovecotError, Starts("pam_acct_mgmt() failed: Authentication token")),
             sign(Pam, Has("expired password")),
             sign(Pam, Has("has expired")),
+            sign(Pam, HasBoth("received for user", ": 12 (")),
             sign(Pam, Has(": 13 (User account has expired)")),
         ],
         evidence: "",

@@ -98,6 +98,12 @@ mod tests {
             "cred.unknown_user",
         );
         check(Place::Dovecot, "open(/etc/dovecot/users) failed: Permission denied (euid=104)", "backend.store_error");
+        let renew = "Authentication token is no longer valid; new one required";
+        check(Place::Dovecot, &format!("pam_acct_mgmt() failed: {renew}"), "cred.password_expired");
+        check(Place::DovecotError, &format!("pam_acct_mgmt() failed: {renew}"), "cred.password_expired");
+        check(Place::Pam, &format!("received for user alice: 12 ({renew})"), "cred.password_expired");
+        check(Place::DovecotError, "pam_acct_mgmt() failed: Permission denied", "cred.user_disabled");
+        check(Place::DovecotError, "filter=(uid=unknown user) failed: x", "backend.store_error");
         check(Place::Cyrus, "cannot connect to saslauthd server: No such file or directory", "backend.socket_missing");
         check(Place::Cyrus, "cannot connect to saslauthd server: Permission denied", "backend.permission");
         check(
