@@ -40,6 +40,8 @@ pub(crate) struct Verdict {
 /// What an attempt is looked up by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
+    /// The attempt's line.
+    pub(crate) line: u64,
     pub(crate) time: i64,
     /// Empty if not logged.
     pub(crate) host: &'a [u8],
@@ -69,6 +71,8 @@ pub(crate) enum Joined {
 #[derive(Default)]
 pub(crate) struct Window {
     verdicts: VecDeque<Verdict>,
+    /// Those without an address that named an attempt, with its line: another one may show that it was a guess.
+    lent: VecDeque<(u64, Verdict)>,
 }
 
 impl Window {
@@ -83,6 +87,24 @@ impl Window {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.verdicts.is_empty()
+    }
+
+    /// The verdict without an address that named an attempt. To be asked for once, when nothing can come any more.
+    pub(crate) fn lent_to(&mut self, line: u64) -> Option<Verdict> {
+        let at = self.lent.iter().position(|(lent_to, _)| *lent_to == line)?;
+        self.lent.remove(at).map(|(_, verdict)| verdict)
+    }
+
+    /// Whether an unused verdict could be that of an attempt.
+    pub(crate) fn tells_of(&self, wanted: &Wanted<'_>) -> bool {
+        self.verdicts.iter().any(|verdict| verdict.fits(wanted))
+    }
+
+    fn lend(&mut self, line: u64, verdict: Verdict) {
+        if self.lent.len() >= KEPT {
+            self.lent.pop_front();
+        }
+        self.lent.push_back((line, verdict));
     }
 
     /// Finds what was said about an attempt and takes it out of the window.
@@ -127,8 +149,13 @@ impl Window {
         // From the back, so that the numbers of those still to be taken stay true.
         for at in group {
             let Some(verdict) = self.verdicts.remove(at) else { continue };
-            user = user.or_else(|| verdict.full_name());
-            evidence.push(Evidence { line: verdict.line, source: verdict.source, text: verdict.text });
+            evidence.push(Evidence { line: verdict.line, source: verdict.source, text: Rc::clone(&verdict.text) });
+            if user.is_none() {
+                user = verdict.full_name();
+                if user.is_some() && verdict.ip.is_none() && wanted.user.is_none() {
+                    self.lend(wanted.line, verdict);
+                }
+            }
         }
         evidence.reverse();
         let confidence = match (wanted.user.is_some() && named, wanted.cyrus || !named) {
@@ -141,7 +168,7 @@ impl Window {
 }
 
 impl Verdict {
-    fn fits(&self, wanted: &Wanted<'_>) -> bool {
+    pub(crate) fn fits(&self, wanted: &Wanted<'_>) -> bool {
         let in_time = (-AFTER..=BEFORE).contains(&(wanted.time - self.time));
         let address = match (self.ip, wanted.ip) {
             (Some(mine), Some(theirs)) => mine == theirs,
@@ -234,6 +261,7 @@ mod tests {
 
     fn wanted(seconds: i64, ip: &str, user: Option<&'static str>) -> Wanted<'static> {
         Wanted {
+            line: 0,
             time: seconds * SECOND,
             host: b"mail",
             ip: Some(ip.parse().unwrap()),

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use maillog::{DovecotAuth, PamFailure, SaslauthdFailure};
 
-use super::Tracer;
+use super::{Held, Tracer};
 use crate::attempt::{Attempt, AttemptKind, EvidenceSource, NameOrigin};
-use crate::evidence::{Joined, Verdict, Wanted};
+use crate::evidence::{BEFORE, Joined, Verdict, Wanted};
 use crate::line::Line;
 
 impl Tracer {
@@ -96,25 +96,10 @@ impl Tracer {
 
     /// Looks for the backend's own lines about a failed login.
     pub(super) fn join(&mut self, attempt: &mut Attempt) {
-        // Postfix itself refuses a mechanism it does not know: no backend was asked, no line of a backend tells of it.
-        let own = attempt.reason.starts_with(b"Invalid authentication mechanism")
-            || &*attempt.reason == b"no mechanism available";
-        let asked = attempt.kind == AttemptKind::Failed
-            && !own
-            && attempt.context.join_confidence == 0.0
-            && attempt.origin != NameOrigin::Ambiguous;
-        if !asked || self.window.is_empty() {
+        if self.window.is_empty() || !may_have_a_verdict(attempt) {
             return;
         }
-        let cyrus = matches!(&*attempt.reason, b"authentication failure" | b"generic failure");
-        let wanted = Wanted {
-            time: attempt.at.time,
-            host: &attempt.at.host,
-            ip: attempt.at.client_ip,
-            user: attempt.username.as_deref(),
-            mechanism: &attempt.mechanism,
-            cyrus,
-        };
+        let wanted = wanted(attempt);
         match self.window.join(wanted) {
             Joined::Nothing => {}
             Joined::Ambiguous => attempt.origin = NameOrigin::Ambiguous,
@@ -127,5 +112,58 @@ impl Tracer {
                 }
             }
         }
+    }
+
+    /// A verdict without an address named the first client that it could mean. If another client failed that it could mean as well, and
+    /// nothing else tells of that one, it was a guess: then nobody is named.
+    pub(super) fn doubt(&mut self, attempt: &mut Attempt) {
+        if attempt.origin != NameOrigin::Joined {
+            return;
+        }
+        let Some(lent) = self.window.lent_to(attempt.at.line) else { return };
+        let Self { held, window, .. } = self;
+        let others = held.iter_mut().filter_map(|(_, held)| match held {
+            Held::Attempt(other) => Some(other),
+            Held::Login(_) | Held::Accepted { .. } | Held::Story(_) => None,
+        });
+        let rival = others
+            .take_while(|other| other.at.time - lent.time <= BEFORE)
+            .filter(|other| other.username.is_none() && may_have_a_verdict(other))
+            .filter(|other| other.at.client_ip != attempt.at.client_ip && lent.fits(&wanted(other)))
+            .take(RIVALS)
+            .find(|other| !window.tells_of(&wanted(other)));
+        if let Some(rival) = rival {
+            rival.origin = NameOrigin::Ambiguous;
+            attempt.origin = NameOrigin::Ambiguous;
+            attempt.username = None;
+            attempt.context.join_confidence = 0.0;
+            attempt.evidence.retain(|e| !matches!(e.source, EvidenceSource::Saslauthd | EvidenceSource::Pam));
+        }
+    }
+}
+
+/// Other attempts that are looked at, at most, before a name is believed.
+const RIVALS: usize = 64;
+
+/// Whether a backend was asked about an attempt, and no line of its own has been found yet.
+fn may_have_a_verdict(attempt: &Attempt) -> bool {
+    // Postfix itself refuses a mechanism it does not know: no backend was asked, no line of a backend tells of it.
+    let own = attempt.reason.starts_with(b"Invalid authentication mechanism")
+        || &*attempt.reason == b"no mechanism available";
+    attempt.kind == AttemptKind::Failed
+        && !own
+        && attempt.context.join_confidence == 0.0
+        && attempt.origin != NameOrigin::Ambiguous
+}
+
+fn wanted(attempt: &Attempt) -> Wanted<'_> {
+    Wanted {
+        line: attempt.at.line,
+        time: attempt.at.time,
+        host: &attempt.at.host,
+        ip: attempt.at.client_ip,
+        user: attempt.username.as_deref(),
+        mechanism: &attempt.mechanism,
+        cyrus: matches!(&*attempt.reason, b"authentication failure" | b"generic failure"),
     }
 }

@@ -286,6 +286,7 @@ impl Tracer {
         match self.held.pop_front() {
             Some((_, Held::Attempt(mut attempt))) => {
                 self.join(&mut attempt);
+                self.doubt(&mut attempt);
                 sink.attempt(&attempt);
             }
             Some((_, Held::Login(login))) => sink.login(&login),

@@ -75,6 +75,48 @@ fn a_refused_mechanism_takes_no_verdict() {
     assert_eq!((&told.names[&2], &told.names[&4]), (&None, &Some("alice".to_owned())));
 }
 
+fn nameless(client: u8) -> String {
+    format!(
+        "postfix/smtpd[{client}]: warning: h[192.0.2.{client}]: SASL LOGIN authentication failed: authentication failure"
+    )
+}
+
+fn saslauthd(service: &str, user: &str) -> String {
+    format!(
+        "saslauthd[9]: do_auth         : auth failure: [user={user}] [service={service}] [realm=] [mech=pam] [reason=PAM auth error]"
+    )
+}
+
+/// A line of saslauthd's names no client: of two that it could mean, none is named.
+#[test]
+fn one_line_and_two_clients() {
+    let names = |lines: &[(i64, &str)]| play(&log(lines), true).names.into_values().collect::<Vec<_>>();
+    let (one, two, alice, bob) = (nameless(1), nameless(2), saslauthd("smtp", "alice"), saslauthd("smtp", "bob"));
+    let (some_alice, some_bob) = (Some("alice".to_owned()), Some("bob".to_owned()));
+    assert_eq!(names(&[(0, &alice), (1, &one)]), vec![some_alice.clone()]);
+    assert_eq!(names(&[(0, &alice), (1, &one), (2, &two)]), [None, None]);
+    assert_eq!(names(&[(0, &alice), (1, &one), (50, &two)]), [some_alice.clone(), None]);
+    assert_eq!(names(&[(0, &alice), (1, &one), (2, &one)]), [some_alice.clone(), None]);
+    // Each has its own, in order, the second one's perhaps late.
+    assert_eq!(names(&[(0, &alice), (1, &one), (2, &bob), (3, &two)]), [some_alice.clone(), some_bob.clone()]);
+    assert_eq!(names(&[(0, &alice), (1, &one), (3, &two), (5, &bob)]), [some_alice, some_bob]);
+    // The guess is no evidence either.
+    let told = play(&log(&[(0, &alice), (1, &one), (2, &two)]), true);
+    assert!(told.evidence.values().all(Vec::is_empty), "{:?}", told.evidence);
+}
+
+/// What saslauthd answers others, and PAM says of other logins, is nobody's.
+#[test]
+fn lines_about_other_services() {
+    let (one, imap) = (nameless(1), saslauthd("imap", "alice"));
+    let sshd =
+        "sshd[5]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost= user=root";
+    for other in [&*imap, sshd] {
+        let told = play(&log(&[(0, other), (1, &one)]), true);
+        assert_eq!((&told.names[&2], &told.evidence[&2]), (&None, &vec![]), "{other}");
+    }
+}
+
 /// A log of repeated lines may claim any number of them.
 #[test]
 fn huge_repetitions_do_not_overflow() {
