@@ -108,10 +108,12 @@ fn compare(program: &Path, log: &Path) -> anyhow::Result<Vec<Row>> {
             .less(n("/messages/notices"), "bounces and other notices of Postfix's own, which it leaves out")
             .less(n("/messages/forwarded"), "mail that an alias made, which it counts as forwarded")
             .less(n("/messages/start_missing"), "messages that came before the log begins")
+            .more(n("/messages/canceled"), "messages that never got into the queue: given up by the client")
             .more(
-                n("/messages/canceled"),
-                "messages that never got into the queue (refused by a milter, given up by the client)",
+                n("/messages/refused"),
+                "messages that never got into the queue: refused by a milter, a check or a limit",
             )
+            .more(n("/messages/discarded"), "messages that a rule threw away")
             .more(n("/messages/never_active"), "messages on hold that were never taken up")
             .less(facts.accepted, STRANGE),
         Row::new("delivered", theirs.total("delivered")?, n("/deliveries/sent"))

@@ -369,6 +369,10 @@ impl Reading {
             }
         };
         reader.ends(&tracer);
+        // Lines that were not wanted show how long the log goes on.
+        if let Some(to) = coverage.to.filter(|_| R::FOLLOW != Follow::Logins) {
+            tracer.tick(to.min(until), reader);
+        }
         tracer.finish(reader);
         for (class, count) in Class::ALL.iter().zip(deliveries).filter(|(_, count)| *count > 0) {
             reader.noted(*class, count);

@@ -55,7 +55,7 @@ fn messages(report: &Report) -> Value {
     let m = &report.flow.messages;
     json!({
         "received": m.received, "removed": m.removed, "expired": m.expired, "in_queue": m.in_queue, "held": m.held,
-        "deleted": m.deleted, "requeued": m.requeued, "canceled": m.canceled, "never_active": m.never_active, "reinjected": m.reinjected, "forwarded": m.forwarded, "deferred": m.deferred, "bytes_delivered": m.bytes_delivered, "notices": m.notices, "local": m.local,
+        "deleted": m.deleted, "requeued": m.requeued, "canceled": m.canceled, "refused": m.refused, "discarded": m.discarded, "never_active": m.never_active, "reinjected": m.reinjected, "forwarded": m.forwarded, "deferred": m.deferred, "bytes_delivered": m.bytes_delivered, "notices": m.notices, "local": m.local,
         "logged_in": m.logged_in, "start_missing": m.start_missing, "end_missing": m.end_missing, "bytes": m.bytes,
     })
 }

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 
 use input::{FeedError, Line};
-use maillog::{Event, QueueId, Record};
+use maillog::{Event, Program, Record};
 use trace::{Attempt, Follow, Login, Message, Refusal, Sink, Story, Where};
 
 use crate::narrowed::Narrow;
 use crate::reading::{Passing, Read, Reader, Reading};
+use crate::worth::queue_id;
 
 /// Stories told at most; the rest is counted.
 const STORIES: usize = 1_000;
@@ -63,7 +64,7 @@ impl Wanted {
         let to = |to: &[u8]| {
             message.recipients().any(|recipient| {
                 recipient.to.eq_ignore_ascii_case(to) || recipient.orig_to.is_some_and(|o| o.eq_ignore_ascii_case(to))
-            })
+            }) || message.stop().and_then(|stop| stop.to).is_some_and(|known| known.eq_ignore_ascii_case(to))
         };
         let last = message.ended.unwrap_or(message.last);
         message.first <= *self.during.end()
@@ -167,8 +168,9 @@ impl Sink for Teller {
 }
 
 impl Reader for Teller {
-    fn before(&mut self, line: &Line<'_>, _event: Option<&Event<'_>>) {
-        let Some(record) = line.record.filter(|record| QueueId::of_text(record.text).is_some()) else { return };
+    fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
+        let broke_off = event.is_some_and(tells_of_break);
+        let Some(record) = line.record.filter(|record| broke_off || queue_id(record).is_some()) else { return };
         let text = String::from_utf8_lossy(&maillog::redact_line(line.raw, record.text)).into_owned();
         self.bytes += text.len() + size_of::<(u64, Shown)>();
         self.recent.push_back((line.seq, Shown { source: line.source, number: line.line, text }));
@@ -187,6 +189,17 @@ impl Reader for Teller {
 fn tells_of_proxy(record: &Record<'_>) -> bool {
     let starts = [b"connect from ".as_slice(), b"NOQUEUE: client=", b"proxy-accept: "];
     starts.iter().any(|words| record.text.starts_with(words))
+}
+
+/// Whether [`tells_of_break`] may hold.
+fn may_tell_of_break(record: &Record<'_>) -> bool {
+    let starts = [b"lost connection after ".as_slice(), b"timeout after "];
+    record.program == Program::Smtpd && starts.iter().any(|words| record.text.starts_with(words))
+}
+
+/// A client is gone in the middle of a message, which the line need not name.
+fn tells_of_break(event: &Event<'_>) -> bool {
+    matches!(event, Event::Gone { how, stage, .. } if trace::breaks_off(*how, stage))
 }
 
 /// Stories, and what was read to tell them.
@@ -209,9 +222,9 @@ pub fn find(wanted: Wanted, reading: Reading) -> Result<Found, FeedError> {
         let read = reading.run(&mut finder)?;
         if finder.stories > 0 {
             let (ids, needs_sessions) = (finder.queue_ids, finder.needs_sessions);
-            let only = |record: &Record<'_>| match QueueId::of_text(record.text) {
+            let only = |record: &Record<'_>| match queue_id(record) {
                 Some(id) => ids.contains(id.as_bytes()),
-                None => needs_sessions && tells_of_proxy(record),
+                None => needs_sessions && tells_of_proxy(record) || may_tell_of_break(record),
             };
             // What could not be read has been noted already.
             drop(again.run_only(&mut teller, &only));

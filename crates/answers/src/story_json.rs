@@ -74,6 +74,9 @@ fn queue_file(message: &Message, told: &Told, read: &Read, mask: Mask) -> Value 
         "last": rfc3339(message.last),
         "ended": message.ended.map(rfc3339),
         "end": message.end.name(),
+        "stopped": message.stop().map(|stop| json!({
+            "by": stop.by.name(), "words": mask.within(&text(stop.words), &personal), "to": stop.to.map(|to| name(to, mask)),
+        })),
         "start_missing": message.start_missing(),
         "end_missing": message.end_missing(),
         "recipients": message.recipients().map(|recipient| json!({
@@ -133,6 +136,7 @@ pub fn personal(story: &Story) -> Vec<String> {
     for message in story.messages() {
         values.extend(message.sender().map(text));
         values.extend(message.username().map(text));
+        values.extend(message.stop().and_then(|stop| stop.to).map(text));
         if let Some(client) = message.client() {
             values.extend(client.at.client_ip.map(|ip| ip.to_string()));
             values.extend(client.at.client_host.as_deref().map(text));

@@ -139,7 +139,7 @@ impl Page<'_> {
             add(message.last, u64::MAX - 1, "its time in the queue is over: no more attempts".to_owned(), Ink::Bad);
         }
         let (words, ink) = ended(message);
-        add(message.ended.unwrap_or(message.last), u64::MAX, words.to_owned(), ink);
+        add(message.ended.unwrap_or(message.last), u64::MAX, words, ink);
     }
 
     fn lines(&self, told: &Told) -> String {
@@ -194,25 +194,44 @@ fn outcome(story: &Story) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| format!("{} {word}", number(*count)))
     .collect();
-    let recipients = if fates.is_empty() {
-        "no delivery in this log".to_owned()
-    } else {
-        format!("{}: {}", plural(fates.len() as u64, "recipient", "recipients"), counts.join(", "))
+    let stopped = story.messages().iter().find_map(stopped);
+    let recipients = match stopped {
+        Some(stopped) if fates.is_empty() => return stopped,
+        _ if fates.is_empty() => "no delivery in this log".to_owned(),
+        _ => format!("{}: {}", plural(fates.len() as u64, "recipient", "recipients"), counts.join(", ")),
     };
-    let rest = match story
-        .messages()
-        .iter()
-        .filter(|message| message.end_missing())
-        .map(|message| message.end)
-        .min_by_key(|end| *end as u8)
-    {
-        None => "nothing more will happen",
+    let stopped = stopped.map_or(String::new(), |words| format!("; {words}"));
+    format!("{recipients}{stopped}; {}", what_comes(story))
+}
+
+/// What may still happen to a mail. A notice about it is another mail: it is told of only where all else is done.
+fn what_comes(story: &Story) -> &'static str {
+    let open = |notices: bool| {
+        let of_kind = story.messages().iter().filter(move |message| story.is_notice(message) == notices);
+        of_kind.filter(|message| message.end_missing()).map(|message| message.end).min_by_key(|end| *end as u8)
+    };
+    match open(false) {
         Some(End::InQueue) => "the log ends while it is in the queue",
         Some(End::Held) => "the log ends while it is on hold",
         Some(End::Canceled) => "it never got into the queue",
         Some(_) => "its end is not in this log",
+        None if story.messages().iter().all(|message| message.end == End::Canceled) => "it never got into the queue",
+        None if open(true).is_some() => "all is done but the notice about it",
+        None => "nothing more will happen",
+    }
+}
+
+/// `refused by a milter: 5.7.1 Spam message rejected`, of a message that did not get into the queue.
+fn stopped(message: &Message) -> Option<String> {
+    let how = match message.end {
+        End::Refused if message.stop().is_some_and(|stop| stop.words.starts_with(b"4")) => "refused for now",
+        End::Refused => "refused",
+        End::Discarded => "thrown away",
+        _ => return None,
     };
-    format!("{recipients}; {rest}")
+    let Some(stop) = message.stop() else { return Some(how.to_owned()) };
+    let words = if stop.words.is_empty() { String::new() } else { format!(": {}", text(stop.words)) };
+    Some(format!("{how} by {}{words}", stop.by.words()))
 }
 
 /// Another message of the story, by its queue id, and its host if that is another.
@@ -341,16 +360,28 @@ fn after(seconds: f64) -> String {
     if seconds < 10.0 { format!("{seconds} s") } else { duration((seconds * 1e6) as i64) }
 }
 
-fn ended(message: &Message) -> (&'static str, Ink) {
+fn ended(message: &Message) -> (String, Ink) {
+    let (words, ink) = how_it_ended(message);
+    let Some(stopped) = stopped(message) else { return (words.to_owned(), ink) };
+    let to = message.stop().and_then(|stop| stop.to).map_or(String::new(), |to| format!(" (to <{}>)", text(to)));
+    (format!("{stopped}{to}; {words}"), ink)
+}
+
+fn how_it_ended(message: &Message) -> (&'static str, Ink) {
     match message.end {
         End::Removed => ("all done: removed from the queue", Ink::Plain),
         End::Expired => ("returned to its sender, and removed from the queue", Ink::Bad),
         End::Deleted => ("deleted by an admin (postsuper)", Ink::Bad),
         End::Requeued => ("an admin put it in the queue again (postsuper -r)", Ink::Warn),
-        End::Canceled if message.end_missing() => ("the client broke off: it never got into the queue", Ink::Warn),
+        End::Canceled if message.client().is_some() => ("the client broke off: it never got into the queue", Ink::Warn),
         End::Canceled => ("given up before it got into the queue", Ink::Warn),
         End::InQueue => ("still in the queue at the end of the log", Ink::Warn),
         End::Held => ("on hold at the end of the log", Ink::Warn),
+        End::Refused => ("it never got into the queue", Ink::Bad),
+        End::Discarded => ("nobody is told of it", Ink::Bad),
+        End::Missing if message.activations == 0 && message.recipients().len() == 0 => {
+            ("its end is not in this log, nor whether it got into the queue", Ink::Dim)
+        }
         End::Missing => ("its end is not in this log: the queue id is in use again", Ink::Dim),
         End::GivenUp => ("not followed any further: too many messages at once", Ink::Dim),
     }

@@ -5,7 +5,7 @@
 use diagnose::Class;
 use input::Worth;
 use maillog::{DovecotLogin, Event, Glance, Level, LoginOutcome, Program, QueueId, Record, level};
-use trace::Tracer;
+use trace::{Follow, Tracer};
 
 /// To whoever wants to know of logins: nearly half of a log says nothing about them, and need not leave the reading threads.
 pub(crate) fn of_logins(record: &Record<'_>) -> Worth {
@@ -21,10 +21,21 @@ pub(crate) fn of_messages(record: &Record<'_>) -> Worth {
     match maillog::glance(record) {
         Some(Glance::Other) if QueueId::of_text(record.text).is_none() => Worth::Skip,
         Some(_) => Worth::Keep,
-        None if QueueId::of_text(record.text).is_none() => by_event(record),
+        None if queue_id(record).is_none() => match maillog::event(record) {
+            Some(event) if Follow::All.wants(&event) => Worth::Keep,
+            _ => by_event(record),
+        },
         None if maillog::event(record).is_some() => Worth::Keep,
         None => Worth::Unknown,
     }
+}
+
+/// The queue file that a line is about, also behind `warning: ` and its kin.
+pub(crate) fn queue_id<'a>(record: &Record<'a>) -> Option<QueueId<'a>> {
+    QueueId::of_text(record.text).or_else(|| match level(record.text) {
+        (Level::Info, _) => None,
+        (_, rest) => QueueId::of_text(rest),
+    })
 }
 
 /// The same for whoever also wants to know how Postfix itself fares. What is not known here is read once it is delivered.

@@ -18,7 +18,9 @@ mod tracer;
 
 pub use attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login, NameOrigin, Refusal, Where};
 pub use line::Line;
-pub use message::{End, Fate, Follow, FromClient, Link, LinkKind, Message, Origin, Recipient, Story, Try};
+pub use message::{
+    End, Fate, Follow, FromClient, Judge, Link, LinkKind, Message, Origin, Recipient, Stop, Story, Try, breaks_off,
+};
 pub use session::SessionId;
 pub use tracer::{Limits, Sink, Tracer, first_session_at};
 

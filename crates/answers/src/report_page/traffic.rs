@@ -61,6 +61,8 @@ impl Pager<'_> {
         for (value, what) in [
             (m.held, "on hold"),
             (m.deleted, "deleted by an administrator"),
+            (m.refused, "refused whole before they were queued (by a milter, a check or a limit)"),
+            (m.discarded, "thrown away by a rule before they were queued"),
             (m.canceled, "given up by the client before they were queued"),
             (m.start_missing, "whose beginning is not in the log"),
             (m.end_missing, "whose end is not in the log"),

@@ -90,8 +90,12 @@ pub struct Messages {
     pub deleted: u64,
     /// Of the received: put in the queue again, under another queue id.
     pub requeued: u64,
-    /// Given up before they were queued.
+    /// Given up by the client before they were queued.
     pub canceled: u64,
+    /// Refused whole before they were queued: by a milter, a header or body check, a limit.
+    pub refused: u64,
+    /// Thrown away before they were queued, by a rule or a milter.
+    pub discarded: u64,
     /// On hold from the start and never taken up, deleted or not.
     pub never_active: u64,
     /// Their end is not in the log, or they had to be given up for want of room.
@@ -384,7 +388,7 @@ impl Flow {
         self.end(message.end, received);
         if received {
             self.received(message);
-        } else if !message.start_missing() && message.end != End::Canceled {
+        } else if !message.start_missing() && is_for_the_queue(message.end) {
             self.messages.never_active += 1;
         }
         let mut deferred = false;
@@ -414,6 +418,8 @@ impl Flow {
             End::Deleted => m.deleted += u64::from(received),
             End::Requeued => m.requeued += u64::from(received),
             End::Canceled => m.canceled += 1,
+            End::Refused => m.refused += 1,
+            End::Discarded => m.discarded += 1,
             End::Missing | End::GivenUp => m.end_missing += 1,
         }
     }
@@ -468,6 +474,11 @@ fn add_fate(attempts: &mut Attempts, fate: Fate) {
         Fate::Bounced => attempts.bounced += 1,
         Fate::Expired => attempts.expired += 1,
     }
+}
+
+/// Whether a message that was never taken up was in the queue all the same, as far as anybody can know.
+fn is_for_the_queue(end: End) -> bool {
+    !matches!(end, End::Canceled | End::Refused | End::Discarded | End::Missing)
 }
 
 /// Why a command was refused, where no class tells.

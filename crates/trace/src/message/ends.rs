@@ -7,6 +7,8 @@ use crate::message::record::Message;
 use crate::message::tracker::Messages;
 use crate::message::{Follow, Story};
 
+/// If the log goes on for so long after the last line of a message that never got into the queue, its client has broken off.
+const BROKEN_OFF_AFTER: i64 = 600 * 1_000_000;
 /// Messages kept for their buffers at most.
 const SPARE: usize = 64;
 
@@ -36,11 +38,13 @@ impl Messages {
 
     /// The log is over: everything is told as it is.
     pub(crate) fn finish(&mut self) {
-        self.now = i64::MAX;
+        let end_of_log = std::mem::replace(&mut self.now, i64::MAX);
         self.release_due();
         while let Some(handle) = self.by_age.pop_front() {
             let Some(file) = self.file(handle).filter(|file| file.state == State::Open) else { continue };
             let (never, unclaimed) = (self.follow.is_all() && file.never_queued(), file.unclaimed);
+            let waited = end_of_log.saturating_sub(file.message.last);
+            let broke_off = waited >= BROKEN_OFF_AFTER && file.message.client().is_some();
             if unclaimed {
                 self.release(handle.slot);
                 continue;
@@ -49,7 +53,7 @@ impl Messages {
                 && never
                 && file.message.end == End::InQueue
             {
-                file.message.end = End::Canceled;
+                file.message.end = if broke_off { End::Canceled } else { End::Missing };
             }
             self.over(handle);
         }

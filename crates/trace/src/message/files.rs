@@ -5,7 +5,7 @@ use std::hash::BuildHasher as _;
 use maillog::QueueId;
 
 use crate::message::delay::Handle;
-use crate::message::parts::Origin;
+use crate::message::parts::{End, Origin};
 use crate::message::record::Message;
 use crate::message::tracker::{Messages, Place};
 use crate::names::Symbol;
@@ -124,9 +124,18 @@ impl File {
         self.unclaimed
     }
 
-    /// The client broke off before the queue manager had it.
+    /// No line shows that the queue manager has had it.
     pub(super) fn never_queued(&self) -> bool {
-        let untouched = self.message.activations == 0 && self.message.recipients().len() == 0;
-        untouched && !self.held && self.message.origin != Origin::Unknown
+        let message = &self.message;
+        let untouched = message.activations == 0 && message.recipients().len() == 0 && !self.held && !self.expired;
+        // Without its first line only the Message-ID shows that it has just come in.
+        let begun = message.origin != Origin::Unknown || message.message_id().is_some() && message.children.is_empty();
+        untouched && begun
+    }
+
+    /// It ended before it was in the queue, as far as could be seen.
+    pub(super) fn ended_unqueued(&self) -> bool {
+        let unqueued = matches!(self.message.end, End::Refused | End::Discarded | End::Canceled);
+        self.state == State::Closing && unqueued
     }
 }

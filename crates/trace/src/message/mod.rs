@@ -10,6 +10,7 @@ mod files;
 mod links;
 mod parts;
 mod record;
+mod stops;
 mod story;
 mod tracker;
 
@@ -17,8 +18,9 @@ use std::rc::Rc;
 
 use maillog::Event;
 
-pub use parts::{End, Fate, FromClient, Link, LinkKind, Origin, Recipient, Try};
+pub use parts::{End, Fate, FromClient, Judge, Link, LinkKind, Origin, Recipient, Stop, Try};
 pub use record::Message;
+pub use stops::breaks_off;
 pub use story::Story;
 pub(crate) use tracker::{Arrival, Bounds, Messages, Place};
 
@@ -64,11 +66,11 @@ impl Follow {
         match event {
             Event::ContentCheck(check) => self.is_all() && check.queue_id.is_some(),
             Event::Policy(Some(_), _) => self.is_all(),
-            Event::QueueWarning(..)
-            | Event::QueueNote(..)
-            | Event::Remote(_)
-            | Event::Gone { queue_id: Some(_), .. }
-            | Event::RelayhostSaslFailed(Some(_), _) => self.keeps_detail(),
+            Event::QueueWarning(_, words) => self.keeps_detail() || self.is_all() && stops::of_warning(words).is_some(),
+            Event::Gone { how, stage, queue_id, .. } => {
+                self.keeps_detail() && queue_id.is_some() || self.is_all() && stops::breaks_off(*how, stage)
+            }
+            Event::QueueNote(..) | Event::Remote(_) | Event::RelayhostSaslFailed(Some(_), _) => self.keeps_detail(),
             _ => false,
         }
     }

@@ -100,9 +100,14 @@ pub enum End {
     Deleted,
     /// An admin put it in the queue again (`postsuper -r`), under another queue id.
     Requeued,
-    /// Given up before it was in the queue: the client broke off, or `cleanup` discarded or refused it.
+    /// Given up before it was in the queue: the client broke off.
     Canceled,
-    /// Its end is not in the log: its queue id is in use again.
+    /// A rule or a milter refused it before it was in the queue: see [`Stop`].
+    Refused,
+    /// A rule or a milter threw it away before it was in the queue; the client was told that all is well.
+    Discarded,
+    /// Its end is not in the log: its queue id is in use again, or the log ends before anybody can know whether it got into the
+    /// queue.
     Missing,
     /// Given up here for want of room; what happened to it later is not known.
     GivenUp,
@@ -120,10 +125,76 @@ impl End {
             Self::Deleted => "deleted",
             Self::Requeued => "requeued",
             Self::Canceled => "canceled",
+            Self::Refused => "refused",
+            Self::Discarded => "discarded",
             Self::Missing => "end_missing",
             Self::GivenUp => "given_up",
         }
     }
+}
+
+/// Who refused a message whole, or threw it away, before it was in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Judge {
+    /// A milter: rspamd, OpenDKIM, ….
+    Milter,
+    /// `header_checks`, `mime_header_checks`, `nested_header_checks`, `milter_header_checks`.
+    HeaderCheck,
+    /// `body_checks`.
+    BodyCheck,
+    /// The rules for MIME.
+    MimeCheck,
+    /// A restriction of `smtpd`: an access map, a policy service.
+    Restriction,
+    /// `message_size_limit`.
+    SizeLimit,
+    /// `hopcount_limit`: too many `Received:` headers.
+    HopCount,
+    /// The queue file could not be written.
+    QueueFile,
+}
+
+impl Judge {
+    /// The name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Milter => "milter",
+            Self::HeaderCheck => "header_check",
+            Self::BodyCheck => "body_check",
+            Self::MimeCheck => "mime_check",
+            Self::Restriction => "restriction",
+            Self::SizeLimit => "size_limit",
+            Self::HopCount => "hop_count",
+            Self::QueueFile => "queue_file",
+        }
+    }
+
+    /// In words, behind `by`.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Milter => "a milter",
+            Self::HeaderCheck => "a header check",
+            Self::BodyCheck => "a body check",
+            Self::MimeCheck => "the rules for MIME",
+            Self::Restriction => "a restriction of smtpd",
+            Self::SizeLimit => "the size limit",
+            Self::HopCount => "the limit of hops",
+            Self::QueueFile => "Postfix: its queue file could not be written",
+        }
+    }
+}
+
+/// Why a message was refused whole, or thrown away, before it was in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop<'a> {
+    /// Who did it.
+    pub by: Judge,
+    /// The words of the line: the reply with its codes, or the administrator's words. Empty where they cannot be told.
+    pub words: &'a [u8],
+    /// A recipient, where the line names one.
+    pub to: Option<&'a [u8]>,
 }
 
 /// One message made from another.

@@ -10,7 +10,7 @@ use maillog::{Delivery, Tag};
 
 use crate::Map;
 use crate::message::nothing;
-use crate::message::parts::{End, Fate, FromClient, Link, Origin, Recipient, Try};
+use crate::message::parts::{End, Fate, FromClient, Judge, Link, Origin, Recipient, Stop, Try};
 
 /// One queue file from its first line to its end. A message that passes a content filter has several: see [`crate::Story`].
 ///
@@ -52,6 +52,7 @@ pub struct Message {
     queue_id: Span,
     sender: Option<Span>,
     message_id: Option<Span>,
+    stop: Option<StopRow>,
     text: Vec<u8>,
     recipients: Vec<Row>,
     /// Rows by recipient, once there are many.
@@ -65,6 +66,13 @@ pub struct Message {
 struct Span {
     start: u32,
     end: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct StopRow {
+    by: Judge,
+    words: Span,
+    to: Option<Span>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +138,7 @@ impl Message {
             queue_id: Span::default(),
             sender: None,
             message_id: None,
+            stop: None,
             text: Vec::new(),
             recipients: Vec::new(),
             index: None,
@@ -149,7 +158,7 @@ impl Message {
         (self.origin, self.parent, self.end) = (Origin::Unknown, None, End::InQueue);
         (self.size, self.nrcpt, self.activations, self.recipients_beyond) = (None, None, 0, 0);
         (self.delivered, self.ended) = (None, None);
-        (self.sender, self.message_id, self.index) = (None, None, None);
+        (self.sender, self.message_id, self.index, self.stop) = (None, None, None, None);
         // Enough for the ids and addresses of most, at once.
         self.text.reserve(TEXTS_OF_MOST);
         self.queue_id = self.keep(queue_id);
@@ -176,6 +185,13 @@ impl Message {
     #[must_use]
     pub fn message_id(&self) -> Option<&[u8]> {
         self.message_id.map(|span| self.get(span))
+    }
+
+    /// Why it was refused whole, or thrown away, before it was in the queue.
+    #[must_use]
+    pub fn stop(&self) -> Option<Stop<'_>> {
+        let stop = self.stop.filter(|_| matches!(self.end, End::Refused | End::Discarded))?;
+        Some(Stop { by: stop.by, words: self.get(stop.words), to: stop.to.map(|span| self.get(span)) })
     }
 
     /// The instance of Postfix, where the tag names another than `postfix`.
@@ -297,6 +313,19 @@ impl Message {
         if self.message_id.is_none() {
             self.message_id = Some(self.keep(message_id));
         }
+    }
+
+    /// The first one counts.
+    pub(super) fn set_stop(&mut self, by: Judge, words: &[u8], to: Option<&[u8]>) {
+        if self.stop.is_none() {
+            let (words, to) = (self.keep(words), to.map(|to| self.keep(to)));
+            self.stop = Some(StopRow { by, words, to });
+        }
+    }
+
+    /// It is in the queue all the same.
+    pub(super) fn reopen(&mut self) {
+        (self.end, self.ended, self.stop) = (End::InQueue, None, None);
     }
 
     pub(super) fn add_line(&mut self, line: u64) {

@@ -106,7 +106,8 @@ impl Story {
     }
 
     /// Whether a message is a notice about another one of the story, or a notice on its way.
-    fn is_notice(&self, message: &Message) -> bool {
+    #[must_use]
+    pub fn is_notice(&self, message: &Message) -> bool {
         let mut parent = message.parent;
         for _ in 0..self.messages.len() {
             match parent {

@@ -13,6 +13,7 @@ use crate::message::files::{File, Key, State};
 use crate::message::links::{Joined, Links};
 use crate::message::parts::{End, Fate, FromClient, LinkKind, Origin};
 use crate::message::record::Message;
+use crate::message::stops::{Process, breaks_off};
 use crate::message::{Follow, Story};
 use crate::names::{Names, Symbol};
 
@@ -45,6 +46,8 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Arrival<'a> {
     pub(crate) place: Place<'a>,
     pub(crate) at: Where,
+    /// Of the process that took it.
+    pub(crate) pid: Option<u32>,
     pub(crate) acceptance: &'a Acceptance<'a>,
 }
 
@@ -54,6 +57,8 @@ pub(crate) struct Messages {
     pub(super) bounds: Bounds,
     pub(super) keys: Map<Key, u32>,
     pub(super) files: Vec<File>,
+    /// The last message that each process took. [`Follow::All`] and stories only.
+    pub(super) by_process: Map<Process, Handle>,
     pub(super) free: Vec<u32>,
     pub(super) live: usize,
     pub(super) bytes: usize,
@@ -82,6 +87,7 @@ impl Messages {
             bounds,
             keys: Map::new(),
             files: Vec::new(),
+            by_process: Map::new(),
             free: Vec::new(),
             live: 0,
             bytes: 0,
@@ -139,7 +145,7 @@ impl Messages {
     /// A client handed in a message.
     pub(crate) fn accepted(&mut self, arrival: Arrival<'_>) {
         let Some(queue_id) = arrival.acceptance.queue_id else { return };
-        let Arrival { place, at, acceptance } = arrival;
+        let Arrival { place, at, pid, acceptance } = arrival;
         let slot = self.begun(place, queue_id, at.line, at.time);
         let login = acceptance.sasl_username.is_some();
         let unclaimed = !login && !self.follow.is_all();
@@ -153,6 +159,7 @@ impl Messages {
         }));
         file.unclaimed = unclaimed;
         let handle = Handle { slot, number: file.message.number };
+        self.took(pid.map(|pid| (place.host, place.tag, pid)), handle);
         if unclaimed {
             self.await_claim(handle);
         }
@@ -233,6 +240,11 @@ impl Messages {
 
     /// A line that says something besides. It begins no message: it may be about one that was never there.
     fn noted(&mut self, place: Place<'_>, event: &Event<'_>, line: &Line<'_>) {
+        if let Event::Gone { how, stage, client, queue_id } = event
+            && breaks_off(*how, stage)
+        {
+            self.broke_off(place, *queue_id, client, line);
+        }
         let (id, action, sender): (_, &[u8], _) = match event {
             Event::ContentCheck(check) => (check.queue_id, check.action, check.from),
             Event::Policy(id, policy) => (*id, policy.action, policy.from),
@@ -250,6 +262,7 @@ impl Messages {
         if matches!(action, b"hold" | b"milter-hold") {
             self.acted_on(slot, QueueAction::Held, line.time);
         }
+        self.may_stop(slot, line);
     }
 
     /// `postsuper` and others did something to a queue file.
@@ -360,6 +373,7 @@ impl Messages {
             self.end_missing(slot);
         }
         let Some(slot) = self.known_or_new(place, id, line) else { return };
+        self.is_queued_after_all(slot);
         self.change(slot, |message| {
             message.activations = message.activations.saturating_add(line.record.repeat);
             if message.end == End::Held {
@@ -407,6 +421,7 @@ impl Messages {
         file.message.ended = Some(line.time);
         file.message.end = match line.record.program {
             Program::Postsuper => End::Deleted,
+            Program::Cleanup if line.record.text.ends_with(b"removed (discarded)") => End::Discarded,
             Program::Cleanup => End::Canceled,
             _ if file.expired => End::Expired,
             _ => End::Removed,

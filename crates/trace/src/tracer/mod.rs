@@ -244,7 +244,8 @@ impl Tracer {
         let host = self.names.number(line.record.host);
         let tag = self.names.number(line.record.tag.0);
         let at = self.outside_sessions(line, Some(acceptance.client));
-        self.messages.accepted(Arrival { place: Place { host, tag, names: &self.names }, at, acceptance });
+        let pid = line.record.pid;
+        self.messages.accepted(Arrival { place: Place { host, tag, names: &self.names }, at, pid, acceptance });
         self.tell_messages(sink);
     }
 

@@ -205,6 +205,7 @@ impl Tracer {
                 self.messages.accepted(Arrival {
                     place: Place { host: key.host, tag: key.tag, names: &self.names },
                     at,
+                    pid: line.record.pid,
                     acceptance,
                 });
             }
@@ -229,6 +230,7 @@ impl Tracer {
         self.messages.accepted(Arrival {
             place: Place { host: key.host, tag: key.tag, names: &self.names },
             at,
+            pid: line.record.pid,
             acceptance,
         });
     }

@@ -202,7 +202,9 @@ fn ends() {
         "/cleanup",
         "AAAAA1: hold: header Subject: x from h[192.0.2.1]; from=<s@a> to=<x@b> proto=ESMTP helo=<h>: words",
     );
-    check(&[accepted], "canceled");
+    check(&[accepted], "end_missing");
+    check(&[("/cleanup", "AAAAA1: message-id=<m@a>")], "end_missing");
+    check(&[("/pickup", "AAAAA1: uid=0 from=<root>")], "end_missing");
     check(&[accepted, ("/cleanup", "AAAAA1: removed (canceled)")], "canceled");
     check(&[accepted, active], "in_queue");
     check(&[accepted, held], "held");
@@ -213,6 +215,105 @@ fn ends() {
     check(&[accepted, active, ("/postsuper", "AAAAA1: removed")], "deleted");
     check(&[accepted, active, ("/qmgr", "AAAAA1: removed")], "removed");
     check(&[("/qmgr", "AAAAA1: removed")], "removed");
+}
+
+/// What is refused or thrown away whole never gets into the queue: who did it, and with what words.
+#[test]
+fn stopped_before_the_queue() {
+    const FIELDS: &str = "from=<x@a.example> to=<u@example.org> proto=ESMTP helo=<a.example>";
+    let check = |tag: &str, text: &str, end: &str, stop: Option<(&str, &str, Option<&str>)>| {
+        let text =
+            format!("AAAAA1: {text}").replace("FIELDS", FIELDS).replace("AAAAA1: warning: ", "warning: AAAAA1: ");
+        let rows =
+            [("/smtpd", "AAAAA1: client=a.example[192.0.2.1]"), ("/cleanup", "AAAAA1: message-id=<m@a>"), (tag, &text)];
+        for follow in [Follow::All, STORIES] {
+            let told = told(follow, 1_000, &rows);
+            let message = told.messages.first().or_else(|| told.stories.first()?.first()).unwrap();
+            assert_eq!(message.end.name(), end, "{text}");
+            let found = message.stop().map(|s| (s.by.name(), show(s.words), s.to.map(show)));
+            let wanted = stop.map(|(by, words, to)| (by, words.to_owned(), to.map(str::to_owned)));
+            assert_eq!((found, message.ended.is_some()), (wanted, stop.is_some()), "{text}");
+        }
+    };
+    let to = Some("u@example.org");
+    let milter = "milter-reject: END-OF-MESSAGE from a.example[192.0.2.1]: 5.7.1 Spam message rejected; FIELDS";
+    check("/cleanup", milter, "refused", Some(("milter", "5.7.1 Spam message rejected", to)));
+    let discard = "milter-discard: END-OF-MESSAGE from a.example[192.0.2.1]: milter triggers DISCARD action; FIELDS";
+    check("/cleanup", discard, "discarded", Some(("milter", "milter triggers DISCARD action", to)));
+    let header = "reject: header Subject: x from a.example[192.0.2.1]; FIELDS: 5.7.1 no thanks";
+    check("/cleanup", header, "refused", Some(("header_check", "5.7.1 no thanks", to)));
+    let body = "reject: body buy from a.example[192.0.2.1]; FIELDS: 5.7.1 no thanks";
+    check("/cleanup", body, "refused", Some(("body_check", "5.7.1 no thanks", to)));
+    let thrown = "discard: header Subject: x from a.example[192.0.2.1]; FIELDS: spam";
+    check("/cleanup", thrown, "discarded", Some(("header_check", "spam", to)));
+    let size = "queue file size limit exceeded";
+    check("/cleanup", &format!("warning: {size}"), "refused", Some(("size_limit", size, None)));
+    let hops = "message rejected: hopcount exceeded";
+    check("/cleanup", &format!("warning: {hops}"), "refused", Some(("hop_count", hops, None)));
+    let at_end = "reject: END-OF-MESSAGE from a.example[192.0.2.1]: 554 5.7.1 <END-OF-MESSAGE>: End-of-data rejected: no; FIELDS";
+    let words = "554 5.7.1 <END-OF-MESSAGE>: End-of-data rejected: no";
+    check("/smtpd", at_end, "refused", Some(("restriction", words, to)));
+    // One recipient is refused, not the message.
+    let one = "reject: RCPT from a.example[192.0.2.1]: 550 5.1.1 <u@example.org>: User unknown; FIELDS";
+    check("/smtpd", one, "end_missing", None);
+    let warned = "warning: header Subject: x from a.example[192.0.2.1]; FIELDS: odd";
+    check("/cleanup", warned, "end_missing", None);
+}
+
+/// Mail of this host that a check refuses is returned; and what is active after all has not ended.
+#[test]
+fn refused_and_gone_on() {
+    let refused = ("/cleanup", "AAAAA1: reject: header Subject: x from local; from=<s@a> to=<x@b>: 5.7.1 no");
+    let told = told(
+        STORIES,
+        1_000,
+        &[
+            ("/pickup", "AAAAA1: uid=0 from=<s@a>"),
+            refused,
+            ("/cleanup", "AAAAA1: to=<x@b>, relay=none, delay=0, delays=0/0/0/0, dsn=5.7.1, status=bounced (no)"),
+            ("/bounce", "AAAAA1: sender non-delivery notification: AAAAA2"),
+            ("/qmgr", "AAAAA2: from=<>, size=10, nrcpt=1 (queue active)"),
+            ("/qmgr", "AAAAA2: removed"),
+        ],
+    );
+    let [story] = told.stories.as_slice() else { panic!("{} stories", told.stories.len()) };
+    assert_eq!((story.first().unwrap().end.name(), fates(story)), ("refused", vec![("x@b".to_owned(), Fate::Bounced)]));
+    assert!(story.is_finished());
+
+    let active = ("/qmgr", "AAAAA1: from=<s@a>, size=10, nrcpt=1 (queue active)");
+    let told = told_all(&[("/smtpd", "AAAAA1: client=h[192.0.2.1]"), refused, active, ("/qmgr", "AAAAA1: removed")]);
+    assert_eq!(told, ["mx AAAAA1 client of None from Some(\"s@a\") id None active 1 removed []"]);
+}
+
+fn told_all(rows: &[(&str, &str)]) -> Vec<String> {
+    told(Follow::All, 1_000, rows).messages.iter().map(|message| row(message, |_| None)).collect()
+}
+
+/// Only the log can show that a client broke off: its session ends in the middle, or ten more minutes pass.
+#[test]
+fn broken_off_or_cut_off() {
+    let check = |rows: &[(&str, &str)], step: i64, expected: &str| {
+        for follow in [Follow::All, STORIES] {
+            let told = told(follow, step, rows);
+            let of_stories = told.stories.iter().flat_map(|story| story.messages());
+            let message =
+                told.messages.iter().chain(of_stories).find(|message| message.queue_id() == b"AAAAA1").unwrap();
+            assert_eq!(message.end.name(), expected, "{rows:?}");
+        }
+    };
+    let accepted = ("/smtpd", "AAAAA1: client=h[192.0.2.1]");
+    let lost = "lost connection after DATA (123 bytes) from h[192.0.2.1]";
+    check(&[accepted, ("/smtpd", lost)], 1_000, "canceled");
+    check(&[accepted, ("/smtpd", &format!("AAAAA1: {lost}"))], 1_000, "canceled");
+    check(&[accepted, ("/other/smtpd", lost)], 1_000, "end_missing");
+    check(&[accepted, ("/smtpd", "lost connection after DATA from h[192.0.2.2]")], 1_000, "end_missing");
+    check(&[accepted, ("/smtpd", "lost connection after END-OF-MESSAGE from h[192.0.2.1]")], 1_000, "end_missing");
+    let active = ("/qmgr", "AAAAA1: from=<s@a>, size=10, nrcpt=1 (queue active)");
+    check(&[accepted, ("/smtpd", lost), active], 1_000, "in_queue");
+    let other = ("/smtpd", "AAAAA2: client=h[192.0.2.1]");
+    check(&[accepted, other], 599_000_000, "end_missing");
+    check(&[accepted, other], 600_000_000, "canceled");
+    check(&[("/pickup", "AAAAA1: uid=0 from=<root>"), other], 600_000_000, "end_missing");
 }
 
 /// Lines that come just after the end still belong to it; a new life under the same id does not.
@@ -238,7 +339,7 @@ fn late_lines_and_new_lives() {
         [
             "mx AAAAA1 client of None from Some(\"s@a\") id Some(\"m@a\") active 1 removed [(\"x@b\", \"Sent\", 1, 0)]",
             "mx AAAAA1 unknown of None from Some(\"t@a\") id Some(\"second@a\") active 1 end_missing []",
-            "mx AAAAA1 client of None from None id None active 0 canceled []",
+            "mx AAAAA1 client of None from None id None active 0 end_missing []",
         ]
     );
 }

@@ -287,8 +287,8 @@ fn deliver(
     if mail.cut == Cut::No {
         out.push(line("qmgr", "removed"));
         expected.end = if expires { "expired" } else { "removed" };
-    } else if mail.cut == Cut::All && open_end == "in_queue" && expected.origin != "unknown" {
-        expected.end = "canceled";
+    } else if mail.cut == Cut::All && expected.origin != "unknown" {
+        expected.end = "end_missing";
     } else {
         expected.end = open_end;
     }

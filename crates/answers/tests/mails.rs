@@ -1,0 +1,183 @@
+//! Mails that did not go the usual way: what their stories and the report say of them, read from files and out of a store.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use answers::mask::Mask;
+use answers::reading::{Input, Reading};
+use answers::report::{self, Asked};
+use answers::retention::Retention;
+use answers::screen::Screen;
+use answers::story::Wanted;
+use answers::story_text::Page;
+use answers::times::Clock;
+use answers::{ingest, report_json, story, story_json};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use store::state::State;
+
+/// Lines as a file.
+struct Log(tempfile::TempDir);
+
+impl Log {
+    fn new(lines: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mail.log"), lines.join("\n") + "\n").unwrap();
+        Self(folder)
+    }
+
+    fn input(&self) -> Input {
+        let files = vec![self.0.path().join("mail.log")];
+        Input { files, timezone: Some("UTC".to_owned()), year: Some(2026), ..Input::default() }
+    }
+
+    fn stored(&self) -> Input {
+        let root = self.0.path().join("state");
+        if !root.exists() {
+            let state = State::new(&root);
+            let _lock = state.lock().unwrap();
+            let reading = Reading::of_files(&self.input()).unwrap();
+            assert!(ingest::ingest(&state, reading, &Retention::default(), |_, _| ()).unwrap().is_ok());
+        }
+        Input { files: Vec::new(), state: Some(root), ..self.input() }
+    }
+
+    /// The page and the JSON of the mails that are found; the store must tell the same.
+    fn trace(&self, id: Option<&str>, from: Option<&str>, to: Option<&str>) -> (String, Value) {
+        let tell = |input: &Input| {
+            let wanted = Wanted::new(id, from, to, i64::MIN..=i64::MAX);
+            let found = story::find(wanted, Reading::new(input, false).unwrap()).unwrap();
+            let clock = Clock::new(TimeZone::UTC);
+            let screen = Screen { colour: false, width: 200 };
+            let (told, beyond, read) = (&found.told, found.beyond, &found.read);
+            let page = Page { told, beyond, read, mask: Mask(false), screen, clock: &clock, verbose: false }.draw();
+            let json = story_json::stories(told, beyond, read, Mask(false));
+            (page, json["messages"].clone())
+        };
+        let (page, json) = tell(&self.input());
+        let (_, stored) = tell(&self.stored());
+        let ends = |mails: &Value| -> Vec<Value> {
+            let files = mails.as_array().unwrap().iter().flat_map(|mail| mail["queue_files"].as_array().unwrap());
+            files
+                .map(|file| {
+                    serde_json::json!([
+                        file["queue_id"],
+                        file["end"],
+                        file["stopped"],
+                        file["lines"].as_array().unwrap().len()
+                    ])
+                })
+                .collect()
+        };
+        assert_eq!(ends(&json), ends(&stored), "{page}");
+        (page, json)
+    }
+
+    /// The only mail.
+    fn only(&self, id: &str) -> (String, Value) {
+        let (page, json) = self.trace(Some(id), None, None);
+        assert_eq!(json.as_array().unwrap().len(), 1, "{page}");
+        (page, json[0].clone())
+    }
+
+    fn report(&self, since: Option<&str>, until: Option<&str>) -> Value {
+        let time = |text: Option<&str>| text.map(str::to_owned);
+        let input = Input { since: time(since), until: time(until), ..self.input() };
+        let report = report::report(&Asked::default(), Reading::new(&input, false).unwrap()).unwrap().unwrap();
+        report_json::report(&report, 0, Mask(false), &Clock::new(TimeZone::UTC))
+    }
+}
+
+fn has(page: &str, words: &[&str]) {
+    for words in words {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+}
+
+const ACCEPTED: &str = "Jun 17 10:00:00 mx postfix/smtpd[7]: 4F2A11B2C3: client=a.example[192.0.2.1]";
+const MESSAGE_ID: &str = "Jun 17 10:00:00 mx postfix/cleanup[8]: 4F2A11B2C3: message-id=<m@a.example>";
+const MILTER: &str = "Jun 17 10:00:01 mx postfix/cleanup[8]: 4F2A11B2C3: milter-reject: END-OF-MESSAGE from a.example[192.0.2.1]: 5.7.1 Spam message rejected; from=<x@a.example> to=<u@example.org> proto=ESMTP helo=<a.example>";
+const GONE: &str = "Jun 17 10:00:02 mx postfix/smtpd[7]: disconnect from a.example[192.0.2.1] ehlo=1 mail=1 rcpt=1 data=0/1 commands=3/4";
+
+#[test]
+fn refused_by_a_milter() {
+    let log = Log::new(&[ACCEPTED, MESSAGE_ID, MILTER, GONE]);
+    let (page, mail) = log.only("4F2A11B2C3");
+    has(
+        &page,
+        &["  refused by a milter: 5.7.1 Spam message rejected\n", "(to <u@example.org>); it never got into the queue"],
+    );
+    assert!(!page.contains("broke off") && !page.contains("no delivery"), "{page}");
+    assert_eq!((&mail["queue_files"][0]["end"], &mail["finished"]), (&"refused".into(), &true.into()));
+    assert_eq!(mail["queue_files"][0]["stopped"]["to"], "u@example.org");
+    assert_eq!(log.trace(None, None, Some("U@example.org")).1.as_array().unwrap().len(), 1);
+    assert_eq!(log.trace(None, Some("x@a.example"), None).1.as_array().unwrap().len(), 1);
+    let counted = log.report(None, None);
+    let of = |key: &str| counted["messages"][key].as_u64().unwrap();
+    assert_eq!(
+        [of("refused"), of("canceled"), of("discarded"), of("end_missing"), of("never_active")],
+        [1, 0, 0, 0, 0]
+    );
+    assert_eq!(counted["rejects"]["spam"], 1);
+}
+
+#[test]
+fn refused_or_thrown_away_by_a_check_or_a_limit() {
+    let check = |program: &str, text: &str, words: &[&str], key: &str| {
+        let line = format!("Jun 17 10:00:01 mx postfix/{program}[8]: {text}");
+        let log = Log::new(&[ACCEPTED, MESSAGE_ID, &line, GONE]);
+        let (page, mail) = log.only("4F2A11B2C3");
+        has(&page, words);
+        assert_eq!(mail["queue_files"][0]["lines"].as_array().unwrap().len(), 3, "{page}");
+        assert_eq!(log.report(None, None)["messages"][key], 1, "{text}");
+    };
+    let fields = "from a.example[192.0.2.1]; from=<x@a.example> to=<u@example.org> proto=ESMTP helo=<a.example>";
+    let header = format!("4F2A11B2C3: reject: header Subject: buy {fields}: 5.7.1 no thanks");
+    check("cleanup", &header, &["  refused by a header check: 5.7.1 no thanks\n"], "refused");
+    let body = format!("4F2A11B2C3: reject: body buy {fields}: 4.7.1 not now");
+    check("cleanup", &body, &["  refused for now by a body check: 4.7.1 not now\n"], "refused");
+    let thrown = format!("4F2A11B2C3: discard: header Subject: buy {fields}: spam");
+    check("cleanup", &thrown, &["  thrown away by a header check: spam\n", "nobody is told of it"], "discarded");
+    let size = "warning: 4F2A11B2C3: queue file size limit exceeded";
+    check("cleanup", size, &["  refused by the size limit: queue file size limit exceeded\n"], "refused");
+    let hops = "warning: 4F2A11B2C3: message rejected: hopcount exceeded";
+    check("cleanup", hops, &["  refused by the limit of hops: message rejected: hopcount exceeded\n"], "refused");
+}
+
+#[test]
+fn cut_off_before_the_queue() {
+    let check = |lines: &[&str], words: &str, end: &str| {
+        let log = Log::new(lines);
+        let (page, mail) = log.only("4F2A11B2C3");
+        has(&page, &[words]);
+        assert_eq!(mail["queue_files"][0]["end"], end, "{page}");
+        let key = if end == "canceled" { end } else { "end_missing" };
+        assert_eq!(log.report(None, None)["messages"][key], 1, "{page}");
+    };
+    let unknown = "no delivery in this log; its end is not in this log";
+    check(&[ACCEPTED], unknown, "end_missing");
+    check(&[ACCEPTED, MESSAGE_ID], unknown, "end_missing");
+    check(&[MESSAGE_ID], unknown, "end_missing");
+    let later =
+        |time: &str| format!("Jun 17 {time} mx postfix/anvil[9]: statistics: max cache size 1 at Jun 17 10:00:00");
+    check(&[ACCEPTED, MESSAGE_ID, &later("10:09:59")], unknown, "end_missing");
+    check(&[ACCEPTED, MESSAGE_ID, &later("10:10:00")], "the client broke off", "canceled");
+    let lost = "Jun 17 10:00:01 mx postfix/smtpd[7]: lost connection after DATA (123 bytes) from a.example[192.0.2.1]";
+    let connect = "Jun 17 10:00:00 mx postfix/smtpd[7]: connect from a.example[192.0.2.1]";
+    check(&[connect, ACCEPTED, MESSAGE_ID, lost], "the client broke off", "canceled");
+}
+
+/// The notice's own state is not the mail's.
+#[test]
+fn a_notice_that_is_cut_off() {
+    let (page, _) = Log::new(&[
+        ACCEPTED,
+        MESSAGE_ID,
+        "Jun 17 10:00:01 mx postfix/qmgr[9]: 4F2A11B2C3: from=<x@a.example>, size=10, nrcpt=1 (queue active)",
+        "Jun 17 10:00:02 mx postfix/smtp[10]: 4F2A11B2C3: to=<u@example.org>, relay=none, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (no)",
+        "Jun 17 10:00:02 mx postfix/cleanup[8]: 4F2A11B2C4: message-id=<n@mx>",
+        "Jun 17 10:00:02 mx postfix/bounce[11]: 4F2A11B2C3: sender non-delivery notification: 4F2A11B2C4",
+        "Jun 17 10:00:02 mx postfix/qmgr[9]: 4F2A11B2C3: removed",
+    ])
+    .only("4F2A11B2C3");
+    has(&page, &["1 recipient: 1 returned; all is done but the notice about it"]);
+}
