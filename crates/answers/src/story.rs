@@ -60,7 +60,10 @@ impl Wanted {
 
     fn is_message(&self, message: &Message) -> bool {
         let id = |id: &[u8]| message.queue_id() == id || message.message_id().is_some_and(|known| known == id);
-        let from = |from: &[u8]| message.sender().is_some_and(|sender| sender.eq_ignore_ascii_case(from));
+        let from = |from: &[u8]| {
+            let senders = [message.sender(), message.sender_before()];
+            senders.into_iter().flatten().any(|sender| sender.eq_ignore_ascii_case(from))
+        };
         let to = |to: &[u8]| {
             message.recipients().any(|recipient| {
                 recipient.to.eq_ignore_ascii_case(to) || recipient.orig_to.is_some_and(|o| o.eq_ignore_ascii_case(to))

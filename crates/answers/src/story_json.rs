@@ -134,7 +134,7 @@ fn from_client(client: &FromClient, mask: Mask) -> Value {
 pub fn personal(story: &Story) -> Vec<String> {
     let mut values = Vec::new();
     for message in story.messages() {
-        values.extend(message.sender().map(text));
+        values.extend([message.sender(), message.sender_before()].into_iter().flatten().map(text));
         values.extend(message.username().map(text));
         values.extend(message.stop().and_then(|stop| stop.to).map(text));
         if let Some(client) = message.client() {

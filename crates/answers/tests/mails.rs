@@ -83,7 +83,7 @@ impl Log {
         let time = |text: Option<&str>| text.map(str::to_owned);
         let input = Input { since: time(since), until: time(until), ..self.input() };
         let report = report::report(&Asked::default(), Reading::new(&input, false).unwrap()).unwrap().unwrap();
-        report_json::report(&report, 0, Mask(false), &Clock::new(TimeZone::UTC))
+        report_json::report(&report, 100, Mask(false), &Clock::new(TimeZone::UTC))
     }
 }
 
@@ -164,6 +164,25 @@ fn cut_off_before_the_queue() {
     let lost = "Jun 17 10:00:01 mx postfix/smtpd[7]: lost connection after DATA (123 bytes) from a.example[192.0.2.1]";
     let connect = "Jun 17 10:00:00 mx postfix/smtpd[7]: connect from a.example[192.0.2.1]";
     check(&[connect, ACCEPTED, MESSAGE_ID, lost], "the client broke off", "canceled");
+}
+
+/// `pickup` names the local user, the queue manager the sender.
+#[test]
+fn the_sender_of_local_mail() {
+    let log = Log::new(&[
+        "Jun 17 10:00:00 mx postfix/pickup[7]: 4F2A11B2C3: uid=0 from=<root>",
+        MESSAGE_ID,
+        "Jun 17 10:00:01 mx postfix/qmgr[9]: 4F2A11B2C3: from=<root@mx1.example.org>, size=10, nrcpt=1 (queue active)",
+        "Jun 17 10:00:02 mx postfix/qmgr[9]: 4F2A11B2C3: removed",
+    ]);
+    for from in ["root", "root@mx1.example.org"] {
+        let (page, mails) = log.trace(None, Some(from), None);
+        assert_eq!(mails.as_array().unwrap().len(), 1, "{from}");
+        assert_eq!(mails[0]["from"], "root@mx1.example.org");
+        has(&page, &["message 4F2A11B2C3 from root@mx1.example.org"]);
+    }
+    let senders = log.report(None, None)["senders"].clone();
+    assert_eq!((senders.as_array().unwrap().len(), &senders[0]["sender"]), (1, &"root@mx1.example.org".into()));
 }
 
 /// The notice's own state is not the mail's.

@@ -51,6 +51,10 @@ pub struct Message {
     pub recipients_beyond: u32,
     queue_id: Span,
     sender: Option<Span>,
+    /// What `sender` was before the queue manager named another.
+    sender_before: Option<Span>,
+    /// `sender` is the queue manager's word.
+    sender_is_sure: bool,
     message_id: Option<Span>,
     stop: Option<StopRow>,
     text: Vec<u8>,
@@ -137,6 +141,8 @@ impl Message {
             recipients_beyond: 0,
             queue_id: Span::default(),
             sender: None,
+            sender_before: None,
+            sender_is_sure: false,
             message_id: None,
             stop: None,
             text: Vec::new(),
@@ -159,6 +165,7 @@ impl Message {
         (self.size, self.nrcpt, self.activations, self.recipients_beyond) = (None, None, 0, 0);
         (self.delivered, self.ended) = (None, None);
         (self.sender, self.message_id, self.index, self.stop) = (None, None, None, None);
+        (self.sender_before, self.sender_is_sure) = (None, false);
         // Enough for the ids and addresses of most, at once.
         self.text.reserve(TEXTS_OF_MOST);
         self.queue_id = self.keep(queue_id);
@@ -179,6 +186,12 @@ impl Message {
     #[must_use]
     pub fn sender(&self) -> Option<&[u8]> {
         self.sender.map(|span| self.get(span))
+    }
+
+    /// The sender as it was handed in (`root`), where the queue manager names another (`root@mx.example.org`).
+    #[must_use]
+    pub fn sender_before(&self) -> Option<&[u8]> {
+        self.sender_before.map(|span| self.get(span))
     }
 
     /// The Message-ID without its angle brackets.
@@ -306,6 +319,15 @@ impl Message {
         if self.sender.is_none() {
             self.sender = Some(self.keep(sender));
         }
+    }
+
+    /// The queue manager's word counts more than any before.
+    pub(super) fn set_envelope_sender(&mut self, sender: &[u8]) {
+        if std::mem::replace(&mut self.sender_is_sure, true) || self.sender() == Some(sender) {
+            return;
+        }
+        self.sender_before = self.sender;
+        self.sender = Some(self.keep(sender));
     }
 
     /// The first one counts: `resent-message-id` comes second.

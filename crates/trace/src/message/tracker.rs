@@ -217,7 +217,7 @@ impl Messages {
                     && let Some(file) = self.files.get_mut(slot as usize)
                 {
                     file.expired = true;
-                    file.message.set_sender(sender);
+                    file.message.set_envelope_sender(sender);
                     file.message.expire();
                 }
             }
@@ -379,7 +379,7 @@ impl Messages {
             if message.end == End::Held {
                 message.end = End::InQueue;
             }
-            message.set_sender(sender);
+            message.set_envelope_sender(sender);
             message.size.get_or_insert(size);
             message.nrcpt.get_or_insert(nrcpt);
         });
