@@ -159,7 +159,7 @@ fn change(flow: &Flow, read: &Read, clock: &Clock, zone: &jiff::tz::TimeZone) ->
         None if is_bounded(&flow.options) => Err("no comparison: the period has no beginning".to_owned()),
         None => {
             let days = coverage.from.zip(coverage.to).and_then(|log| report_time::last_full_days(log, zone));
-            days.map(|days| report_time::compare_days(&flow.series, days, clock))
+            days.map(|days| report_time::compare_days(&flow.series, &flow.earlier, days, clock))
                 .ok_or_else(|| "no comparison: the log does not cover two whole days".to_owned())
         }
     }

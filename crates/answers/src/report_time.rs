@@ -66,9 +66,13 @@ pub fn last_full_days(log: Period, zone: &TimeZone) -> Option<[Period; 2]> {
     None
 }
 
-/// Compares two days of the series.
-pub fn compare_days(series: &Series, [now, before]: [Period; 2], clock: &Clock) -> Change {
-    let sum = |period: Period| series.sum(period.0, period.1 + 1);
+/// Compares two days of the series, without what came `earlier`.
+pub fn compare_days(series: &Series, earlier: &Series, [now, before]: [Period; 2], clock: &Clock) -> Change {
+    let sum = |period: Period| {
+        let mut sum = series.sum(period.0, period.1 + 1);
+        sum.take_off(&earlier.sum(period.0, period.1 + 1));
+        sum
+    };
     let label = format!("the day before ({} with {})", clock.day(now.0), clock.day(before.0));
     Change { now: sum(now), before: sum(before), label, periods: [now, before] }
 }

@@ -166,6 +166,38 @@ fn cut_off_before_the_queue() {
     check(&[connect, ACCEPTED, MESSAGE_ID, lost], "the client broke off", "canceled");
 }
 
+/// What was only tried again on the day before came earlier.
+#[test]
+fn the_day_before() {
+    let came = |day: u32, id: &str| {
+        let line = |tag: &str, text: &str| format!("Jun {day} 00:00:01 mx postfix/{tag}[7]: {id}: {text}");
+        [
+            line("smtpd", "client=a.example[192.0.2.1]"),
+            line("cleanup", &format!("message-id=<{id}@a.example>")),
+            line("qmgr", "from=<x@a.example>, size=10, nrcpt=1 (queue active)"),
+        ]
+    };
+    let again = |day: u32, id: &str| {
+        format!("Jun {day} 12:00:01 mx postfix/qmgr[7]: {id}: from=<x@a.example>, size=1000, nrcpt=1 (queue active)")
+    };
+    let mut lines: Vec<String> = came(15, "4F2A11B2C1").to_vec();
+    lines.extend(came(16, "4F2A11B2C2"));
+    lines.extend([again(16, "4F2A11B2C1"), again(16, "4F2A11B2C0")]);
+    lines.extend(came(17, "4F2A11B2C3"));
+    lines.extend([again(17, "4F2A11B2C1"), again(17, "4F2A11B2C2")]);
+    lines.push("Jun 17 23:59:59 mx postfix/anvil[9]: statistics: max cache size 1 at Jun 17 10:00:00".to_owned());
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let counts = |lines: &[&str], since: Option<&str>, until: Option<&str>| {
+        let change = Log::new(lines).report(since, until)["change"].clone();
+        ["now", "before"].map(|side| ["received", "bytes"].map(|key| change[side]["counts"][key].as_u64().unwrap()))
+    };
+    let one = [[1, 10]; 2];
+    assert_eq!(counts(&lines, Some("2026-06-17T00:00:00Z"), Some("2026-06-17T23:59:59Z")), one);
+    assert_eq!(counts(&lines, None, None), one);
+    // The log begins on the day before.
+    assert_eq!(counts(&lines[3..], None, None), one);
+}
+
 /// `pickup` names the local user, the queue manager the sender.
 #[test]
 fn the_sender_of_local_mail() {

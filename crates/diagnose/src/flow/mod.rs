@@ -121,6 +121,8 @@ pub struct Flow {
     pub before: Totals,
     /// Sums by time, over everything that was fed.
     pub series: Series,
+    /// Of these: queue files that came earlier than the log, or than what was read of it, and were only tried again.
+    pub earlier: Series,
     /// Logins.
     pub tally: Tally,
     /// Queue files.
@@ -173,6 +175,7 @@ impl Flow {
             totals: Totals::default(),
             before: Totals::default(),
             series: Series::default(),
+            earlier: Series::default(),
             tally: Tally::new(),
             messages: Messages::default(),
             recipients: Recipients::default(),
@@ -223,6 +226,7 @@ impl Flow {
     /// Closes the books. Must be called after the last line and outcome.
     pub fn finish(&mut self) {
         self.series.close();
+        self.earlier.close();
         self.tally.settle();
     }
 
@@ -379,8 +383,7 @@ impl Flow {
     pub fn message(&mut self, message: &Message) {
         let received = message.activations > 0;
         if received {
-            self.count(message.first, Count::Received, 1);
-            self.count(message.first, Count::Bytes, message.size.unwrap_or_default());
+            self.came(message);
         }
         if !self.asked(message.first) {
             return;
@@ -404,6 +407,21 @@ impl Flow {
             }
         }
         self.messages.deferred += u64::from(deferred && received);
+    }
+
+    /// Counts a queue file when it came. One that is only tried again in the period before came earlier, and is not counted there.
+    fn came(&mut self, message: &Message) {
+        let only_again = message.start_missing() && message.message_id().is_none();
+        for (count, by) in [(Count::Received, 1), (Count::Bytes, message.size.unwrap_or_default())] {
+            if only_again {
+                self.earlier.add(message.first, count, by);
+            }
+            if only_again && !self.asked(message.first) {
+                self.series.add(message.first, count, by);
+            } else {
+                self.count(message.first, count, by);
+            }
+        }
     }
 
     fn end(&mut self, end: End, received: bool) {

@@ -62,6 +62,13 @@ impl Totals {
         }
     }
 
+    /// Takes all of another off.
+    pub fn take_off(&mut self, other: &Self) {
+        for (value, less) in self.0.iter_mut().zip(other.0) {
+            *value = value.saturating_sub(less);
+        }
+    }
+
     /// Adds all of another.
     pub fn merge(&mut self, other: &Self) {
         for (value, more) in self.0.iter_mut().zip(other.0) {
