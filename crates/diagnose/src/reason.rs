@@ -411,6 +411,55 @@ mod tests {
         check("host mx.x[192.0.2.1] said: 451 4.3.0 Error: queue file write error", "4.3.0", "server_trouble");
     }
 
+    /// What sounds like a refusal and is none: the server cannot tell yet.
+    #[test]
+    fn what_is_not_decided_yet() {
+        for class in
+            ["Recipient address", "Sender address", "Client host", "Helo command", "Data command", "End-of-data"]
+        {
+            for trouble in ["Server configuration problem", "Server configuration error"] {
+                check(&format!("{class} rejected: {trouble}"), "4.3.5", "lookup_trouble");
+                check(
+                    &format!("host mx.x[192.0.2.1] said: 451 4.3.5 <a@b>: {class} rejected: {trouble}"),
+                    "4.3.5",
+                    "lookup_trouble",
+                );
+            }
+        }
+        check("451 4.3.0 <u@example.org>: Temporary lookup failure", "4.3.0", "lookup_trouble");
+        check("Temporary lookup failure", "4.3.0", "lookup_trouble");
+        let verified = "Recipient address rejected: unverified address: Address verification in progress";
+        check(verified, "4.1.1", "verification");
+        check(&format!("host mx.x[192.0.2.1] said: 450 4.1.1 <a@b>: {verified}"), "4.1.1", "verification");
+        check("Sender address rejected: unverified address: Address verification in progress", "4.1.7", "verification");
+        check("Recipient address rejected: undeliverable address: no such user", "5.1.1", "unknown_user");
+        let at_our_door = |words: &str| Reason::of(words.as_bytes(), None).at_our_door();
+        assert_eq!(at_our_door("Recipient address rejected: Server configuration problem").side, Side::Ours);
+    }
+
+    #[test]
+    fn sockets_and_tls() {
+        for socket in ["private/dovecot-lmtp", "/var/run/dovecot/lmtp", "/var/spool/postfix/private/dovecot-lmtp"] {
+            for errno in ["Connection refused", "No such file or directory", "Permission denied"] {
+                check(&format!("connect to mx1[{socket}]: {errno}"), "4.4.1", "lmtp_service");
+                let suspended = format!("delivery temporarily suspended: connect to mx1[{socket}]: {errno}");
+                check(&suspended, "4.4.1", "lmtp_service");
+            }
+            let lost = format!(
+                "lost connection with mx1[{socket}] while sending end of data -- message may be sent more than once"
+            );
+            check(&lost, "4.4.2", "connection_lost");
+        }
+        check("host mx1[private/dovecot-lmtp] said: 550 5.1.1 <u@b> User doesn't exist: u@b", "5.1.1", "unknown_user");
+        check(
+            "host gmail-smtp-in.l.google.com[192.0.2.1] said: 421-4.7.29 Your email has been rate limited because this message wasn't 421-4.7.29 sent over a TLS connection. Gmail requires all bulk email senders to 421-4.7.29 use TLS/SSL for SMTP connections.",
+            "4.7.29",
+            "tls",
+        );
+        check("host mx.x[192.0.2.1] said: 450 4.7.1 Session encryption is required", "4.7.1", "tls");
+        check("host mx.x[192.0.2.1] said: 530 5.7.0 Must issue a STARTTLS command first", "5.7.0", "tls");
+    }
+
     #[test]
     fn codes_speak_where_words_do_not() {
         check("host mx.x[192.0.2.1] said: 550 5.1.1 xyzzy", "5.1.1", "unknown_user");

@@ -5,6 +5,30 @@ use crate::reason::{Reason, Side};
 /// Rows with the ids of the table's, for refusals of our own.
 pub(super) static REASONS: &[Reason] = &[
     Reason {
+        id: "lookup_trouble",
+        title: "A table or policy service of this server does not work",
+        meaning: "smtpd could not look something up, and turned the client away for now.",
+        side: Side::Ours,
+        words: &[],
+        codes: &[],
+        next: &[
+            "look for the warnings of smtpd at that time: they name the table, or the server it could not talk to",
+            "is the database or policy service up? postmap -q KEY TABLE; postfix check",
+        ],
+    },
+    Reason {
+        id: "verification",
+        title: "An address is not verified yet",
+        meaning: "reject_unverified_recipient or reject_unverified_sender: Postfix asks the host in charge, and turns the client away until it has an answer.",
+        side: Side::Way,
+        words: &[],
+        codes: &[],
+        next: &[
+            "wait: the client comes back",
+            "again and again? the reply says why the host in charge gives no answer; postconf address_verify_map",
+        ],
+    },
+    Reason {
         id: "blocklisted",
         title: "The client's address is on a blocklist",
         meaning: "A list that this server asks has the client's address down as a sender of spam.",

@@ -14,6 +14,7 @@ use crate::reason::{Reason, Side};
 pub(crate) fn all() -> impl Iterator<Item = &'static Reason> {
     [
         ours::TRANSPORT,
+        way::UNDECIDED,
         policy::EXACT,
         limit::REASONS,
         reputation::REASONS,

@@ -16,7 +16,6 @@ pub(super) static TRANSPORT: &[Reason] = &[
             "sasl [cached] authentication failed",
             "authentication required",
             "client was not authenticated",
-            "must issue a starttls command first",
             "must be authenticated",
             "smtp authentication is required",
             "5.7.57",
@@ -46,6 +45,18 @@ pub(super) static TRANSPORT: &[Reason] = &[
 /// Local delivery failed. What its program says of the recipient is more exact, and stands before these.
 pub(super) static MAILBOX: &[Reason] = &[
     Reason {
+        id: "lmtp_service",
+        title: "The LMTP service cannot be reached",
+        meaning: "Postfix could not open the socket of the program that writes the mailboxes: it does not run, listens elsewhere, or lets Postfix not in.",
+        side: Side::Ours,
+        words: &["lmtp]: "],
+        codes: &[],
+        next: &[
+            "is the LMTP service running? doveadm service status lmtp; look for its lines at that time",
+            "do the socket's path, owner and mode fit? ls -l /var/spool/postfix/private/dovecot-lmtp; doveconf service/lmtp; postconf virtual_transport mailbox_transport",
+        ],
+    },
+    Reason {
         id: "mailbox_write",
         title: "The mailbox could not be written",
         meaning: "Postfix or the delivery program lacks the permission, the folder, or the disk.",
@@ -57,7 +68,6 @@ pub(super) static MAILBOX: &[Reason] = &[
             "cannot open mailbox",
             "cannot create maildir",
             "unable to lock for exclusive access",
-            "private/dovecot-lmtp]: ",
             "internal error occurred. refer to server log",
         ],
         codes: &[],

@@ -181,6 +181,10 @@ pub(super) static EXACT: &[Reason] = &[
         side: Side::Way,
         words: &[
             "tls is required",
+            "sent over a tls connection",
+            "use tls/ssl for smtp",
+            "session encryption is required",
+            "must issue a starttls command first",
             "cannot start tls",
             "server certificate not",
             "server certificate ",

@@ -65,7 +65,6 @@ pub(super) static REASONS: &[Reason] = &[
             "invalid mailbox",
             "recipient address rejected: access denied",
             "recipient address rejected: undeliverable address",
-            "recipient address rejected: unverified address",
             "unrouteable address",
             "unroutable address",
             "unknown local part",

@@ -3,6 +3,29 @@
 
 use crate::reason::{Reason, Side};
 
+/// The server cannot decide just now, and says so in the words of a refusal: `Recipient address rejected: Server configuration problem`.
+/// Wordings: Postfix `src/smtpd/smtpd_check.c`.
+pub(super) static UNDECIDED: &[Reason] = &[
+    Reason {
+        id: "lookup_trouble",
+        title: "The server could not look something up",
+        meaning: "A table, database or policy service that the server asks does not work, or is set up wrongly. Postfix tries again.",
+        side: Side::Receiver,
+        words: &["server configuration problem", "server configuration error", "temporary lookup failure"],
+        codes: &[],
+        next: &["wait; if it is a host of ours, look for warnings in its log at that time"],
+    },
+    Reason {
+        id: "verification",
+        title: "The address is not verified yet",
+        meaning: "The server asks the host in charge whether the address exists (address verification) and has no clear answer so far. Postfix tries again.",
+        side: Side::Receiver,
+        words: &["unverified address", "address verification in progress", "address verification problem"],
+        codes: &[],
+        next: &["wait; if it stays so, the reply names what the host in charge said, or why it was not reached"],
+    },
+];
+
 pub(super) static REASONS: &[Reason] = &[
     Reason {
         id: "dns_trouble",
@@ -12,7 +35,6 @@ pub(super) static REASONS: &[Reason] = &[
         words: &[
             "host not found, try again",
             "name service error for domain",
-            "temporary lookup failure",
             "try again. name service",
             "dns lookup failure",
             "temporary failure in name resolution",
@@ -230,8 +252,6 @@ pub(super) static REASONS: &[Reason] = &[
         meaning: "An error or overload on the other side. Postfix tries again.",
         side: Side::Receiver,
         words: &[
-            "server configuration problem",
-            "server configuration error",
             "queue file write error",
             "internal error",
             "internal server error",
