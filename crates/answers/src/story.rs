@@ -59,7 +59,9 @@ impl Wanted {
     }
 
     fn is_message(&self, message: &Message) -> bool {
-        let id = |id: &[u8]| message.queue_id() == id || message.message_id().is_some_and(|known| known == id);
+        let id = |id: &[u8]| {
+            message.queue_id() == id || [message.message_id(), message.resent_message_id()].contains(&Some(id))
+        };
         let from = |from: &[u8]| {
             let senders = [message.sender(), message.sender_before()];
             senders.into_iter().flatten().any(|sender| sender.eq_ignore_ascii_case(from))

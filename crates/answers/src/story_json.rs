@@ -65,6 +65,7 @@ fn queue_file(message: &Message, told: &Told, read: &Read, mask: Mask) -> Value 
         "children": message.children.iter().filter_map(link).collect::<Vec<_>>(),
         "from": message.sender().map(|sender| name(sender, mask)),
         "message_id": message.message_id().map(text),
+        "resent_message_id": message.resent_message_id().map(text),
         "size": message.size,
         "nrcpt": message.nrcpt,
         "active": message.activations > 0,

@@ -290,6 +290,9 @@ fn envelope(message: &Message) -> Option<String> {
     if let Some(id) = message.message_id() {
         parts.push(format!("Message-ID <{}>", text(id)));
     }
+    if let Some(id) = message.resent_message_id().filter(|id| Some(*id) != message.message_id()) {
+        parts.push(format!("sent again as <{}>", text(id)));
+    }
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 

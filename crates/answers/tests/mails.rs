@@ -198,6 +198,24 @@ fn the_day_before() {
     assert_eq!(counts(&lines[3..], None, None), one);
 }
 
+/// Mail that was sent again has two Message-IDs, in either order.
+#[test]
+fn two_message_ids() {
+    let resent = "Jun 17 10:00:00 mx postfix/cleanup[8]: 4F2A11B2C3: resent-message-id=<rs@a.example>";
+    let active = "Jun 17 10:00:01 mx postfix/qmgr[9]: 4F2A11B2C3: from=<x@a.example>, size=10, nrcpt=1 (queue active)";
+    for lines in [[ACCEPTED, resent, MESSAGE_ID, active], [ACCEPTED, MESSAGE_ID, resent, active]] {
+        let log = Log::new(&lines);
+        for id in ["rs@a.example", "<m@a.example>", "4F2A11B2C3"] {
+            let (page, mail) = log.only(id);
+            assert_eq!(
+                (&mail["message_id"], &mail["queue_files"][0]["resent_message_id"]),
+                (&"m@a.example".into(), &"rs@a.example".into())
+            );
+            has(&page, &["Message-ID <m@a.example>, sent again as <rs@a.example>"]);
+        }
+    }
+}
+
 /// `pickup` names the local user, the queue manager the sender.
 #[test]
 fn the_sender_of_local_mail() {

@@ -56,6 +56,7 @@ pub struct Message {
     /// `sender` is the queue manager's word.
     sender_is_sure: bool,
     message_id: Option<Span>,
+    resent_message_id: Option<Span>,
     stop: Option<StopRow>,
     text: Vec<u8>,
     recipients: Vec<Row>,
@@ -144,6 +145,7 @@ impl Message {
             sender_before: None,
             sender_is_sure: false,
             message_id: None,
+            resent_message_id: None,
             stop: None,
             text: Vec::new(),
             recipients: Vec::new(),
@@ -165,7 +167,7 @@ impl Message {
         (self.size, self.nrcpt, self.activations, self.recipients_beyond) = (None, None, 0, 0);
         (self.delivered, self.ended) = (None, None);
         (self.sender, self.message_id, self.index, self.stop) = (None, None, None, None);
-        (self.sender_before, self.sender_is_sure) = (None, false);
+        (self.sender_before, self.sender_is_sure, self.resent_message_id) = (None, false, None);
         // Enough for the ids and addresses of most, at once.
         self.text.reserve(TEXTS_OF_MOST);
         self.queue_id = self.keep(queue_id);
@@ -194,10 +196,22 @@ impl Message {
         self.sender_before.map(|span| self.get(span))
     }
 
-    /// The Message-ID without its angle brackets.
+    /// The Message-ID without its angle brackets; that of the one who sent it again, where it has no other.
     #[must_use]
     pub fn message_id(&self) -> Option<&[u8]> {
-        self.message_id.map(|span| self.get(span))
+        self.message_id.or(self.resent_message_id).map(|span| self.get(span))
+    }
+
+    /// The Message-ID of the one who sent it again (`Resent-Message-ID`).
+    #[must_use]
+    pub fn resent_message_id(&self) -> Option<&[u8]> {
+        self.resent_message_id.map(|span| self.get(span))
+    }
+
+    /// Of the two kinds of Message-IDs the one that was asked for.
+    pub(super) fn message_id_of(&self, resent: bool) -> Option<&[u8]> {
+        let span = if resent { self.resent_message_id } else { self.message_id };
+        span.map(|span| self.get(span))
     }
 
     /// Why it was refused whole, or thrown away, before it was in the queue.
@@ -330,11 +344,13 @@ impl Message {
         self.sender = Some(self.keep(sender));
     }
 
-    /// The first one counts: `resent-message-id` comes second.
-    pub(super) fn set_message_id(&mut self, message_id: &[u8]) {
-        if self.message_id.is_none() {
-            self.message_id = Some(self.keep(message_id));
+    /// Of each kind the first one counts.
+    pub(super) fn set_message_id(&mut self, message_id: &[u8], resent: bool) {
+        if self.message_id_of(resent).is_some() {
+            return;
         }
+        let span = Some(self.keep(message_id));
+        *(if resent { &mut self.resent_message_id } else { &mut self.message_id }) = span;
     }
 
     /// The first one counts.

@@ -342,17 +342,19 @@ impl Messages {
     // ---- what lines say ----
 
     fn message_id(&mut self, place: Place<'_>, id: QueueId<'_>, message_id: &[u8], line: &Line<'_>) {
+        let behind = line.record.text.get(id.as_bytes().len()..).unwrap_or_default();
+        let resent = behind.starts_with(b": resent-message-id=");
         // The queue manager has had it, and here its text is read: another one, whose start has no line of its own.
         if let Some(slot) = self.find(place.host, id.as_bytes())
             && self.files.get(slot as usize).is_some_and(|file| {
                 let begun = file.state == State::Closing || file.message.activations > 0;
-                begun && file.message.message_id().is_some_and(|known| known != message_id)
+                begun && file.message.message_id_of(resent).is_some_and(|known| known != message_id)
             })
         {
             self.end_missing(slot);
         }
         let Some(slot) = self.known_or_new(place, id, line) else { return };
-        self.change(slot, |message| message.set_message_id(message_id));
+        self.change(slot, |message| message.set_message_id(message_id, resent));
         if self.follow.joins_all() {
             self.match_by_message_id(slot);
         }
