@@ -216,6 +216,24 @@ fn two_message_ids() {
     }
 }
 
+/// What an alias made is no copy from a filter.
+#[test]
+fn forwarded_is_not_reinjected() {
+    let forwarded = "to=<team@mx>, orig_to=<team>, relay=local, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (forwarded as 4F2A11B2C4)";
+    let counted = Log::new(&[
+        ACCEPTED,
+        MESSAGE_ID,
+        "Jun 17 10:00:01 mx postfix/qmgr[9]: 4F2A11B2C3: from=<x@a.example>, size=10, nrcpt=1 (queue active)",
+        "Jun 17 10:00:01 mx postfix/cleanup[8]: 4F2A11B2C4: message-id=<m@a.example>",
+        "Jun 17 10:00:01 mx postfix/qmgr[9]: 4F2A11B2C4: from=<x@a.example>, size=10, nrcpt=1 (queue active)",
+        &format!("Jun 17 10:00:01 mx postfix/local[10]: 4F2A11B2C3: {forwarded}"),
+        "Jun 17 10:00:01 mx postfix/qmgr[9]: 4F2A11B2C3: removed",
+    ])
+    .report(None, None);
+    let of = |key: &str| counted["messages"][key].as_u64().unwrap();
+    assert_eq!([of("received"), of("forwarded"), of("reinjected")], [2, 1, 0]);
+}
+
 /// `pickup` names the local user, the queue manager the sender.
 #[test]
 fn the_sender_of_local_mail() {

@@ -448,9 +448,10 @@ impl Flow {
         m.bytes += size;
         let notice = matches!(message.origin, Origin::Notice { .. });
         let again = message.parent.is_some_and(|parent| parent.kind != LinkKind::Notice);
+        let forwarded = message.origin == Origin::Forward;
         m.notices += u64::from(notice);
-        m.reinjected += u64::from(again);
-        m.forwarded += u64::from(message.origin == Origin::Forward);
+        m.reinjected += u64::from(again && !forwarded);
+        m.forwarded += u64::from(forwarded);
         m.local += u64::from(matches!(message.origin, Origin::Local { .. }));
         m.logged_in += u64::from(message.username().is_some());
         m.start_missing += u64::from(message.start_missing());
