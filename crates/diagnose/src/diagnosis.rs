@@ -133,9 +133,12 @@ impl Diagnoser {
             {
                 connection_lost(attempt)
             }
-            (Some(((cause, confidence), weight)), _) if cause.id != "cred.undifferentiated" => {
+            (Some(((cause, confidence), weight)), by_reason) if cause.id != "cred.undifferentiated" => {
                 let joined = attempt.context.join_confidence;
                 let confidence = if joined > 0.0 { confidence.min(joined) } else { confidence };
+                // A line that says what Postfix' own says makes it no less sure.
+                let own = by_reason.filter(|(own, _)| own.id == cause.id).map_or(0.0, |(_, confidence)| confidence);
+                let confidence = confidence.max(own);
                 Diagnosis::of(cause, confidence, weight.note())
             }
             (_, Some((cause, confidence))) => Diagnosis::of(cause, confidence, ""),
@@ -549,6 +552,16 @@ mod tests {
         let ldap = "dovecot: auth: Error: ldap(user1@ex.org,192.0.2.1): ldap_search(base=dc=x filter=(uid=u)) failed: Can't contact LDAP server";
         fault(&[ldap, mismatch, FAILED]);
         check_cause(&[unknown, mismatch, FAILED], Class::AuthFailed, "cred.password_mismatch", 2);
+    }
+
+    #[test]
+    fn a_second_witness_does_no_harm() {
+        let (diagnosis, _) = causes(&[
+            "dovecot: auth: login(?,192.0.2.1): Invalid base64 data in continued response",
+            "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL LOGIN authentication failed: Invalid base64 data in continued response",
+        ])
+        .remove(0);
+        assert_eq!((diagnosis.id(), diagnosis.confidence), ("client.malformed_base64", 0.9));
     }
 
     #[test]
