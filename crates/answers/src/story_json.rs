@@ -93,7 +93,8 @@ fn queue_file(message: &Message, told: &Told, read: &Read, mask: Mask) -> Value 
 
 fn try_row(attempt: &Try<'_>, personal: &[String], mask: Mask) -> Value {
     json!({
-        "ts": rfc3339(attempt.time), "to": name(attempt.to, mask), "status": attempt.fate.name(), "relay": text(attempt.relay),
+        "ts": rfc3339(attempt.time), "to": name(attempt.to, mask),
+        "orig_to": attempt.orig_to.map(|to| name(to, mask)), "status": attempt.fate.name(), "relay": text(attempt.relay),
         "delay": attempt.delay, "delays": attempt.delays, "dsn": text(attempt.dsn),
         "response": mask.within(&text(attempt.response), personal),
     })

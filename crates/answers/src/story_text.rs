@@ -115,13 +115,15 @@ impl Page<'_> {
         if let Some(words) = envelope(message) {
             add(message.first, message.first_line, words, Ink::Plain);
         }
-        let mut tries: BTreeMap<&[u8], Vec<Try<'_>>> = BTreeMap::new();
+        let mut tries: BTreeMap<_, Vec<Try<'_>>> = BTreeMap::new();
         for attempt in message.tries() {
-            tries.entry(attempt.to).or_default().push(attempt);
+            tries.entry((attempt.to, attempt.orig_to)).or_default().push(attempt);
         }
         let most = if self.verbose { usize::MAX } else { RECIPIENTS };
         for recipient in message.recipients().take(most) {
-            for attempt in tries.get(recipient.to).map(|tries| runs(tries, self.verbose)).unwrap_or_default() {
+            for attempt in
+                tries.get(&(recipient.to, recipient.orig_to)).map(|tries| runs(tries, self.verbose)).unwrap_or_default()
+            {
                 let (words, ink) = attempted(story, &recipient, &attempt);
                 add(attempt.last.time, attempt.last.line, words, ink);
             }
@@ -400,6 +402,7 @@ mod tests {
             line: 0,
             time,
             to: b"x",
+            orig_to: None,
             fate,
             relay: b"none",
             dsn: b"",

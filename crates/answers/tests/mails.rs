@@ -234,6 +234,37 @@ fn forwarded_is_not_reinjected() {
     assert_eq!([of("received"), of("forwarded"), of("reinjected")], [2, 1, 0]);
 }
 
+/// Two aliases that lead to one mailbox are two recipients.
+#[test]
+fn two_aliases_of_one_mailbox() {
+    let deliver = |orig_to: &str, status: &str| {
+        format!(
+            "Jun 17 10:00:02 mx postfix/lmtp[10]: 4F2A11B2C3: to=<joe@example.org>, orig_to=<{orig_to}@example.org>, relay=mx[private/dovecot-lmtp], delay=1, delays=0/0/0/1, dsn=2.0.0, status={status} (words)"
+        )
+    };
+    let (page, mail) = Log::new(&[
+        ACCEPTED,
+        MESSAGE_ID,
+        "Jun 17 10:00:01 mx postfix/qmgr[9]: 4F2A11B2C3: from=<x@a.example>, size=10, nrcpt=2 (queue active)",
+        &deliver("info", "sent"),
+        &deliver("sales", "deferred"),
+    ])
+    .only("4F2A11B2C3");
+    let recipients = mail["queue_files"][0]["recipients"].as_array().unwrap();
+    let of = |n: usize| ["orig_to", "status"].map(|key| recipients[n][key].as_str().unwrap());
+    assert_eq!((recipients.len(), of(0), of(1)), (2, ["info@example.org", "sent"], ["sales@example.org", "deferred"]));
+    has(
+        &page,
+        &[
+            "2 recipients: 1 delivered, 1 deferred",
+            "(for info@example.org): delivered",
+            "(for sales@example.org): put off",
+        ],
+    );
+    assert_eq!(page.matches("(for info@example.org)").count(), 1, "{page}");
+    assert_eq!(mail["recipients"], 2);
+}
+
 /// `pickup` names the local user, the queue manager the sender.
 #[test]
 fn the_sender_of_local_mail() {

@@ -271,6 +271,8 @@ pub struct Try<'a> {
     pub time: i64,
     /// The recipient's address.
     pub to: &'a [u8],
+    /// The address before aliases, if another.
+    pub orig_to: Option<&'a [u8]>,
     /// How it went.
     pub fate: Fate,
     /// `none`, `local`, a transport, or `host[address]:port`.

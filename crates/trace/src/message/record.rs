@@ -271,6 +271,7 @@ impl Message {
             line: row.line,
             time: row.time,
             to: self.recipients.get(row.recipient as usize).map_or(b"".as_slice(), |r| self.get(r.to)),
+            orig_to: self.recipients.get(row.recipient as usize).and_then(|r| Some(self.get(r.orig_to?))),
             fate: row.fate,
             relay: self.get(row.relay),
             dsn: self.get(row.dsn),
@@ -377,7 +378,7 @@ impl Message {
         if fate == Fate::Sent && self.delivered.is_none() {
             self.delivered = Some(time);
         }
-        let at = match self.find(delivery.to) {
+        let at = match self.find(delivery.to, delivery.orig_to) {
             Some(at) => at,
             None => self.add(delivery.to, delivery.orig_to, time)?,
         };
@@ -432,12 +433,12 @@ impl Message {
         }
     }
 
-    fn find(&self, to: &[u8]) -> Option<usize> {
-        let Some(index) = &self.index else {
-            return self.recipients.iter().position(|row| self.get(row.to) == to);
-        };
-        let at = *index.get(&index.hasher().hash_one(to))? as usize;
-        self.recipients.get(at).is_some_and(|row| self.get(row.to) == to).then_some(at)
+    /// Two aliases may lead to one mailbox: then it is two recipients.
+    fn find(&self, to: &[u8], orig_to: Option<&[u8]>) -> Option<usize> {
+        let is = |row: &Row| self.get(row.to) == to && row.orig_to.map(|span| self.get(span)) == orig_to;
+        let Some(index) = &self.index else { return self.recipients.iter().position(is) };
+        let at = *index.get(&index.hasher().hash_one((to, orig_to)))? as usize;
+        self.recipients.get(at).is_some_and(is).then_some(at)
     }
 
     fn add(&mut self, to: &[u8], orig_to: Option<&[u8]>, time: i64) -> Option<usize> {
@@ -469,9 +470,10 @@ impl Message {
 
     fn enter(&mut self, at: usize) {
         let Some(row) = self.recipients.get(at) else { return };
-        let to = self.text.get(row.to.start as usize..row.to.end as usize).unwrap_or_default();
+        let get = |span: Span| self.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let (to, orig_to) = (get(row.to), row.orig_to.map(get));
         let index = self.index.get_or_insert_default();
-        let hash = index.hasher().hash_one(to);
+        let hash = index.hasher().hash_one((to, orig_to));
         index.insert(hash, u32::try_from(at).unwrap_or(u32::MAX));
     }
 }

@@ -9,6 +9,9 @@ use crate::attempt::Where;
 use crate::message::parts::{Fate, FromClient, LinkKind};
 use crate::message::record::Message;
 
+/// An address, and the one before aliases where that tells two recipients apart.
+type Addresses<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// One mail with all its queue files, in the order in which they were first seen.
 #[derive(Clone, Debug)]
 pub struct Story {
@@ -80,16 +83,18 @@ impl Story {
         self.messages.iter().all(|message| !message.end_missing())
     }
 
-    /// Every recipient with its last fate, sorted by address. Where a queue file handed a recipient on, the next one tells.
+    /// Every recipient with its last fate, sorted by address: one twice if two aliases lead to it. Where a queue file handed a recipient on, the next one tells.
     /// Recipients that a filter changed or dropped are told as [`Fate::HandedOn`] only if nothing else is known.
     #[must_use]
     pub fn fates(&self) -> Vec<(&[u8], Fate)> {
-        let mut last: Map<&[u8], (i64, Fate)> = Map::new();
+        let mut last: Map<Addresses<'_>, (i64, Fate)> = Map::new();
         let mut handed_on = false;
         let itself = |message: &&Message| !self.is_notice(message);
+        let by_aliases = self.by_aliases();
         for row in self.messages.iter().filter(itself).flat_map(Message::recipients) {
             handed_on |= row.fate == Fate::HandedOn;
-            last.entry(row.to)
+            let alias = row.orig_to.filter(|_| by_aliases.contains_key(row.to));
+            last.entry((row.to, alias))
                 .and_modify(|known| {
                     if later(*known, (row.last, row.fate)) {
                         *known = (row.last, row.fate);
@@ -97,12 +102,23 @@ impl Story {
                 })
                 .or_insert((row.last, row.fate));
         }
-        let mut fates: Vec<(&[u8], Fate)> = last.into_iter().map(|(to, (_, fate))| (to, fate)).collect();
+        let mut fates: Vec<(&[u8], Fate)> = last.into_iter().map(|((to, _), (_, fate))| (to, fate)).collect();
         if handed_on && fates.iter().any(|(_, fate)| *fate != Fate::HandedOn) {
             fates.retain(|(_, fate)| *fate != Fate::HandedOn);
         }
         fates.sort_unstable();
         fates
+    }
+
+    /// Addresses that are several recipients of one queue file. The others may have been aliases in one queue file and none in the next.
+    fn by_aliases(&self) -> Map<&[u8], ()> {
+        let mut several = Map::new();
+        for message in self.messages.iter().filter(|message| message.recipients().any(|row| row.orig_to.is_some())) {
+            let mut seen: Map<&[u8], ()> = Map::new();
+            several
+                .extend(message.recipients().filter(|row| seen.insert(row.to, ()).is_some()).map(|row| (row.to, ())));
+        }
+        several
     }
 
     /// Whether a message is a notice about another one of the story, or a notice on its way.

@@ -43,6 +43,14 @@ fn recipients_and_attempts_of_one_message() {
     );
     assert_eq!((message.tries().count(), message.lines().len()), (Message::TRIES, FLOOD));
 
+    // Aliases of one mailbox, above the number from which they are looked up through an index.
+    let alias = |n: usize| deliver(n, 0).replace("to=<u0@b>", &format!("to=<u0@b>, orig_to=<a{}@b>", n % 100));
+    let lines: Vec<String> = (0..1_000).map(alias).collect();
+    let told = play_within(follow, limits, 10, &lines);
+    let message = told.stories[0].first().unwrap();
+    assert_eq!(message.recipients().map(|recipient| recipient.tries).collect::<Vec<_>>(), [10; 100]);
+    assert!(message.tries().all(|one| one.orig_to.is_some()));
+
     let lines: Vec<String> = (0..FLOOD + 10).map(|n| deliver(n, n % 2)).collect();
     let told = play_within(follow, limits, 10, &lines);
     let message = told.stories[0].first().unwrap();

@@ -55,8 +55,10 @@ pub(crate) fn row(message: &Message, of: impl Fn(u64) -> Option<String>) -> Stri
         Origin::Requeue => "requeue",
         Origin::Internal => "internal",
     };
-    let mut recipients: Vec<(String, String, u32, u32)> =
-        message.recipients().map(|r| (show(r.to), format!("{:?}", r.fate), r.tries, r.deferrals)).collect();
+    let mut recipients: Vec<(String, String, u32, u32)> = message
+        .recipients()
+        .map(|r| (address(r.to, r.orig_to), format!("{:?}", r.fate), r.tries, r.deferrals))
+        .collect();
     recipients.sort();
     format!(
         "{} {} {origin} of {:?} from {:?} id {:?} active {} {} {recipients:?}",
@@ -68,6 +70,11 @@ pub(crate) fn row(message: &Message, of: impl Fn(u64) -> Option<String>) -> Stri
         message.activations,
         message.end.name(),
     )
+}
+
+/// The two addresses of a recipient, as [`crate::world::Expected`] has them.
+fn address(to: &[u8], orig_to: Option<&[u8]>) -> String {
+    orig_to.map_or_else(|| show(to), |orig_to| format!("{} for {}", show(to), show(orig_to)))
 }
 
 /// All of a story's messages.

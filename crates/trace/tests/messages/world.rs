@@ -36,6 +36,8 @@ pub(crate) struct Mail {
     pub(crate) source: Source,
     /// It passes a content filter.
     pub(crate) filter: bool,
+    /// Two recipients each are aliases of one mailbox.
+    pub(crate) aliases: bool,
     /// Deferrals before the end, and the end.
     pub(crate) recipients: Vec<(u8, Last)>,
     pub(crate) cut: Cut,
@@ -64,10 +66,10 @@ fn mail() -> impl Strategy<Value = Mail> {
     let source = prop_oneof![2 => Just(Source::Login), 2 => Just(Source::Stranger), 1 => Just(Source::Local)];
     let cut = prop_oneof![6 => Just(Cut::No), 1 => Just(Cut::Removal), 1 => Just(Cut::Deliveries), 1 => Just(Cut::All)];
     let headless = prop_oneof![5 => Just(0usize), 1 => 1usize..4];
-    (source, any::<bool>(), vec((0u8..3, last), 1..4), cut, headless, any::<bool>()).prop_map(
-        |(source, filter, recipients, cut, headless, notice_first)| {
+    (source, any::<(bool, bool)>(), vec((0u8..3, last), 1..4), cut, headless, any::<bool>()).prop_map(
+        |(source, (filter, aliases), recipients, cut, headless, notice_first)| {
             let whole = cut == Cut::No && headless == 0;
-            Mail { source, filter: filter && whole, recipients, cut, headless, notice_first }
+            Mail { source, filter: filter && whole, aliases, recipients, cut, headless, notice_first }
         },
     )
 }
@@ -258,11 +260,15 @@ fn deliver(
                 _ => ("deferred", "Deferred"),
             };
             failed |= status == "bounced";
+            let (fields, to) = if mail.aliases {
+                (format!("to=<r{}@b>, orig_to=<o{n}@b>", n / 2), format!("r{}@b for o{n}@b", n / 2))
+            } else {
+                (format!("to=<r{n}@b>"), format!("r{n}@b"))
+            };
             out.push(line(
                 "smtp",
-                &format!("to=<r{n}@b>, relay=none, delay=1, delays=0/0/0/1, dsn=2.0.0, status={status} (250 x)"),
+                &format!("{fields}, relay=none, delay=1, delays=0/0/0/1, dsn=2.0.0, status={status} (250 x)"),
             ));
-            let to = format!("r{n}@b");
             if !expected.recipients.iter().any(|row| row.0 == to) {
                 expected.recipients.push((to.clone(), fate, 0, 0));
             }
