@@ -371,6 +371,19 @@ fn words_say_what_happened() {
     assert!(!page.contains("nobody failed to log in"), "{page}");
 }
 
+/// What no program calls a mechanism is a scanner's junk; a real name is an old program's.
+#[test]
+fn junk_for_a_mechanism_is_no_wrong_setting() {
+    let told = |mechanism: &str| {
+        let line = format!(
+            "Mar 10 10:00:02 mx postfix/smtpd[5]: warning: c.example[192.0.2.5]: SASL {mechanism} authentication failed: Invalid authentication mechanism: '{mechanism}'"
+        );
+        let answer = triage_lines(&[&line]);
+        answer["findings"].as_array().unwrap().iter().any(|finding| finding["kind"] == "mechanism_mismatch")
+    };
+    assert!(told("NTLM") && !told(&"M".repeat(100)) && !told("?[2J"));
+}
+
 #[test]
 fn colour_only_where_asked() {
     let log = recording("guessing");

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::finding::{Finding, Kind, hash_of, plural};
-use super::rows::{AccountRow, Home, Name, Suspect, WorstDay};
+use super::rows::{AccountRow, Home, Name, SUSPECTS, Suspect, WorstDay};
 use super::{Detector, Told, variants};
 
 const DAY: i64 = 86_400_000_000;
@@ -261,13 +261,13 @@ fn finding(
     finding.clients = clients(detector, name, guilty, wandering);
     let total = |of: fn(&Suspect) -> u32| guilty.iter().map(|(s, _)| u64::from(of(s))).sum::<u64>();
     let (tries, messages) = (total(|s| s.tries), total(|s| s.messages));
-    finding.counts = vec![
-        ("auth_failed", tries),
-        ("clients", finding.clients.len() as u64),
-        ("messages", messages),
-        ("recipients", total(|s| s.recipients)),
-        ("bounced", total(|s| s.bounced)),
-    ];
+    finding.counts = vec![("auth_failed", tries), ("clients", finding.clients.len() as u64)];
+    if !guilty.is_empty() {
+        let sent = [("messages", messages), ("recipients", total(|s| s.recipients)), ("bounced", total(|s| s.bounced))];
+        finding.counts.extend(sent);
+        // Of more places than these nothing is counted.
+        finding.at_least = row.suspects().len() >= SUSPECTS;
+    }
     finding.summary = summary(guilty, wandering, &finding.clients, (tries, messages));
     finding.messages = guilty.iter().flat_map(|(s, _)| s.listed.iter().cloned()).collect();
     finding.messages.sort_by_key(|message| message.time);
@@ -336,6 +336,9 @@ fn summary(
             plural(u64::from(worst.sources), "new address", "new addresses")
         ));
     }
-    parts.push(format!("{} sent since", plural(messages, "message", "messages")));
+    // What was sent from each of so many places is not remembered.
+    if !guilty.is_empty() {
+        parts.push(format!("{} sent since", plural(messages, "message", "messages")));
+    }
     parts.join("; ")
 }

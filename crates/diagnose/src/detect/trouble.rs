@@ -45,7 +45,10 @@ pub(crate) fn findings(detector: &Detector, told: &Told, found: &mut Vec<Finding
     let of = |count: fn(&ClientRow) -> u32| -> Vec<Row<'_>> {
         rows.iter().filter(|(source, row)| count(row) > 0 && !attacks(source)).copied().collect()
     };
-    found.extend(mechanisms(detector, &of(|row| row.rare().mechanism_refused)));
+    // Junk for a mechanism is a scanner's: nobody's program is set up so.
+    let mut refused = of(|row| row.rare().mechanism_refused);
+    refused.retain(|(_, row)| is_mechanism(detector.word_of(row.mechanism)));
+    found.extend(mechanisms(detector, &refused));
     found.extend(tls(detector, &of(|row| row.rare().no_tls)));
     found.extend(wrong_port(detector, &of(|row| row.rare().not_logged_in + row.rare().wrong_port)));
     found.extend(relay(detector, &of(|row| row.rare().relay_denied)));
@@ -82,7 +85,6 @@ fn mechanisms(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     let mut words: Vec<String> = rows
         .iter()
         .map(|(_, row)| detector.word_of(row.mechanism))
-        .filter(|word| is_mechanism(word))
         .map(|word| String::from_utf8_lossy(word).into_owned())
         .collect();
     words.sort();
