@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use diagnose::{Diagnoser, Diagnosis, Reason, StatusCode};
+use diagnose::{Class, Diagnoser, Diagnosis, Reason, StatusCode};
 use maillog::{Event, Program, Record, Stamp, Tag, WallTime};
 use query::{Entry, FIELDS};
 use serde_json::{Value, json};
@@ -177,10 +177,23 @@ fn explain_record(record: &Record<'_>, guessed: bool) -> Explained {
         (None, None) if by_itself.cause.is_some() => by_itself,
         (None, None) => words.unwrap_or(by_itself),
     };
+    let diagnosis = if matches!(event, Some(Event::Disconnect(..))) { without_session(diagnosis) } else { diagnosis };
     query::diagnosed(&mut entry, &diagnosis);
     let reply = event.map(|event| Reply::of(&event, &diagnosis)).unwrap_or_default();
     Explained { entry, diagnosis, reply, guessed }
 }
+
+/// The end of a session alone: its failures may have had lines of their own, and mostly have.
+fn without_session(found: Diagnosis) -> Diagnosis {
+    if found.class != Some(Class::AuthRefused) {
+        return found;
+    }
+    let note = "true only if the session has no failure lines of its own; give triage the log to know";
+    Diagnosis { confidence: found.confidence.min(LONE), note, ..found }
+}
+
+/// How sure the counters of a session are without its other lines.
+const LONE: f32 = 0.4;
 
 /// What `explain --json` prints.
 pub fn to_json(explained: &Explained, mask: Mask) -> Value {
@@ -294,4 +307,20 @@ pub fn draw(explained: &Explained, mask: Mask, screen: Screen) -> String {
     }
     let _ = writeln!(out, "\n{}  {}", screen.ink(Ink::Heading, "Wording"), cause.source);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_session_alone_is_not_sure() {
+        let end = b"disconnect from c.example[192.0.2.5] ehlo=1 auth=0/1 quit=1 commands=2/3";
+        let diagnosis = explain(end).diagnosis;
+        assert!(
+            diagnosis.class == Some(Class::AuthRefused)
+                && diagnosis.confidence < 0.5
+                && diagnosis.note.contains("only if")
+        );
+    }
 }
