@@ -76,11 +76,13 @@ impl Detector {
         idle
     }
 
+    /// Makes room among those who read mailboxes: the older half goes, so that it is not full again at once.
+    pub(super) fn forget_readers(&mut self) {
+        let since = middle(self.readers.values().copied().collect());
+        self.readers.retain(|_, last| *last > since);
+    }
+
     fn forget_half(&mut self) {
-        let middle = |mut times: Vec<i64>| {
-            let at = times.len() / 2;
-            if times.is_empty() { 0 } else { *times.select_nth_unstable(at).1 }
-        };
         let clients = middle(self.clients.values().map(|row| row.seen).collect());
         let accounts = middle(self.accounts.values().map(|row| row.seen).collect());
         let pairs = middle(self.pairs.values().map(|pair| pair.last()).collect());
@@ -88,6 +90,12 @@ impl Detector {
         self.accounts.retain(|_, row| row.seen > accounts);
         self.pairs.retain(|_, pair| pair.last() > pairs);
     }
+}
+
+/// The time in the middle of these; 0 of none.
+fn middle(mut times: Vec<i64>) -> i64 {
+    let at = times.len() / 2;
+    if times.is_empty() { 0 } else { *times.select_nth_unstable(at).1 }
 }
 
 /// Whether a table leaves so much room that it is not full again at once.

@@ -98,7 +98,7 @@ pub struct Detector {
     clients: Map<Source, Held<ClientRow>>,
     accounts: Map<Name, Held<AccountRow>>,
     pairs: Map<(Source, Name), Pair>,
-    /// Where mailboxes are read from (IMAP, POP3), and when last.
+    /// Where mailboxes are read from (IMAP, POP3), and when last; as many as sources at most.
     readers: Map<Source, i64>,
     outages: Outages,
     seams: Seams,

@@ -19,6 +19,8 @@ pub(crate) const RUSH_PER_MINUTE: u32 = 8;
 pub(crate) const RUSH_PER_TEN_MINUTES: u32 = 25;
 /// So many other forms of the name it got in with are no guesses.
 const OWN_FORMS: usize = 2;
+/// Where more accounts log in than these, it is an office.
+const OFFICE: usize = 2;
 /// Signs from which on it is told.
 const ENOUGH: u32 = 3;
 /// With so many networks in a day nobody need have been seen before.
@@ -72,7 +74,7 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
     }
     let place = Place::of(row, suspect);
     // Several people that log in from there are an office, whatever one of them does; not if they all send as they never did.
-    if own > 2 && innocent(detector, suspect) > 2 || place == Place::Home {
+    if own > OFFICE && innocent(detector, suspect) > OFFICE || place == Place::Home {
         return 0;
     }
     let tries = match suspect.tries {
@@ -107,7 +109,8 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
     tries + u32::from(strange) + under_attack + flood + returned
 }
 
-/// How many accounts log in from a suspect's source that nothing is held against: that live there, or do not send more than ever.
+/// How many accounts log in from a suspect's source that nothing is held against: that live there, or do not send more than ever. Counted
+/// as far as matters: thousands may log in from one source.
 fn innocent(detector: &Detector, suspect: &Suspect) -> usize {
     let burst = detector.thresholds().takeover_burst;
     let floods = |row: &AccountRow| {
@@ -116,7 +119,8 @@ fn innocent(detector: &Detector, suspect: &Suspect) -> usize {
         here.is_some_and(|other| Place::of(row, other) != Place::Home && Sent::about(row, other).is_flood(burst, 3))
     };
     let Some(client) = detector.clients.get(&suspect.client) else { return 0 };
-    client.ok_names.iter().filter(|name| !detector.accounts.get(name).is_some_and(|row| floods(row))).count()
+    let innocent = client.ok_names.iter().filter(|name| !detector.accounts.get(name).is_some_and(|row| floods(row)));
+    innocent.take(OFFICE + 1).count()
 }
 
 /// What a source tried to log in as.

@@ -276,6 +276,16 @@ fn a_mailbox_that_wakes_to_flood_is_told_of() {
 }
 
 #[test]
+fn readers_stay_within_bounds_and_the_latest_are_kept() {
+    let mut detector = Detector::new(Settings::default(), Bounds { sources: 10, ..Bounds::default() });
+    for n in 0..1_000u32 {
+        detector.mailbox_read(START + i64::from(n) * SECOND, IpAddr::V4(Ipv4Addr::from_bits(n << 8)));
+        assert!(detector.readers.len() <= 10);
+    }
+    assert!(detector.readers.contains_key(&Source::of(IpAddr::V4(Ipv4Addr::from_bits(999 << 8)))));
+}
+
+#[test]
 fn where_mailboxes_are_read_nobody_is_banned() {
     let mut detector = Detector::default();
     let spray: Vec<Fact> = with_town((0..40).map(|n| refused(1_000 + n, 1, Some(n as u8))));

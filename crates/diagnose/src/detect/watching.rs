@@ -16,9 +16,6 @@ use crate::class::Class;
 /// After so many tries, or sources, another line is taken as evidence.
 const PROOF_AT: [u32; PROOFS_PER_ROW] = [3, 10, 20];
 
-/// Where mailboxes were read from is remembered for so long, if room is short; microseconds.
-const READER: i64 = 7 * 86_400 * 1_000_000;
-
 impl Detector {
     /// A login that did not succeed. `proof` gives a line by its number, if it is still at hand.
     pub fn failed(&mut self, failed: &Failed<'_>, proof: impl Fn(u64) -> Option<Proof>) {
@@ -210,13 +207,11 @@ impl Detector {
 
     /// Somebody logged in to a mailbox (IMAP, POP3): no login of Postfix's, but whoever can is no stranger.
     pub fn mailbox_read(&mut self, time: i64, client: IpAddr) {
-        if self.readers.len() >= self.bounds.sources {
-            self.readers.retain(|_, last| time - *last < READER);
-        }
         let source = Source::of(client);
-        if self.readers.len() < self.bounds.sources || self.readers.contains_key(&source) {
-            self.readers.insert(source, time);
+        if self.readers.len() >= self.bounds.sources && !self.readers.contains_key(&source) {
+            self.forget_readers();
         }
+        self.readers.insert(source, time);
     }
 
     /// A message was accepted from a login; its fate comes later.
