@@ -96,6 +96,10 @@ const STRANGE: &str = "services it does not know (`postfix/submissions/smtpd`, a
 
 const FORWARDED: &str = "`forwarded as`, which it counts apart";
 
+const FILTERED: &str = "hand-overs to a content filter, which are no delivery: the copy that comes back is";
+
+const HOPPED: &str = "hops to another host in the log, which are no delivery: that host's own is";
+
 fn compare(program: &Path, log: &Path) -> anyhow::Result<Vec<Row>> {
     let theirs = Summary::of(log)?;
     let ours = answer(program, log)?;
@@ -116,9 +120,12 @@ fn compare(program: &Path, log: &Path) -> anyhow::Result<Vec<Row>> {
             .more(n("/messages/discarded"), "messages that a rule threw away")
             .more(n("/messages/never_active"), "messages on hold that were never taken up")
             .less(facts.accepted, STRANGE),
-        Row::new("delivered", theirs.total("delivered")?, n("/deliveries/sent"))
+        Row::new("delivered", theirs.total("delivered")?, n("/delivered/deliveries"))
+            .more(n("/handed_on/filter"), FILTERED)
+            .more(n("/handed_on/hop"), HOPPED),
+        Row::new("delivery lines", theirs.total("delivered")?, n("/deliveries/sent"))
             .less(theirs.total("forwarded")?, FORWARDED),
-        Row::new("forwarded", theirs.total("forwarded")?, n("/messages/forwarded")),
+        Row::new("forwarded", theirs.total("forwarded")?, n("/handed_on/forward")),
         Row::new("deferred (messages)", theirs.total("deferred")?, n("/messages/deferred")),
         Row::new("deferrals", theirs.deferrals()?, n("/deliveries/deferred")),
         Row::new("bounced", theirs.total("bounced")?, n("/deliveries/bounced")),
@@ -145,7 +152,7 @@ fn compare(program: &Path, log: &Path) -> anyhow::Result<Vec<Row>> {
     if !days.is_empty() {
         let told = |row: &&Value| days.keys().any(|day| same_day(at(row, "/day"), day));
         let sum = ours_by_day.filter(told).map(|row| number(row, "/counts/sent")).sum();
-        let name = format!("delivered, summed over {} days", days.len());
+        let name = format!("delivery lines, summed over {} days", days.len());
         rows.push(Row::new(&name, days.values().sum(), sum).less(theirs.total("forwarded")?, FORWARDED));
     }
     Ok(rows)

@@ -42,9 +42,10 @@ impl Report {
         Hours::of(&self.flow.series, self.flow.options.period, &self.zone)
     }
 
-    /// Days by name.
+    /// Days by name, from the first to the last that the log has of the period.
     pub fn days(&self, clock: &Clock) -> Vec<(String, Totals)> {
-        let days = report_time::days(&self.flow.series, self.flow.options.period, &self.zone);
+        let period = self.flow.options.period;
+        let days = report_time::days(&self.flow.series, period, self.shown_period(), &self.zone);
         days.into_iter().map(|(start, totals)| (clock.day(start), totals)).collect()
     }
 }

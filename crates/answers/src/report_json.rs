@@ -1,6 +1,8 @@
 //! `report --json`: CONTRACT's keys, and everything else that was counted.
 
-use diagnose::{Attempts, Class, Count, Delays, Few, Reason, Sender, Stage, StatusCode, Table, TlsShare, Totals};
+use diagnose::{
+    Attempts, Class, Count, Delays, Few, HandedOn, Reason, Sender, Stage, StatusCode, Table, TlsShare, Totals,
+};
 use serde_json::{Map, Value, json};
 
 use crate::json;
@@ -21,6 +23,10 @@ pub fn report(report: &Report, limit: usize, mask: Mask, clock: &Clock) -> Value
         "recipients": attempts(&r.last),
         "deferred_then": attempts(&r.deferred_then),
         "deliveries": attempts(&flow.deliveries),
+        "delivered": {
+            "deliveries": flow.delivered(), "recipients": flow.reached(),
+        },
+        "handed_on": handed_on(&flow.handed_on),
         "to_filters": flow.to_filters,
         "rejects": flow.rejects.iter().map(|(id, row)| ((*id).to_owned(), row.count.into())).collect::<Map<_, _>>(),
         "reject_reasons": writer.rejects(report),
@@ -62,6 +68,12 @@ fn messages(report: &Report) -> Value {
 
 fn attempts(a: &Attempts) -> Value {
     json!({"sent": a.sent, "deferred": a.deferred, "bounced": a.bounced, "expired": a.expired})
+}
+
+fn handed_on(h: &HandedOn) -> Value {
+    json!({
+        "deliveries": h.deliveries(), "recipients": h.recipients, "filter": h.filter, "hop": h.hop, "forward": h.forward,
+    })
 }
 
 fn sender(row: &Sender) -> Value {

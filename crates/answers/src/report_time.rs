@@ -2,6 +2,8 @@
 //!
 //! Input: options, the log's quarter-hour slots, the zone. Output: periods in microseconds since 1970 UTC, and sums over them.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use diagnose::{Count, SLOT, Series, Totals};
 use jiff::civil::{Date, Time};
@@ -107,22 +109,37 @@ impl Hours {
     }
 }
 
-/// Totals by day of the zone, in order; the day's start in microseconds.
-pub fn days(series: &Series, period: Period, zone: &TimeZone) -> Vec<(i64, Totals)> {
-    let mut days: Vec<(i64, Totals)> = Vec::new();
+/// Above so many days a span is a stamp gone wrong, and only days with any mail are told.
+const DAYS: usize = 1_000;
+
+/// Totals by day of the zone, in order; the day's start in microseconds. Days of `span` without any are told, too: a day
+/// without mail is what a person looks for.
+pub fn days(series: &Series, period: Period, span: Option<Period>, zone: &TimeZone) -> Vec<(i64, Totals)> {
+    let starts = span.map(|span| starts(span, zone)).filter(|starts| starts.len() <= DAYS).unwrap_or_default();
+    let mut days: BTreeMap<i64, Totals> = starts.into_iter().map(|start| (start, Totals::default())).collect();
     let mut open: Option<Period> = None;
     for (start, totals) in within(series, period) {
         if open.is_none_or(|(_, end)| start > end) {
-            let date = Timestamp::from_microsecond(start).ok().map(|t| t.to_zoned(zone.clone()).date());
-            let Some(day) = date.and_then(|date| whole_day(date, zone)) else { continue };
+            let Some(day) = day_of(start, zone).and_then(|date| whole_day(date, zone)) else { continue };
             open = Some(day);
-            days.push((day.0, Totals::default()));
         }
-        if let Some((_, sum)) = days.last_mut() {
-            sum.merge(totals);
+        if let Some((day, _)) = open {
+            days.entry(day).or_default().merge(totals);
         }
     }
-    days
+    days.into_iter().collect()
+}
+
+/// The starts of the days from one time to another, one more than [`DAYS`] at most.
+fn starts(span: Period, zone: &TimeZone) -> Vec<i64> {
+    let first = day_of(span.0, zone);
+    let dates = std::iter::successors(first, |date| date.tomorrow().ok());
+    let starts = dates.map_while(|date| Some(whole_day(date, zone)?.0));
+    starts.take_while(|start| *start <= span.1).take(DAYS + 1).collect()
+}
+
+fn day_of(time: i64, zone: &TimeZone) -> Option<Date> {
+    Some(Timestamp::from_microsecond(time).ok()?.to_zoned(zone.clone()).date())
 }
 
 /// The slots that overlap the period.
@@ -146,6 +163,22 @@ mod tests {
         assert_eq!(day, (at("2026-03-28T23:00:00Z"), at("2026-03-29T22:00:00Z") - 1));
         assert_eq!(before, (at("2026-03-27T23:00:00Z"), at("2026-03-28T23:00:00Z") - 1));
         assert_eq!(just_before((100, 199)), Some((0, 99)));
+    }
+
+    #[test]
+    fn days_without_mail_are_told() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let told = |from: &str, until: &str| {
+            let days = days(&Series::default(), (i64::MIN, i64::MAX), Some((at(from), at(until))), &zone);
+            days.into_iter()
+                .map(|(start, _)| Timestamp::from_microsecond(start).unwrap().to_string())
+                .collect::<Vec<_>>()
+        };
+        // The clocks went forward on 29 March 2026.
+        let expected = ["2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"];
+        assert_eq!(told("2026-03-28T22:59:00Z", "2026-03-29T22:00:00Z"), expected);
+        assert_eq!(told("2026-03-28T23:00:00Z", "2026-03-28T23:00:00Z"), ["2026-03-28T23:00:00Z"]);
+        assert!(told("1970-01-01T00:00:00Z", "2026-03-28T23:00:00Z").is_empty());
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub use diagnosis::{Diagnoser, Diagnosis, line, refusal};
 pub use dsn::{Decoded, Registered, StatusCode, registered};
 pub use evidence::backend_line;
 pub use flow::{
-    Attempts, Count, Delays, Destination, Few, Flow, FlowOptions, Messages, ReasonRow, Recipients, RejectRow, SLOT,
-    Sender, Series, Stage, Table, TlsShare, Totals, Trouble, Weigh, shape,
+    Attempts, Count, Delays, Destination, Few, Flow, FlowOptions, HandedOn, Messages, ReasonRow, Recipients, RejectRow,
+    SLOT, Sender, Series, Stage, Table, TlsShare, Totals, Trouble, Weigh, shape,
 };
 pub use reason::{Reason, Side, reasons};
 pub use tally::{

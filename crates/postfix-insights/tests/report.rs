@@ -77,6 +77,10 @@ fn generated_logs_come_out_as_they_were_made() {
             assert_eq!(told[status], *count, "{key} {status}");
         }
     }
+    let handed_on = counts(&answer["handed_on"]);
+    assert_eq!((handed_on["filter"], handed_on["forward"]), (truth.report.to_filter, truth.report.forwarded));
+    let delivered = truth.report.deliveries["sent"] - truth.report.to_filter - truth.report.forwarded;
+    assert_eq!(answer["delivered"]["deliveries"], delivered);
     assert_eq!(counts(&answer["rejects"]).values().sum::<u64>(), truth.rejects.values().sum::<u64>());
     assert_eq!(counts(&answer["tls"]["in"]["handshakes"]), truth.report.tls_in);
     assert_eq!(counts(&answer["tls"]["out"]["handshakes"]), truth.report.tls_out);
@@ -283,6 +287,99 @@ fn probes_and_filters_are_no_destinations() {
         (domains, &answer["to_filters"], &answer["deliveries"]["sent"]),
         (vec!["here.example"], &1.into(), &2.into())
     );
+}
+
+/// A mail to one recipient that comes in on `host` and is sent on at `sent` with this relay and reply; all at 10:00.
+fn passing(host: &str, id: &str, client: &str, seconds: [u32; 2], relay: &str, reply: &str) -> Vec<String> {
+    let [came, sent] = seconds;
+    let line = |second: u32, tag: &str, text: &str| {
+        format!("2026-06-17T10:00:{second:02}Z {host} postfix/{tag}: {id}: {text}")
+    };
+    let arrival = if client.starts_with("uid=") { "pickup[6]" } else { "smtpd[1]" };
+    vec![
+        line(came, arrival, client),
+        line(came, "cleanup[2]", "message-id=<m@h.example>"),
+        line(came, "qmgr[3]", "from=<a@h.example>, size=1000, nrcpt=1 (queue active)"),
+        line(
+            sent,
+            "smtp[4]",
+            &format!("to=<u@our.example>, relay={relay}, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent ({reply})"),
+        ),
+        line(sent, "qmgr[3]", "removed"),
+    ]
+}
+
+/// What is handed on to another queue file of ours is delivered once, whatever way it goes and whichever lines come first.
+#[test]
+fn what_is_handed_on_is_delivered_once() {
+    let stranger = "client=h.example[192.0.2.1]";
+    let first = |relay: &str, reply: &str| passing("mx1", "4AAAA1", stranger, [0, 2], relay, reply);
+    let last = |host: &str, client: &str, seconds: [u32; 2]| {
+        passing(host, "4BBBB2", client, seconds, "mx[private/dovecot-lmtp]", "250 2.0.0 <u@our.example> abc Saved")
+    };
+    let amavis = "250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 4BBBB2";
+    let local = "client=localhost[127.0.0.1]";
+    let (next, hop) = ("mx2.our.example[198.51.100.2]:25", "client=mx1.our.example[198.51.100.1]");
+    let queued = "250 2.0.0 Ok: queued as 4BBBB2";
+    for (kind, first, last) in [
+        ("filter", first("127.0.0.1[127.0.0.1]:10024", amavis), last("mx1", local, [1, 3])),
+        (
+            "filter",
+            first("spamassassin", "delivered via spamassassin service"),
+            last("mx1", "uid=5001 from=<a>", [2, 3]),
+        ),
+        (
+            "filter",
+            first("spamassassin", "delivered via spamassassin service"),
+            last("mx1", "uid=5001 from=<a>", [20, 30]),
+        ),
+        ("hop", first(next, queued), last("mx2", hop, [2, 4])),
+        ("hop", first(next, queued), last("mx2", hop, [1, 1])),
+        ("hop", first(next, queued), last("mx2", hop, [20, 22])),
+    ] {
+        for mut lines in [[first.clone(), last.clone()].concat(), [last.clone(), first.clone()].concat()] {
+            lines.sort_by_key(|line| line.split_once('Z').map(|(time, _)| time.to_owned()));
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let answer = report_lines(&[], &lines);
+            let context = format!("{kind} {lines:#?}");
+            assert_eq!(answer["delivered"], serde_json::json!({"deliveries": 1, "recipients": 1}), "{context}");
+            let handed_on = &answer["handed_on"];
+            assert_eq!((&handed_on["deliveries"], &handed_on[kind]), (&1.into(), &1.into()), "{context}");
+            assert_eq!((&answer["deliveries"]["sent"], &answer["recipients"]["sent"]), (&2.into(), &2.into()));
+            assert_eq!(answer["messages"]["reinjected"], 1, "{context}");
+            assert_eq!(answer["messages"]["bytes_delivered"], 1000, "{context}");
+            assert_eq!(answer["senders"][0]["messages"], 1, "{context}");
+            assert_eq!(answer["days"][0]["counts"]["handed_on"], 1, "{context}");
+        }
+    }
+}
+
+/// A tunnel on this host, and a next hop whose log is not here, are no filters.
+#[test]
+fn what_does_not_come_back_is_delivered() {
+    let stranger = "client=h.example[192.0.2.1]";
+    for relay in ["127.0.0.1[127.0.0.1]:11125", "mx2.our.example[198.51.100.2]:25"] {
+        let lines = passing("mx1", "4AAAA1", stranger, [0, 2], relay, "250 2.0.0 Ok: queued as 4BBBB2");
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(report_lines(&[], &lines)["delivered"]["deliveries"], 1, "{relay}");
+    }
+}
+
+#[test]
+fn a_day_without_mail_is_a_row() {
+    let later = MONDAY.iter().map(|line| line.replace("06-15", "06-18")).collect::<Vec<_>>();
+    let lines: Vec<&str> = MONDAY.iter().copied().chain(later.iter().map(String::as_str)).collect();
+    let days = |args: &[&str]| -> Vec<(String, u64)> {
+        let answer = report_lines(args, &lines);
+        let rows = answer["days"].as_array().unwrap().iter();
+        rows.map(|row| (row["day"].as_str().unwrap().to_owned(), row["counts"]["received"].as_u64().unwrap())).collect()
+    };
+    let row = |day: &str, count: u64| (day.to_owned(), count);
+    let (tuesday, wednesday) = (row("Tue 16 Jun", 0), row("Wed 17 Jun", 0));
+    assert_eq!(days(&[]), [row("Mon 15 Jun", 1), tuesday.clone(), wednesday.clone(), row("Thu 18 Jun", 1)]);
+    // What the log does not reach is not known, and no day of 0.
+    let asked = ["--since", "2026-06-16", "--until", "2026-06-25"];
+    assert_eq!(days(&asked), [tuesday, wednesday, row("Thu 18 Jun", 1)]);
 }
 
 /// Text that strangers put into a log: HTML, terminal escapes, marks that turn text around.

@@ -1,11 +1,10 @@
 //! How much mail there was, when, and from and to whom.
 
-use diagnose::{Count, Table};
+use diagnose::{Count, HandedOn, Table, Totals};
 
 use super::Pager;
 use super::block::{Block, Cell, Chart, Fact, Grid, Section, count, empty, figures, plain, words};
 use super::units::{seconds, share, size};
-use crate::report_time::Hours;
 use crate::screen::{Ink, number, plural, shown};
 
 impl Pager<'_> {
@@ -13,6 +12,7 @@ impl Pager<'_> {
         let flow = &self.report.flow;
         let (m, r) = (&flow.messages, &flow.recipients);
         let change = |count: Count| self.report.change.as_ref().map(|c| c.of(count)).unwrap_or_default();
+        let delivered = self.report.change.as_ref().map(|c| c.of_value(Totals::delivered)).unwrap_or_default();
         let fact = |value: u64, name: &'static str, change: String, ink: Ink| Fact {
             value: number(value),
             name,
@@ -21,7 +21,7 @@ impl Pager<'_> {
         };
         let facts = vec![
             fact(m.received, "messages received", change(Count::Received), Ink::Plain),
-            fact(flow.deliveries.sent, "deliveries", change(Count::Sent), Ink::Good),
+            fact(flow.delivered(), "deliveries", delivered, Ink::Good),
             fact(flow.deliveries.deferred, "put off (tries)", change(Count::Deferred), Ink::Warn),
             fact(flow.deliveries.bounced, "returned", change(Count::Bounced), Ink::Bad),
             fact(m.expired, "given up after days", change(Count::Expired), Ink::Bad),
@@ -36,12 +36,13 @@ impl Pager<'_> {
             number(m.notices),
             number(m.reinjected)
         ))];
-        let all = r.last.all();
+        lines.extend(handed_on(&flow.handed_on));
+        let all = r.last.all().saturating_sub(flow.handed_on.recipients);
         if all > 0 {
             lines.push(plain(format!(
                 "{}: {} reached, {} waiting, {} returned, {} given up",
                 plural(all, "recipient", "recipients"),
-                share(r.last.sent, all),
+                share(flow.reached(), all),
                 number(r.last.deferred),
                 number(r.last.bounced),
                 number(r.last.expired)
@@ -123,13 +124,13 @@ impl Pager<'_> {
         let counts = [Count::Received, Count::Sent, Count::Deferred, Count::Bounced, Count::Rejected];
         if !hours.is_empty() {
             let labels = (0..24).map(|hour| format!("{hour:02}")).collect();
-            let series = counts.map(|count| (chart_name(count), Hours::column(&hours, count))).to_vec();
+            let series = counts.map(|count| (chart_name(count), column(&mut hours.iter(), count))).to_vec();
             blocks.push(Block::Chart(Chart { title: "by hour of the day".to_owned(), labels, series }));
         }
         if days.len() > 1 {
             let labels = days.iter().map(|(day, _)| day.clone()).collect();
-            let column = |count: Count| days.iter().map(|(_, totals)| totals.get(count)).collect();
-            let series = counts.map(|count| (chart_name(count), column(count))).to_vec();
+            let series = counts.map(|count| (chart_name(count), column(&mut days.iter().map(|(_, sum)| sum), count)));
+            let series = series.to_vec();
             blocks.push(Block::Chart(Chart { title: "by day".to_owned(), labels, series }));
         }
         Section { title: "WHEN", note: String::new(), blocks }
@@ -168,6 +169,20 @@ impl Pager<'_> {
         }
         Section { title: "MOST MAIL", note: String::new(), blocks }
     }
+}
+
+/// What said `sent` and is not counted as delivered, where there is any.
+fn handed_on(h: &HandedOn) -> Option<Cell> {
+    let kinds = [(h.filter, "to filters"), (h.hop, "to other hosts of ours"), (h.forward, "by aliases")];
+    let told: Vec<String> =
+        kinds.iter().filter(|(n, _)| *n > 0).map(|(n, how)| format!("{} {how}", number(*n))).collect();
+    let text = format!("handed on, and no deliveries: {} (other queue files here tell the rest)", told.join(", "));
+    (!told.is_empty()).then(|| plain(text))
+}
+
+/// What a chart shows of each hour or day: of what was sent, what was delivered in the end.
+fn column(sums: &mut dyn Iterator<Item = &Totals>, count: Count) -> Vec<u64> {
+    sums.map(|sum| if count == Count::Sent { sum.delivered() } else { sum.get(count) }).collect()
 }
 
 fn chart_name(count: Count) -> &'static str {

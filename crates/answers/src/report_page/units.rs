@@ -42,8 +42,12 @@ pub fn size(bytes: u64) -> String {
 impl Change {
     /// `+12 %`, `-3 %`, `new`, or nothing where neither was any.
     pub fn of(&self, count: Count) -> String {
-        let (before, now) = (self.before.get(count), self.now.get(count));
-        match (before, now) {
+        self.of_value(|totals| totals.get(count))
+    }
+
+    /// The same of what is made of several totals.
+    pub(super) fn of_value(&self, value: impl Fn(&Totals) -> u64) -> String {
+        match (value(&self.before), value(&self.now)) {
             (0, 0) => String::new(),
             (0, _) => "new".to_owned(),
             (before, now) => format!("{:+.0} %", (now as f64 - before as f64) * 100.0 / before as f64),

@@ -76,7 +76,7 @@ pub struct Messages {
     pub deferred: u64,
     /// Bytes of the received.
     pub bytes: u64,
-    /// Bytes of the received, once for each recipient that was reached.
+    /// Bytes of the received, once for each recipient that was reached, not counting what was handed on.
     pub bytes_delivered: u64,
     /// Done and gone.
     pub removed: u64,
@@ -111,6 +111,35 @@ pub struct Recipients {
     pub deferred_then: Attempts,
 }
 
+/// What said `sent` and was no delivery: the mail went on as another queue file of ours, whose fate counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandedOn {
+    /// Through a content filter and back in.
+    pub filter: u64,
+    /// To another host or instance of ours.
+    pub hop: u64,
+    /// By an alias or `.forward` file.
+    pub forward: u64,
+    /// Recipients of the period's queue files that were left to another one.
+    pub recipients: u64,
+}
+
+impl HandedOn {
+    fn add(&mut self, kind: LinkKind) {
+        match kind {
+            LinkKind::Filter => self.filter += 1,
+            LinkKind::Hop => self.hop += 1,
+            LinkKind::Forward | LinkKind::Requeue | LinkKind::Notice => self.forward += 1,
+        }
+    }
+
+    /// Delivery lines of all kinds.
+    #[must_use]
+    pub fn deliveries(&self) -> u64 {
+        self.filter + self.hop + self.forward
+    }
+}
+
 /// Everything that is counted.
 pub struct Flow {
     /// What was asked for.
@@ -131,6 +160,8 @@ pub struct Flow {
     pub recipients: Recipients,
     /// Delivery lines.
     pub deliveries: Attempts,
+    /// Of those sent: what went on as another queue file of ours.
+    pub handed_on: HandedOn,
     /// Of these: handed to a content filter on this host and not counted with destinations and delays.
     pub to_filters: u64,
     /// Where mail went, by domain.
@@ -180,6 +211,7 @@ impl Flow {
             messages: Messages::default(),
             recipients: Recipients::default(),
             deliveries: Attempts::default(),
+            handed_on: HandedOn::default(),
             to_filters: 0,
             destinations: Table::new(DESTINATIONS),
             everywhere: Destination::default(),
@@ -221,6 +253,18 @@ impl Flow {
             _ => {}
         }
         self.trouble(time, record, event);
+    }
+
+    /// Deliveries that were the last: to a mailbox, or to somebody else's server.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.deliveries.sent.saturating_sub(self.handed_on.deliveries())
+    }
+
+    /// Recipients that were reached, each once for a mail however many queue files of ours it went through.
+    #[must_use]
+    pub fn reached(&self) -> u64 {
+        self.recipients.last.sent.saturating_sub(self.handed_on.recipients)
     }
 
     /// Closes the books. Must be called after the last line and outcome.
@@ -385,6 +429,7 @@ impl Flow {
         if received {
             self.came(message);
         }
+        self.went_on(message);
         if !self.asked(message.first) {
             return;
         }
@@ -398,7 +443,8 @@ impl Flow {
         for recipient in message.recipients() {
             let fate = recipient.fate;
             add_fate(&mut self.recipients.last, fate);
-            if matches!(fate, Fate::Sent | Fate::HandedOn) {
+            self.handed_on.recipients += u64::from(fate == Fate::HandedOn);
+            if fate == Fate::Sent {
                 self.messages.bytes_delivered += message.size.unwrap_or_default();
             }
             if recipient.deferrals > 0 {
@@ -420,6 +466,17 @@ impl Flow {
                 self.series.add(message.first, count, by);
             } else {
                 self.count(message.first, count, by);
+            }
+        }
+    }
+
+    /// Counts deliveries that were none, each at the time of its line. That is known only when the other queue file is.
+    fn went_on(&mut self, message: &Message) {
+        for recipient in message.recipients().filter(|recipient| recipient.fate == Fate::HandedOn) {
+            self.count(recipient.last, Count::HandedOn, 1);
+            if self.asked(recipient.last) {
+                let link = message.children.iter().find(|link| Some(link.message) == recipient.next);
+                self.handed_on.add(link.map_or(LinkKind::Filter, |link| link.kind));
             }
         }
     }
@@ -485,7 +542,7 @@ impl Flow {
     }
 }
 
-/// Counts the last word about a recipient. Handed on to another queue file of ours is sent: that file tells the rest.
+/// Counts the last word about a recipient. What was handed on says sent, too; [`HandedOn`] tells how many of them.
 fn add_fate(attempts: &mut Attempts, fate: Fate) {
     match fate {
         Fate::Sent | Fate::HandedOn => attempts.sent += 1,

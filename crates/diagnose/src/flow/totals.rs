@@ -28,6 +28,8 @@ counts! {
     Bytes = "bytes",
     /// Delivery lines that say `sent`.
     Sent = "sent",
+    /// Of these: the mail went on as another queue file of ours, which tells the rest.
+    HandedOn = "handed_on",
     /// Delivery lines that say `deferred`.
     Deferred = "deferred",
     /// Delivery lines that say `bounced`.
@@ -53,6 +55,12 @@ impl Totals {
     #[must_use]
     pub fn get(&self, count: Count) -> u64 {
         self.0.get(count as usize).copied().unwrap_or_default()
+    }
+
+    /// Deliveries that were the last: what was handed on is not delivered yet.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.get(Count::Sent).saturating_sub(self.get(Count::HandedOn))
     }
 
     /// Adds to one.

@@ -36,6 +36,8 @@ struct Page {
 struct Report {
     messages: Messages,
     deliveries: Fates,
+    delivered: Delivered,
+    handed_on: HandedOn,
     deferred_then: Fates,
     delivery_time: Times,
     destinations: Vec<Destination>,
@@ -59,6 +61,18 @@ struct Fates {
     deferred: u64,
     bounced: u64,
     expired: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Delivered {
+    deliveries: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct HandedOn {
+    deliveries: u64,
 }
 
 impl Fates {

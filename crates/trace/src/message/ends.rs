@@ -133,8 +133,11 @@ impl Messages {
 
     pub(super) fn release_due(&mut self) {
         while let Some(handle) = self.closing.pop(self.now) {
-            if self.file(handle).is_some_and(|file| file.state == State::Closing) {
-                self.over(handle);
+            let Some(file) = self.file(handle).filter(|file| file.state == State::Closing) else { continue };
+            // A message that is told by itself waits for what it was handed to before; a story waits after.
+            match file.awaits {
+                awaits if self.follow == Follow::All && awaits > self.now => self.linger(awaits, handle),
+                _ => self.over(handle),
             }
         }
         while let Some(handle) = self.unclaimed.pop(self.now) {
@@ -144,12 +147,13 @@ impl Messages {
             && due <= self.now
         {
             self.lingering.pop_first();
-            let Some(file) = self.file(Handle { slot, number }).filter(|file| file.state == State::Over) else {
-                continue;
-            };
-            match file.story {
-                Some(story) => self.complete(story),
-                None => self.tell_single(slot),
+            let handle = Handle { slot, number };
+            let Some(file) = self.file(handle) else { continue };
+            match (file.state, file.story) {
+                (State::Closing, _) => self.over(handle),
+                (State::Over, Some(story)) => self.complete(story),
+                (State::Over, None) => self.tell_single(slot),
+                _ => {}
             }
         }
         let lingering = self.lingering.first().map_or(i64::MAX, |(due, ..)| *due);
@@ -167,13 +171,13 @@ impl Messages {
         self.over.push_back(handle);
     }
 
-    /// It has been told: its place is free, unless its story goes on.
     /// Takes a story back that has been told.
     pub(crate) fn reuse(&mut self, story: Story) {
         let room = SPARE.saturating_sub(self.spare.len());
         self.spare.extend(story.into_messages().into_iter().filter(|message| !message.is_large()).take(room));
     }
 
+    /// It has been told: its place is free, unless its story goes on.
     fn put_away(&mut self, handle: Handle) {
         let now = self.now;
         let Some(file) = self.files.get_mut(handle.slot as usize).filter(|file| file.message.number == handle.number)
@@ -190,7 +194,7 @@ impl Messages {
                 }
                 self.complete(story);
             }
-            None if awaits > now => self.linger(awaits, handle),
+            None if is_told && awaits > now => self.linger(awaits, handle),
             None if is_told => self.tell_single(handle.slot),
             None => self.release(handle.slot),
         }

@@ -69,7 +69,7 @@ impl Messages {
             self.by_age.retain(|handle| is(files, *handle));
         }
         self.by_age.push_back(Handle { slot, number });
-        if self.follow.joins_all() {
+        if self.follow.is_all() {
             self.links.met(place.host);
         }
         self.touch(slot, line, time);

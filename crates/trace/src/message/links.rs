@@ -23,6 +23,8 @@ const HOP_WITHIN: i64 = 30 * 1_000_000;
 const HOSTS: usize = 64;
 /// Messages on their way remembered at most.
 const ON_THE_WAY: usize = 10_000;
+/// A full table is gone through so often at most, in microseconds of log time.
+const PRUNED_EVERY: i64 = 1_000_000;
 
 /// Files that belong together.
 #[derive(Default)]
@@ -31,16 +33,24 @@ pub(super) struct Joined {
     pub(super) open: usize,
 }
 
-/// What has been handed on and has not come in yet, and the other way round. [`crate::Follow::Stories`] only.
+/// What has been handed on and has not come in yet, and the other way round. Not of [`crate::Follow::Logins`].
 #[derive(Default)]
 pub(super) struct Links {
     hosts: Vec<Symbol>,
     /// By the next queue id: the message, and its recipient.
-    awaited: Map<u64, Waiting>,
+    awaited: OnTheWay,
     /// Handed to a filter that told no queue id, by host and Message-ID.
-    handed: Map<u64, Waiting>,
+    handed: OnTheWay,
     /// Come in from this host itself, by host and Message-ID.
-    returned: Map<u64, Waiting>,
+    returned: OnTheWay,
+}
+
+/// Messages on their way, by what they will be known by; bounded.
+#[derive(Default)]
+struct OnTheWay {
+    by_key: Map<u64, Waiting>,
+    /// When those that were late were last forgotten: a full table is not gone through for each new one.
+    pruned: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -132,22 +142,22 @@ impl Messages {
         match delivery.queued_as() {
             Some(id) => match self.next_file(host, slot, id) {
                 Some(next) => self.carry_on(slot, recipient, next),
-                None if self.follow.joins_all() => self.await_next(slot, recipient, id),
+                None if self.follow.is_all() => self.await_next(slot, recipient, id),
                 None => {}
             },
-            None if self.follow.joins_all() && comes_back(delivery) => self.hand_to_filter(slot, recipient),
+            None if self.follow.is_all() && comes_back(delivery) => self.hand_to_filter(slot, recipient),
             None => {}
         }
     }
 
     /// A file came in from a client or a local user: it may be awaited.
     pub(super) fn came_in(&mut self, slot: u32) {
-        if !self.follow.joins_all() {
+        if !self.follow.is_all() {
             return;
         }
         let Some(file) = self.files.get(slot as usize) else { return };
         let key = self.hash(0, file.message.queue_id());
-        let Some(waiting) = self.links.awaited.remove(&key) else { return };
+        let Some(waiting) = self.links.awaited.by_key.remove(&key) else { return };
         let parent = waiting.handle;
         if self.file(parent).is_some() && self.is_plausible(parent.slot, slot) {
             self.hand_over(&waiting, slot);
@@ -170,15 +180,12 @@ impl Messages {
             return;
         };
         let now = self.now;
-        let handed = self
-            .links
-            .handed
-            .get(&key)
-            .filter(|w| !w.ambiguous && now.saturating_sub(w.since) <= CLAIM_WITHIN)
-            .cloned();
+        let handed = self.links.handed.sure(key, now);
         match handed.filter(|waiting| self.file(waiting.handle).is_some()) {
             Some(waiting) => self.hand_over(&waiting, slot),
-            None => note(&mut self.links.returned, key, now, handle, None),
+            None => {
+                self.links.returned.note(key, now, handle, None);
+            }
         }
     }
 
@@ -258,8 +265,9 @@ impl Messages {
 
     fn await_next(&mut self, slot: u32, recipient: usize, id: QueueId<'_>) {
         let (key, now) = (self.hash(0, id.as_bytes()), self.now);
-        if let Some(handle) = self.awaits(slot, HOP_WITHIN) {
-            note(&mut self.links.awaited, key, now, handle, Some(recipient));
+        let Some(handle) = self.handle(slot) else { return };
+        if self.links.awaited.note(key, now, handle, Some(recipient)) {
+            self.awaits(slot, HOP_WITHIN);
         }
     }
 
@@ -269,29 +277,29 @@ impl Messages {
             return;
         };
         let (now, number) = (self.now, file.message.number);
-        let returned = self
-            .links
-            .returned
-            .get(&key)
-            .filter(|w| !w.ambiguous && now.saturating_sub(w.since) <= CLAIM_WITHIN)
-            .cloned();
+        let returned = self.links.returned.sure(key, now);
         if let Some(child) = returned.map(|waiting| waiting.handle).filter(|child| child.number != number)
             && self.file(child).is_some()
             && self.is_plausible(slot, child.slot)
         {
             return self.carry_on(slot, recipient, child.slot);
         }
-        if let Some(handle) = self.awaits(slot, CLAIM_WITHIN) {
-            note(&mut self.links.handed, key, now, handle, Some(recipient));
+        let Some(handle) = self.handle(slot) else { return };
+        if self.links.handed.note(key, now, handle, Some(recipient)) {
+            self.awaits(slot, CLAIM_WITHIN);
         }
     }
 
     /// Waits for a file that carries on, after the end of this one.
-    fn awaits(&mut self, slot: u32, within: i64) -> Option<Handle> {
+    fn awaits(&mut self, slot: u32, within: i64) {
         let until = self.now.saturating_add(within);
-        let file = self.files.get_mut(slot as usize)?;
-        file.awaits = file.awaits.max(until);
-        Some(Handle { slot, number: file.message.number })
+        if let Some(file) = self.files.get_mut(slot as usize) {
+            file.awaits = file.awaits.max(until);
+        }
+    }
+
+    fn handle(&self, slot: u32) -> Option<Handle> {
+        Some(Handle { slot, number: self.files.get(slot as usize)?.message.number })
     }
 
     fn hand_over(&mut self, waiting: &Waiting, child: u32) {
@@ -305,26 +313,42 @@ impl Messages {
 
     fn hash(&self, host: Symbol, text: &[u8]) -> u64 {
         use std::hash::BuildHasher as _;
-        self.links.awaited.hasher().hash_one((host, text))
+        self.links.awaited.by_key.hasher().hash_one((host, text))
     }
 }
 
-/// Remembers one that waits. A second one under the same key makes it ambiguous.
-fn note(table: &mut Map<u64, Waiting>, key: u64, now: i64, handle: Handle, recipient: Option<usize>) {
-    if table.len() >= ON_THE_WAY && !table.contains_key(&key) {
-        table.retain(|_, waiting| now.saturating_sub(waiting.since) <= HOP_WITHIN);
-        if table.len() >= ON_THE_WAY {
-            return;
+impl OnTheWay {
+    /// The one that waits under this key, if there is no doubt which.
+    fn sure(&self, key: u64, now: i64) -> Option<Waiting> {
+        let waiting = self.by_key.get(&key)?;
+        (!waiting.ambiguous && now.saturating_sub(waiting.since) <= CLAIM_WITHIN).then(|| waiting.clone())
+    }
+
+    /// Remembers one that waits, if there is room. A second one under the same key makes it ambiguous.
+    fn note(&mut self, key: u64, now: i64, handle: Handle, recipient: Option<usize>) -> bool {
+        if self.by_key.len() >= ON_THE_WAY && !self.by_key.contains_key(&key) && !self.prune(now) {
+            return false;
         }
+        let fresh = Waiting { since: now, handle, recipients: Vec::new(), ambiguous: false };
+        let waiting = self.by_key.entry(key).or_insert_with(|| fresh.clone());
+        if now.saturating_sub(waiting.since) > CLAIM_WITHIN {
+            *waiting = fresh;
+        }
+        waiting.ambiguous |= waiting.handle != handle;
+        if waiting.recipients.len() < Message::RECIPIENTS {
+            waiting.recipients.extend(recipient);
+        }
+        true
     }
-    let fresh = Waiting { since: now, handle, recipients: Vec::new(), ambiguous: false };
-    let waiting = table.entry(key).or_insert_with(|| fresh.clone());
-    if now.saturating_sub(waiting.since) > CLAIM_WITHIN {
-        *waiting = fresh;
-    }
-    waiting.ambiguous |= waiting.handle != handle;
-    if waiting.recipients.len() < Message::RECIPIENTS {
-        waiting.recipients.extend(recipient);
+
+    /// Forgets those that are late. Output: whether there is room.
+    fn prune(&mut self, now: i64) -> bool {
+        if now.saturating_sub(self.pruned) < PRUNED_EVERY {
+            return false;
+        }
+        self.pruned = now;
+        self.by_key.retain(|_, waiting| now.saturating_sub(waiting.since) <= HOP_WITHIN);
+        self.by_key.len() < ON_THE_WAY
     }
 }
 

@@ -355,7 +355,7 @@ impl Messages {
         }
         let Some(slot) = self.known_or_new(place, id, line) else { return };
         self.change(slot, |message| message.set_message_id(message_id, resent));
-        if self.follow.joins_all() {
+        if self.follow.is_all() {
             self.match_by_message_id(slot);
         }
         self.make_room(slot);

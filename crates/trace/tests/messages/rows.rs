@@ -75,6 +75,11 @@ fn a_hop_to_another_host() {
         assert_eq!(fates(story), [("x@b".to_owned(), Fate::Bounced)], "{lines:?}");
         assert_eq!(story.first().unwrap().children[0].kind, LinkKind::Hop);
         assert_eq!(show(&story.messages().iter().find(|m| m.parent.is_some()).unwrap().host), "mx2");
+        // Told one by one, they are tied to each other all the same.
+        let told = play(Follow::All, 1_000, &lines);
+        let fates: Vec<Fate> = told.messages.iter().flat_map(|m| m.recipients().map(|r| r.fate)).collect();
+        assert!(fates.contains(&Fate::HandedOn) && fates.contains(&Fate::Bounced), "{fates:?} of {lines:?}");
+        assert_eq!(told.messages.iter().filter(|m| m.parent.is_some()).count(), 1, "{lines:?}");
     }
 }
 
