@@ -50,7 +50,7 @@ impl Counter {
         if let (Event::DovecotLogin(login), Some(time)) = (event, line.time)
             && let (LoginOutcome::Ok, Some(ip)) = (login.outcome, login.ip)
         {
-            self.tally.detector.mailbox_read(time, ip);
+            self.tally.detector.mailbox_read(time, ip, login.user);
         }
         if let Event::Delivery(delivery) = event {
             let class = if delivery.relayhost_login_failed() {

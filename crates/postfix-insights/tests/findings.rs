@@ -51,6 +51,37 @@ fn a_guesser_is_banned_and_a_sprayer_too() {
 }
 
 #[test]
+fn an_office_whose_people_never_got_in_is_asked_first() {
+    let people = ["anna", "bert", "carl", "dora", "emil", "fritz", "gerd", "hans"];
+    let office = |n: u32| {
+        let at = 3_600 + n / 8 * 300 + n % 8 * 37;
+        failure(at, "203.0.113.80", &format!("{}@kunde.example", people[n as usize % 8]))
+    };
+    let mut lines = vec![login(10, "192.0.2.5", "alice@example.org")];
+    lines.extend((0..96).map(office));
+    let answer = triage(&lines);
+    assert_eq!(kinds(&answer, "203.0.113.80"), [("guessing".to_owned(), false)]);
+    let finding = &answer["findings"][0];
+    assert!(finding["confidence"].as_f64().unwrap() < 0.7 && finding["next"].as_array().unwrap().len() == 3);
+    // Whoever of them gets in takes back what was said.
+    lines.push(login(20_000, "203.0.113.80", "carl@kunde.example"));
+    assert!(!kinds(&triage(&lines), "203.0.113.80").iter().any(|(_, ban)| *ban));
+}
+
+#[test]
+fn a_phone_that_moves_about_is_one_device() {
+    let phone = |n: u32| {
+        let ip = if n % 10 < 6 { format!("80.187.{}.9", n / 4) } else { "91.10.7.4".to_owned() };
+        failure(3_600 + n * 900, &ip, "eva@kunde.example")
+    };
+    let mut lines = vec![login(10, "192.0.2.5", "alice@example.org")];
+    lines.extend((0..80).map(phone));
+    let answer = triage(&lines);
+    assert_eq!(kinds(&answer, "91.10.7.4"), [("stale_client".to_owned(), false)]);
+    assert_eq!(answer["findings"].as_array().unwrap().len(), 1, "{}", answer["findings"]);
+}
+
+#[test]
 fn a_device_with_an_old_password_is_not() {
     let mut lines = vec![login(10, "192.0.2.5", "alice@example.org")];
     // Every five minutes to the second, and every few minutes as it likes.

@@ -9,13 +9,16 @@ use std::net::IpAddr;
 use super::finding::{Finding, Kind, hash_of, plural, stamp};
 use super::rows::{AccountRow, ClientRow, Name};
 use super::source::Source;
-use super::{Detector, Told};
+use super::{Detector, Told, roaming};
 
 const DAY: i64 = 86_400_000_000;
 /// Quiet failures with names that are in use, within a day, that are more than people make.
 const DENSE: usize = 30;
 /// Of so many people one a day fails quietly somewhere new and gives up, at most.
 const QUIET_PEOPLE: usize = 100;
+
+/// One name at regular times may be a phone's.
+const CLOCKED: f32 = 0.7;
 
 /// Attacks from many sources.
 pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
@@ -42,7 +45,7 @@ fn of_account(detector: &Detector, name: Name, row: &AccountRow, told: &mut Told
     let hostile: Vec<Source> = row.clients.iter().filter(never_in).copied().collect();
     let elsewhere = hostile.iter().filter(|source| !row.lives_about(**source)).count();
     if elsewhere + (row.clients_beyond as usize) < least && hostile.len() < 3 * least
-        || is_roaming(detector, row, &hostile)
+        || roaming::is_within_its_provider(detector, row, &hostile)
     {
         return None;
     }
@@ -64,18 +67,17 @@ fn of_account(detector: &Detector, name: Name, row: &AccountRow, told: &mut Told
     finding.summary =
         format!("one account failed from {}, none of which ever got in", plural(count, "address", "addresses"));
     finding.evidence = detector.evidence(row.proofs.iter());
+    let clocked = roaming::is_clocked(detector, row, &hostile);
     for source in hostile {
         told.clients.entry(source).or_insert(Kind::DistributedAttack);
     }
-    Some(advised(finding.decided(detector, &["distributed_clients"])))
-}
-
-/// One phone that moves about within its provider, with an old password: regular, and it tries nothing else.
-fn is_roaming(detector: &Detector, row: &AccountRow, sources: &[Source]) -> bool {
-    let providers: HashSet<Source> = sources.iter().map(|source| source.wide()).collect();
-    let dedicated = |source: &Source| detector.clients.get(source).is_none_or(|client| client.names() <= 1);
-    let regular = row.cadence.period().is_some_and(|period| period >= f64::from(detector.thresholds().stale_period));
-    row.ok > 0 && regular && providers.len() <= 2 && sources.iter().all(dedicated)
+    let mut finding = advised(finding.decided(detector, &["distributed_clients"]));
+    if clocked {
+        finding.confidence = finding.confidence.min(CLOCKED);
+        finding.summary += "; at regular times, so it may be one device that moves about with an old password";
+        finding.next.insert(0, "ask the account's owner whether a phone still has an old password: it comes at regular times and tries nothing else".into());
+    }
+    Some(finding)
 }
 
 /// A source that tried a little and never got in.

@@ -8,7 +8,7 @@ use super::finding::{Finding, Kind, plural};
 use super::rows::{ClientRow, Home, Name};
 use super::source::Source;
 use super::thresholds::Thresholds;
-use super::{Detector, Told, people, variants};
+use super::{Detector, Told, crowd, people, variants};
 
 /// A place that an account uses for longer is its own, in microseconds.
 const VISIT: i64 = 2 * 86_400 * 1_000_000;
@@ -21,6 +21,9 @@ const HASTY_TRIES: u32 = 2;
 
 /// Whoever got in with the one name it tried may be its owner; whoever reads mailboxes has some of his own.
 const GOT_IN: f32 = 0.75;
+
+/// What looks like a guesser and may be an office that never got in.
+const MAY_BE_OFFICE: f32 = 0.6;
 
 /// What a source looks like, for the decision.
 struct Look {
@@ -118,7 +121,7 @@ fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
     let (mut strange, mut neighbours) = (row.names_beyond, 0);
     for name in &row.names {
         match detector.accounts.get(name) {
-            Some(account) if account.ok > 0 => {
+            Some(account) if account.is_in_use() => {
                 let pair = detector.history(source, *name);
                 neighbours += u32::from(pair.is_some_and(|pair| people::lived_there(detector, *name, source, &pair)));
             }
@@ -181,6 +184,8 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     let times = (row.first_failure, row.last_failure);
     let mut finding = Finding::new(kind, format!("attack-{}", source.ip()), times);
     let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0;
+    let office = hostile && row.ok == 0 && crowd::is_possible(detector, source, row, look.fast, look.people());
+    let hostile = hostile && !office;
     let protected = detector.settings.protects(source);
     let reads = detector.readers.contains_key(&source);
     finding.ban = hostile && !protected && !reads && row.ok == 0 && look.neighbours == 0 && !during_outage;
@@ -190,6 +195,9 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
         (false, false) if look.fast => 0.7,
         (false, false) => 0.55,
     };
+    if office {
+        finding.confidence = MAY_BE_OFFICE;
+    }
     if row.ok > 0 && look.names == 1 || reads {
         // Its one name got in: a password corrected, or guessed. And where mailboxes are read, people are.
         finding.confidence = finding.confidence.min(GOT_IN);
@@ -210,6 +218,9 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     let matters = |(name, count): &(&str, u64)| *count > 0 || matches!(*name, "auth_failed" | "usernames" | "auth_ok");
     finding.counts = counts.into_iter().filter(matters).collect();
     finding.summary = summary(source, row, look);
+    if office {
+        finding.summary += "; or an office whose passwords are all old";
+    }
     if reads {
         finding.summary += "; mailboxes are read from there";
     }
@@ -218,7 +229,7 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
         detector,
         &["guess_tries", "spray_names", "ban_tries", "ban_strange_names", "fast_per_minute", "fast_per_ten_minutes"],
     );
-    advised(finding, protected)
+    advised(finding, protected, office)
 }
 
 fn summary(source: Source, row: &ClientRow, look: &Look) -> String {
@@ -230,7 +241,7 @@ fn summary(source: Source, row: &ClientRow, look: &Look) -> String {
     format!("{} failed {} ({names}) and {end}", source.ip(), plural(u64::from(look.tries), "time", "times"))
 }
 
-fn advised(finding: Finding, protected: bool) -> Finding {
+fn advised(finding: Finding, protected: bool, office: bool) -> Finding {
     if finding.ban {
         return finding.advise(&["ban the address, or let fail2ban do it (jail postfix-sasl)"], &[]);
     }
@@ -238,6 +249,16 @@ fn advised(finding: Finding, protected: bool) -> Finding {
         return finding.advise(
             &["find out who is behind this address: it is private or your own, and a gateway may hide the real client"],
             &["do not ban a private address or one of your own: everybody behind it is cut off"],
+        );
+    }
+    if office {
+        return finding.advise(
+            &[
+                "see the names it tries (client view): do these accounts exist (doveadm user NAME, postmap -q NAME), and are they all of one customer? Then ask there whether passwords were changed",
+                "see whether they ever logged in from there: read older logs along with this one, and Dovecot's log for IMAP and POP3",
+                "ban it if the names are made up, or nobody knows the address",
+            ],
+            &["do not ban it before you know: if it is an office, everybody in it is cut off"],
         );
     }
     finding.advise(

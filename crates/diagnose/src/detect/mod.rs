@@ -8,6 +8,7 @@
 //! ([`Detector::forgotten`] counts them). [`PROOFS`] lines are kept as evidence.
 
 mod cadence;
+mod crowd;
 mod distributed;
 mod finding;
 mod forgetting;
@@ -17,6 +18,7 @@ mod input;
 mod outage;
 mod owner;
 mod people;
+mod roaming;
 mod rows;
 mod seams;
 mod settings;
@@ -58,7 +60,7 @@ use trouble::Secrets;
 /// Lines kept as evidence at most.
 pub const PROOFS: usize = 20_000;
 /// The layout of what [`Detector::snapshot`] writes.
-const LAYOUT: u8 = 5;
+const LAYOUT: u8 = 6;
 
 /// How much is remembered at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::finding::{Finding, Kind, hash_of, plural};
 use super::rows::{ClientRow, History, Name, Spelled};
 use super::source::Source;
-use super::{Detector, Told};
+use super::{Detector, Told, roaming};
 
 /// Somebody who does not remember a password is through with it sooner, in microseconds.
 const STALE_LASTS: i64 = 1_800 * 1_000_000;
@@ -14,6 +14,14 @@ const STALE_LASTS: i64 = 1_800 * 1_000_000;
 pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
     // A phone that moves about is one device: told of once for its account.
     let mut devices: BTreeMap<Vec<Spelled>, Vec<Device<'_>>> = BTreeMap::new();
+    for (name, account) in detector.ranked_accounts() {
+        let moving = roaming::device(detector, told, name, account);
+        for (source, row, pair) in &moving {
+            told.clients.insert(*source, Kind::StaleClient);
+            let device = Device { source: *source, row, names: vec![(name, *pair)] };
+            devices.entry(vec![account.name.clone()]).or_default().push(device);
+        }
+    }
     for (source, row) in detector.ranked() {
         if told.clients.contains_key(&source) || row.tries() == 0 {
             continue;
@@ -141,11 +149,17 @@ fn stale_finding(detector: &Detector, accounts: &[Spelled], devices: &[Device<'_
         _ => format!("stale-{}", hash_of(&accounts.join(b" ".as_slice()))),
     };
     let mut finding = Finding::new(Kind::StaleClient, id, (from, to));
-    let period = devices.iter().find_map(Device::period);
+    let names = || devices.iter().flat_map(|device| &device.names).map(|(name, _)| *name);
+    let is_used = names().next().is_none() || names().any(|name| detector.is_in_use(name));
+    let moving = names().next().filter(|_| devices.len() > 1).and_then(|name| detector.accounts.get(&name));
+    let period =
+        moving.and_then(|account| account.cadence.period()).or_else(|| devices.iter().find_map(Device::period));
     finding.confidence = match (devices.iter().any(|device| device.is_at_home(detector)), period) {
         (true, Some(_)) => 0.9,
         (true, None) => 0.75,
-        _ => 0.65,
+        _ if is_used => 0.65,
+        // It may as well be nobody's.
+        _ => 0.55,
     };
     finding.clients = devices.iter().flat_map(|device| detector.addresses(device.source, device.row)).collect();
     let ok: u64 = devices.iter().map(|device| u64::from(device.row.ok)).sum();
@@ -162,7 +176,17 @@ fn stale_finding(detector: &Detector, accounts: &[Spelled], devices: &[Device<'_
         plural(failed, "time", "times")
     );
     finding.evidence = detector.evidence(devices.iter().flat_map(|device| device.row.proofs.iter()).take(3));
-    finding.decided(detector, &["stale_tries", "stale_period"]).advise(
+    let finding = finding.decided(detector, &["stale_tries", "stale_period"]);
+    if !is_used {
+        return Finding { summary: finding.summary + "; the account never logs in within this log", ..finding }.advise(
+            &[
+                "see whether the account exists (doveadm user NAME, postmap -q NAME) and is somebody's: then ask the user to enter the new password on the phone",
+                "if nobody has it, somebody guesses: add the days before (account view) and see how many networks it comes from",
+            ],
+            &["do not ban the addresses before you know: they are a provider's, and change"],
+        );
+    }
+    finding.advise(
         &["ask the user to enter the new password on every device: phone, tablet, printer, old laptop"],
         &["do not ban the address: a real user is behind it"],
     )

@@ -168,6 +168,8 @@ pub(crate) struct AccountRow {
     pub(crate) name: Spelled,
     pub(crate) failed: u32,
     pub(crate) ok: u32,
+    /// Its mailbox is read (IMAP, POP3): somebody has it, if not by a login of Postfix's.
+    pub(crate) is_read: bool,
     pub(crate) first_failure: i64,
     pub(crate) last_failure: i64,
     pub(crate) first_ok: i64,
@@ -213,8 +215,13 @@ impl AccountRow {
         self.homes().iter().any(|home| home.net.wide() == source.wide())
     }
 
+    /// Whether somebody has the password, from wherever.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.ok > 0 || self.is_read
+    }
+
     pub(crate) fn is_worth_keeping(&self, few: u32) -> bool {
-        self.ok > 0 || self.failed >= few || self.clients.len() >= few as usize
+        self.is_in_use() || self.failed >= few || self.clients.len() >= few as usize
     }
 }
 

@@ -126,9 +126,9 @@ impl Detector {
         self.accounts.get(&name).map(|row| row.name.clone())
     }
 
-    /// Whether an account by that name logs in, from anywhere.
+    /// Whether an account by that name logs in or reads its mailbox, from anywhere.
     pub(super) fn is_in_use(&self, name: Name) -> bool {
-        self.accounts.get(&name).is_some_and(|row| row.ok > 0)
+        self.accounts.get(&name).is_some_and(|row| row.is_in_use())
     }
 
     pub(super) fn lives_about(&self, name: Name, source: Source) -> bool {

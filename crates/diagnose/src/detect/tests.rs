@@ -132,7 +132,7 @@ fn one_source() {
         &[(Kind::Guessing, false)],
     );
     check(with_town((0..12).map(|n| refused(1_000 + n * 500, 1, Some(n as u8)))), &[(Kind::Spraying, true)]);
-    check(with_town((0..60).map(|n| refused(1_000 + n * 500, 1, Some((n % 6) as u8)))), &[(Kind::Guessing, true)]);
+    check(with_town((0..60).map(|n| refused(1_000 + n * 5, 1, Some((n % 6) as u8)))), &[(Kind::Guessing, true)]);
     check(with_town((0..9).map(|n| refused(1_000 + n, 1, Some(1)))), &[]);
     check(with_town((0..4).map(|n| refused(1_000 + n, 1, Some(n as u8)))), &[]);
     // Without any login in the log, names at leisure are no reason for a ban.
@@ -155,6 +155,86 @@ fn real_people() {
     forgot.extend((0..9).map(|n| refused(1_000 + n * 30, 9, Some(1))));
     forgot.push(login(1_500, 9, 1));
     assert_eq!(kinds(&forgot), []);
+}
+
+/// Six accounts that fail in turn from one address, twelve times each.
+fn office(detector: &mut Detector, from: i64, gap: i64, (domain, cause): (fn(u32) -> u32, &'static str)) {
+    for n in 0..72 {
+        let account =
+            format!("{}@d{}.example", ["anna", "bert", "carl", "dora", "emil", "fritz"][n as usize % 6], domain(n % 6));
+        refuse(detector, (u64::from(n), from + i64::from(n) * gap), 1, Some(&account), (cause, Class::AuthFailed));
+    }
+}
+
+#[test]
+fn an_office_that_never_got_in_is_not_banned() {
+    const SAID_NOTHING: &str = "cred.undifferentiated";
+    let of = |from, gap, names: (fn(u32) -> u32, &'static str)| {
+        let mut detector = Detector::default();
+        town().iter().for_each(|fact| feed(&mut detector, 1, fact));
+        office(&mut detector, from, gap, names);
+        detector
+    };
+    let told = |detector: &Detector| {
+        let found = detector.findings();
+        let [finding] = &*found else { panic!("{found:?}") };
+        (finding.kind, finding.ban, finding.confidence > 0.9, finding.summary.contains("office"))
+    };
+    let (maybe, surely) = ((Kind::Guessing, false, false, true), (Kind::Guessing, true, true, false));
+    assert_eq!(told(&of(1_000, 100, (|_| 1, SAID_NOTHING))), maybe);
+    // What speaks against people: the log would have seen them log in, the pace, the domains, the backend.
+    assert_eq!(told(&of(5 * 86_400, 100, (|_| 1, SAID_NOTHING))), surely);
+    assert_eq!(told(&of(1_000, 5, (|_| 1, SAID_NOTHING))), surely);
+    assert_eq!(told(&of(1_000, 100, (|n| n, SAID_NOTHING))), surely);
+    assert_eq!(told(&of(1_000, 100, (|_| 1, "cred.unknown_user"))), surely);
+    // Somebody far away has the same list.
+    let mut shared = of(1_000, 100, (|_| 1, SAID_NOTHING));
+    for (name, n) in ["anna", "bert", "carl"].iter().zip(0..) {
+        let account = format!("{name}@d1.example");
+        refuse(&mut shared, (n, 9_000 + n as i64 * 60), 2, Some(&account), (SAID_NOTHING, Class::AuthFailed));
+    }
+    assert_eq!(told(&shared), surely);
+    // They get in after all: by Postfix, or to their mailboxes, from wherever.
+    let mut later = of(1_000, 100, (|_| 1, SAID_NOTHING));
+    log_in(&mut later, (1, 20_000), 1, "anna@d1.example");
+    assert!(later.findings().iter().all(|finding| !finding.ban));
+    let mut read = of(5 * 86_400, 100, (|_| 1, SAID_NOTHING));
+    for name in ["anna", "bert", "carl"] {
+        read.mailbox_read(START, address(90), Some(format!("{name}@d1.example").as_bytes()));
+    }
+    assert!(read.findings().iter().all(|finding| !finding.ban));
+}
+
+#[test]
+fn a_phone_that_moves_is_one_device() {
+    // One account that never logs in, from a few providers in turn, every fifteen minutes.
+    let phone = |providers: u32, uneven: i64| {
+        let mut detector = Detector::default();
+        town().iter().for_each(|fact| feed(&mut detector, 1, fact));
+        for n in 0..60u32 {
+            let ip = Ipv4Addr::new(80 + u8::try_from(n / 4 % providers).unwrap(), 7, u8::try_from(n / 4).unwrap(), 9);
+            let second = 1_000 + i64::from(n) * 900 + i64::from(n * n % 7) * uneven;
+            let failed = Failed {
+                time: START + second * SECOND,
+                line: 1,
+                host: b"mail",
+                service: b"submission",
+                client: Some(IpAddr::V4(ip)),
+                account: Some(b"anna@example.org"),
+                class: Some(Class::AuthFailed),
+                killed: false,
+                cause: "cred.undifferentiated",
+                mechanism: b"PLAIN",
+                count: 1,
+            };
+            detector.failed(&failed, proof);
+        }
+        detector.findings().iter().map(|f| (f.kind, f.ban, f.clients.len(), f.confidence)).collect::<Vec<_>>()
+    };
+    assert_eq!(phone(2, 0), [(Kind::StaleClient, false, 15, 0.55)]);
+    // From everywhere it may be many attackers; at odd times they are.
+    assert_eq!(phone(15, 0), [(Kind::DistributedAttack, false, 15, 0.7)]);
+    assert_eq!(phone(2, 290), [(Kind::DistributedAttack, false, 15, 0.85)]);
 }
 
 #[test]
@@ -279,7 +359,7 @@ fn a_mailbox_that_wakes_to_flood_is_told_of() {
 fn readers_stay_within_bounds_and_the_latest_are_kept() {
     let mut detector = Detector::new(Settings::default(), Bounds { sources: 10, ..Bounds::default() });
     for n in 0..1_000u32 {
-        detector.mailbox_read(START + i64::from(n) * SECOND, IpAddr::V4(Ipv4Addr::from_bits(n << 8)));
+        detector.mailbox_read(START + i64::from(n) * SECOND, IpAddr::V4(Ipv4Addr::from_bits(n << 8)), None);
         assert!(detector.readers.len() <= 10);
     }
     assert!(detector.readers.contains_key(&Source::of(IpAddr::V4(Ipv4Addr::from_bits(999 << 8)))));
@@ -291,7 +371,7 @@ fn where_mailboxes_are_read_nobody_is_banned() {
     let spray: Vec<Fact> = with_town((0..40).map(|n| refused(1_000 + n, 1, Some(n as u8))));
     spray.iter().zip(0..).for_each(|(fact, line)| feed(&mut detector, line, fact));
     assert!(detector.findings().iter().any(|finding| finding.ban));
-    detector.mailbox_read(START, address(1));
+    detector.mailbox_read(START, address(1), None);
     let found = detector.findings();
     assert!(found.iter().all(|finding| !finding.ban && finding.confidence < 0.8) && !found.is_empty(), "{found:?}");
 }

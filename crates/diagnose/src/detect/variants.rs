@@ -42,6 +42,12 @@ fn local(name: &[u8]) -> Vec<u8> {
     local.iter().filter(plain).map(u8::to_ascii_lowercase).collect()
 }
 
+/// What stands behind the `@` of a name, without case; empty if it has none.
+pub(crate) fn domain(name: &[u8]) -> Vec<u8> {
+    let domain = name.iter().rposition(|byte| *byte == b'@').and_then(|at| name.get(at + 1..));
+    domain.unwrap_or_default().to_ascii_lowercase()
+}
+
 fn is_same(a: &[u8], b: &[u8]) -> bool {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let part = short.len() >= WORD && (long.starts_with(short) || long.ends_with(short));

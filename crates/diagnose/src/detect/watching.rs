@@ -205,8 +205,12 @@ impl Detector {
         }
     }
 
-    /// Somebody logged in to a mailbox (IMAP, POP3): no login of Postfix's, but whoever can is no stranger.
-    pub fn mailbox_read(&mut self, time: i64, client: IpAddr) {
+    /// Somebody logged in to a mailbox (IMAP, POP3): no login of Postfix's, but whoever can is no stranger, and the account is in use.
+    pub fn mailbox_read(&mut self, time: i64, client: IpAddr, account: Option<&[u8]>) {
+        if let Some(account) = account {
+            let name = self.name(account);
+            self.account(name, account, time).is_read = true;
+        }
         let source = Source::of(client);
         if self.readers.len() >= self.bounds.sources && !self.readers.contains_key(&source) {
             self.forget_readers();
