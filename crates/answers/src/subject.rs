@@ -213,8 +213,24 @@ impl Story {
         }
     }
 
+    /// Refusals whose cause only a later login told.
+    fn look_back(&mut self) {
+        for tried in &mut self.attempts {
+            let name = tried.attempt.username.as_deref().unwrap_or_default();
+            let Some(known) = self.counter.tally.diagnoser.in_hindsight(name, &tried.diagnosis) else { continue };
+            let count = u64::from(tried.attempt.count);
+            if let Some(unknown) = self.causes.get_mut(tried.diagnosis.id()) {
+                *unknown = unknown.saturating_sub(count);
+            }
+            *self.causes.entry(known.id()).or_default() += count;
+            tried.diagnosis = known;
+        }
+        self.causes.retain(|_, count| *count > 0);
+    }
+
     /// The end: words for everybody in the story, and what is found of its subject.
     fn judge(&mut self, everybody: Option<Arc<Found>>) {
+        self.look_back();
         let tally = &mut self.counter.tally;
         let findings = match &everybody {
             Some(everybody) => {

@@ -205,7 +205,8 @@ fn may_be_evidence(event: &Event<'_>) -> bool {
         | Event::TooLong(..)
         | Event::Pipelining(..)
         | Event::Policy(..) => true,
-        Event::DovecotAuth(_) | Event::Saslauthd(_) | Event::Pam(_) => true,
+        Event::DovecotAuth(_) | Event::Saslauthd(_) | Event::SaslauthdLdap(_) | Event::Pam(_) => true,
+        Event::DovecotService(words) => words.starts_with(b"Error: "),
         Event::Accepted(accepted) => accepted.sasl_username.is_some(),
         _ => false,
     }

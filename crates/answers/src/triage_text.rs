@@ -306,14 +306,22 @@ impl Page<'_> {
         }
         out += &self.more(rows.len(), "cause", "causes");
         if rows.iter().any(|(id, _)| *id == "cred.undifferentiated") {
-            for line in wrap(
-                "Why a login was refused, Postfix is not told. Dovecot says it with auth_verbose = yes; give its log along with this one.",
-                self.screen.width - 2,
-            ) {
-                out += &format!("  {}\n", self.screen.ink(Ink::Dim, &line));
-            }
+            out += &self.aside("Why a login was refused, Postfix is not told. Dovecot says it with auth_verbose = yes; give its log along with this one.");
+        }
+        let bare = self.tally.diagnoser.without_domain();
+        if bare > 0 {
+            out += &self.aside(&format!(
+                "{} no such user had a name without a domain, and all who log in have one: if the name is somebody's, the client leaves the domain out.",
+                plural(bare, "login of", "logins of")
+            ));
         }
         out
+    }
+
+    /// What is to be known besides.
+    fn aside(&self, words: &str) -> String {
+        let lines = wrap(words, self.screen.width - 2);
+        lines.iter().map(|line| format!("  {}\n", self.screen.ink(Ink::Dim, line))).collect()
     }
 
     fn clients(&self) -> String {

@@ -53,8 +53,18 @@ type Sure = (&'static Cause, f32);
 const KNOWN_ACCOUNTS: usize = 200_000;
 /// Addresses remembered for the rules about ports and STARTTLS.
 const KNOWN_ADDRESSES: usize = 200_000;
+/// So many accounts that log in, all with a domain, make it the form of names here.
+const ALL_FULL: usize = 3;
 /// Wordings whose cause is remembered.
 const REMEMBERED_WORDS: usize = 4_096;
+
+/// Refusals of a name that no backend knew.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unknown {
+    /// Without a domain, and with one.
+    short: u64,
+    full: u64,
+}
 
 /// Gives causes. Remembers who logged in, and the wordings it has looked up. Can be put aside and taken up again: wordings are looked up
 /// anew then.
@@ -65,6 +75,9 @@ pub struct Diagnoser {
     /// Local parts of accounts that logged in as `name@domain`, and names that logged in without a domain.
     full_names: Map<u64, ()>,
     short_names: Map<u64, ()>,
+    /// Names that no backend knew, by their local parts: how often without a domain, and with one. The other form may yet log in.
+    #[serde(skip)]
+    unknown: Map<u64, Unknown>,
     /// Addresses that logged in on a service for mail users.
     mail_users: Map<IpAddr, ()>,
     /// Strangers choose the names: their hashes must not be foreseen.
@@ -77,6 +90,7 @@ impl Default for Diagnoser {
             words: Map::default(),
             full_names: Map::default(),
             short_names: Map::default(),
+            unknown: Map::default(),
             mail_users: Map::default(),
             seed: foldhash::fast::RandomState::default().hash_one(0u8),
         }
@@ -84,25 +98,31 @@ impl Default for Diagnoser {
 }
 
 impl Diagnoser {
-    /// Remembers a login that succeeded.
-    pub fn logged_in(&mut self, login: &Login) {
+    /// Remembers a login that succeeded. Output: how many refusals of a name that no backend knew (`cred.unknown_user`) this shows to have
+    /// been for the other form of it (`cred.realm_missing`).
+    pub fn logged_in(&mut self, login: &Login) -> u64 {
         if let Some(ip) = login.at.client_ip
             && Tag(&login.at.tag).is_submission()
             && self.mail_users.len() < KNOWN_ADDRESSES
         {
             self.mail_users.insert(ip, ());
         }
-        if let Some(username) = login.username.as_deref() {
-            self.account_logged_in(username);
-        }
+        login.username.as_deref().map_or(0, |username| self.account_logged_in(username))
     }
 
-    fn account_logged_in(&mut self, username: &[u8]) {
+    fn account_logged_in(&mut self, username: &[u8]) -> u64 {
         let (local, domain) = split_name(username);
         let key = self.key(local);
         let names = if domain.is_some() { &mut self.full_names } else { &mut self.short_names };
         if names.len() < KNOWN_ACCOUNTS {
             names.insert(key, ());
+        }
+        let Some(unknown) = self.unknown.get_mut(&key) else { return 0 };
+        // Of a name that logs in in both forms, neither is missing anything.
+        match domain.is_some() {
+            true if !self.short_names.contains_key(&key) => std::mem::take(&mut unknown.short),
+            false if !self.full_names.contains_key(&key) => std::mem::take(&mut unknown.full),
+            _ => 0,
         }
     }
 
@@ -124,14 +144,14 @@ impl Diagnoser {
     /// A SASL failure line: what the backend itself wrote about it tells most, then the reason, then what else was going on.
     fn failed(&mut self, attempt: &Attempt) -> Diagnosis {
         let by_reason = self.look_up(Place::Reason, &attempt.reason);
-        let by_evidence = self.by_evidence(&attempt.evidence);
+        let by_evidence = self.by_evidence(attempt.evidence.iter().filter(|line| !is_service(line)));
         let lost = by_reason.is_some_and(|(cause, _)| cause.id == "backend.connection_lost");
         let diagnosis = match (by_evidence, by_reason) {
             // Whatever was found out about the password, the answer never came.
             (evidence, _)
                 if lost && evidence.is_none_or(|((cause, _), _)| cause.class != Some(Class::BackendFault)) =>
             {
-                connection_lost(attempt)
+                connection_lost(attempt, self.broken_store(attempt))
             }
             (Some(((cause, confidence), weight)), by_reason) if cause.id != "cred.undifferentiated" => {
                 let joined = attempt.context.join_confidence;
@@ -152,9 +172,15 @@ impl Diagnoser {
         self.with_known_names(attempt, Diagnosis { class: Some(counted_as(diagnosis.class)), ..diagnosis })
     }
 
+    /// What Dovecot's auth process said of itself at the time, if that is a user database out of order.
+    fn broken_store(&mut self, attempt: &Attempt) -> Option<Sure> {
+        let (sure, _) = self.by_evidence(attempt.evidence.iter().filter(|line| is_service(line)))?;
+        (sure.0.id == "backend.store_error").then_some(sure)
+    }
+
     /// What other lines say: the one that settles most, among equals the surest, then the last.
-    fn by_evidence(&mut self, evidence: &[Evidence]) -> Option<(Sure, Weight)> {
-        let weighed = evidence.iter().filter_map(|line| {
+    fn by_evidence<'e>(&mut self, evidence: impl Iterator<Item = &'e Evidence>) -> Option<(Sure, Weight)> {
+        let weighed = evidence.filter_map(|line| {
             let (cause, confidence) = self.look_up(place(line.source), &line.text)?;
             let weight = Weight::of(line.source, cause);
             Some(((cause, weight.temper(confidence)), weight))
@@ -162,29 +188,50 @@ impl Diagnoser {
         weighed.max_by(|((_, a), weight), ((_, b), than)| weight.cmp(than).then(a.total_cmp(b)))
     }
 
+    /// Refusals of names without a domain that no backend knew, where all who log in have one: clients may leave it out. No cause by
+    /// itself, as strangers send such names more often than people.
+    #[must_use]
+    pub fn without_domain(&self) -> u64 {
+        if !self.short_names.is_empty() || self.full_names.len() < ALL_FULL {
+            return 0;
+        }
+        self.unknown.values().map(|unknown| unknown.short).sum()
+    }
+
+    /// What a refusal of a name that no backend knew is, now that the other form of it has logged in; `None` if it stays what it was.
+    #[must_use]
+    pub fn in_hindsight(&self, name: &[u8], diagnosis: &Diagnosis) -> Option<Diagnosis> {
+        if diagnosis.id() != "cred.unknown_user" {
+            return None;
+        }
+        let (local, domain) = split_name(name);
+        let key = self.key(local);
+        let (full, short) = (self.full_names.contains_key(&key), self.short_names.contains_key(&key));
+        let is_other = if domain.is_some() { short && !full } else { full && !short };
+        is_other
+            .then(|| Diagnosis::new(diagnosis.class, "cred.realm_missing", None, "the other form of the name logs in"))
+    }
+
     /// No such user, but the same name is known with a domain (or without): a setting of the client, not a stranger.
-    fn with_known_names(&self, attempt: &Attempt, diagnosis: Diagnosis) -> Diagnosis {
+    fn with_known_names(&mut self, attempt: &Attempt, diagnosis: Diagnosis) -> Diagnosis {
         let Some(name) = attempt.username.as_deref().filter(|_| diagnosis.id() == "cred.unknown_user") else {
             return diagnosis;
         };
+        if let Some(known) = self.in_hindsight(name, &diagnosis) {
+            return known;
+        }
         let (local, domain) = split_name(name);
         let key = self.key(local);
-        let other_form = if domain.is_some() {
-            self.short_names.contains_key(&key) && !self.full_names.contains_key(&key)
-        } else {
-            self.full_names.contains_key(&key) && !self.short_names.contains_key(&key)
-        };
-        if other_form {
-            Diagnosis::new(diagnosis.class, "cred.realm_missing", None, "the other form of the name logs in")
-        } else {
-            diagnosis
+        if self.unknown.len() < KNOWN_ACCOUNTS || self.unknown.contains_key(&key) {
+            let unknown = self.unknown.entry(key).or_default();
+            *(if domain.is_some() { &mut unknown.full } else { &mut unknown.short }) += u64::from(attempt.count);
         }
+        diagnosis
     }
 
     fn killed(&mut self, attempt: &Attempt) -> Diagnosis {
         let connect = attempt.evidence.iter().filter(|e| e.source != EvidenceSource::Fatal);
-        let connect: Vec<Evidence> = connect.cloned().collect();
-        if let Some(((cause, confidence), _)) = self.by_evidence(&connect) {
+        if let Some(((cause, confidence), _)) = self.by_evidence(connect) {
             return Diagnosis {
                 class: None,
                 ..Diagnosis::of(cause, confidence, "the same process said so before it died")
@@ -203,7 +250,7 @@ impl Diagnoser {
     }
 
     fn tls_failed(&mut self, attempt: &Attempt) -> Diagnosis {
-        let library = self.by_evidence(&attempt.evidence);
+        let library = self.by_evidence(attempt.evidence.iter());
         let (cause, confidence) = match library {
             Some((found, _)) => found,
             None => match self.look_up(Place::Tls, &attempt.reason) {
@@ -255,6 +302,11 @@ impl Diagnoser {
     }
 }
 
+/// Whether a line is the backend's about itself: it names nobody, and only tells of an answer that did not come.
+fn is_service(line: &Evidence) -> bool {
+    line.source == EvidenceSource::DovecotService
+}
+
 /// A failure line counts as refused by the backend, as the backend's fault, or (the guide's sample) as refused before it.
 fn counted_as(class: Option<Class>) -> Class {
     match class {
@@ -265,11 +317,13 @@ fn counted_as(class: Option<Class>) -> Class {
 
 /// Failures of a network after which Dovecot's delay is longer than Postfix waits (grammar 2.6).
 const PENALTY_AFTER: u32 = 3;
+/// A line that names no client is no surer than this.
+const NEARBY: f32 = 0.85;
 /// Other networks that must be hit for an overload.
 const OVERLOAD_NETWORKS: u32 = 2;
 
 /// `Connection lost to authentication server`: whose fault (grammar 2.6).
-fn connection_lost(attempt: &Attempt) -> Diagnosis {
+fn connection_lost(attempt: &Attempt, store: Option<Sure>) -> Diagnosis {
     let c = &attempt.context;
     let backend = Some(Class::BackendFault);
     let waited = c.waited.is_none_or(|waited| waited >= 8_000_000);
@@ -291,6 +345,10 @@ fn connection_lost(attempt: &Attempt) -> Diagnosis {
             None,
             "this network failed several times shortly before, others are unharmed",
         );
+    }
+    if let Some((cause, confidence)) = store {
+        let note = "Dovecot's user database was out of order while the answer was awaited";
+        return Diagnosis::of(cause, confidence.min(NEARBY), note);
     }
     if c.other_networks_lost >= OVERLOAD_NETWORKS && waited {
         return Diagnosis::new(
@@ -555,6 +613,51 @@ mod tests {
     }
 
     #[test]
+    fn a_database_out_of_order_is_why_an_answer_was_lost() {
+        const LOST: &str = "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: Connection lost to authentication server, sasl_username=(unavailable)";
+        for broken in [
+            "dovecot: auth: Error: LDAP /etc/dovecot/dovecot-ldap.conf.ext: Can't connect to server: ldap.example.org",
+            "dovecot: auth: Error: mysql(127.0.0.1): Connect failed to database (mail): Connection refused - waiting for 5 seconds before retry",
+            "dovecot: auth-worker(7): Error: pgsql(db): Connect failed to database mail: timeout",
+        ] {
+            check_cause(&[broken, LOST], Class::BackendFault, "backend.store_error", 1);
+            // A refusal says nothing of why: it may be a wrong password all the same.
+            check_cause(&[broken, FAILED], Class::AuthFailed, "cred.undifferentiated", 0);
+        }
+        let gave_up = "dovecot: auth: Error: auth client 0 disconnected with 1 pending requests: EOF";
+        check_cause(&[gave_up, LOST], Class::BackendFault, "backend.connection_lost", 0);
+        let other = "dovecot: auth: Error: something else is odd";
+        check_cause(&[other, LOST], Class::BackendFault, "backend.connection_lost", 1);
+    }
+
+    #[test]
+    fn saslauthd_that_cannot_ask_its_ldap_server_refuses_nobody() {
+        const REFUSED: &str = "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL LOGIN authentication failed: authentication failure, sasl_username=user1@ex.org";
+        let said = |words: &str| format!("saslauthd[9]: {words}");
+        let verdict = |reason: &str| {
+            said(&format!(
+                "do_auth         : auth failure: [user=user1] [service=smtp] [realm=ex.org] [mech=ldap] [reason={reason}]"
+            ))
+        };
+        let (down, retry, wrong) = (
+            said("ldap_simple_bind() failed -1 (Can't contact LDAP server)."),
+            said("Retrying authentication"),
+            said("ldap_simple_bind() failed 49 (Invalid credentials)."),
+        );
+        let unknown = verdict("Unknown");
+        let fault = |lines: &[&str]| check_cause(lines, Class::BackendFault, "backend.store_error", 2);
+        fault(&[&down, &unknown, REFUSED]);
+        fault(&[&down, &retry, &down, &unknown, REFUSED]);
+        // It came back: what is refused then is a password.
+        let refused = |lines: &[&str]| check_cause(lines, Class::AuthFailed, "cred.undifferentiated", 2);
+        refused(&[&down, &retry, &wrong, &unknown, REFUSED]);
+        refused(&[&down, &retry, &unknown, REFUSED]);
+        // Another process, and the module's trouble with somebody else's login.
+        check_cause(&[&down.replace("[9]", "[8]"), &unknown, REFUSED], Class::AuthFailed, "cred.undifferentiated", 1);
+        check_cause(&[&verdict("PAM start error"), REFUSED], Class::BackendFault, "backend.store_error", 1);
+    }
+
+    #[test]
     fn a_second_witness_does_no_harm() {
         let (diagnosis, _) = causes(&[
             "dovecot: auth: login(?,192.0.2.1): Invalid base64 data in continued response",
@@ -562,6 +665,28 @@ mod tests {
         ])
         .remove(0);
         assert_eq!((diagnosis.id(), diagnosis.confidence), ("client.malformed_base64", 0.9));
+    }
+
+    #[test]
+    fn a_name_without_its_domain_is_known_by_later_logins() {
+        let unknown = "dovecot: auth: passwd-file(user1,192.0.2.1): unknown user";
+        let failed = "postfix/smtpd[1]: warning: h[192.0.2.1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=user1";
+        let (diagnosis, attempt) = causes(&[unknown, failed]).remove(0);
+        let login = |name: &str| Login {
+            at: attempt.at.clone(),
+            count: 1,
+            further: false,
+            mechanism: Rc::clone(&attempt.mechanism),
+            username: Some(name.as_bytes().into()),
+        };
+        let mut diagnoser = Diagnoser::default();
+        assert_eq!((diagnosis.id(), diagnoser.attempt(&attempt).id()), ("cred.unknown_user", "cred.unknown_user"));
+        assert_eq!(["ann@x", "bob@x", "cy@x"].map(|name| diagnoser.logged_in(&login(name))), [0, 0, 0]);
+        assert_eq!((diagnoser.without_domain(), diagnoser.in_hindsight(b"user1", &diagnosis).is_some()), (1, false));
+        assert_eq!([diagnoser.logged_in(&login("User1@x")), diagnoser.logged_in(&login("user1@x"))], [1, 0]);
+        assert_eq!(diagnoser.without_domain(), 0);
+        assert_eq!(diagnoser.in_hindsight(b"user1", &diagnosis).unwrap().id(), "cred.realm_missing");
+        assert_eq!(diagnoser.attempt(&attempt).id(), "cred.realm_missing");
     }
 
     #[test]

@@ -118,6 +118,8 @@ pub enum Event<'a> {
     DovecotService(&'a [u8]),
     /// saslauthd refused a login.
     Saslauthd(SaslauthdFailure<'a>),
+    /// What saslauthd's LDAP module says before its verdict: the words.
+    SaslauthdLdap(&'a [u8]),
     /// PAM refused a login.
     Pam(PamFailure<'a>),
     /// Lines were lost before this one: how many.
@@ -200,6 +202,7 @@ impl Event<'_> {
             Self::Examined(found) => found.by.name(),
             Self::DovecotService(_) => "dovecot_service",
             Self::Saslauthd(_) => "saslauthd",
+            Self::SaslauthdLdap(_) => "saslauthd_ldap",
             Self::Pam(_) => "pam",
             Self::LinesLost(_) => "lines_lost",
             Self::LastRepeated(_) => "repeated",

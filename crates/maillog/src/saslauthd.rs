@@ -48,7 +48,8 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
         return Some(Event::Pam(pam));
     }
     let Some((_, rest)) = split_once(text, b"auth failure: ") else {
-        return plesk(text).or(Some(Event::Other("saslauthd_note")));
+        let own = if is_of_ldap(text) { Event::SaslauthdLdap(text) } else { Event::Other("saslauthd_note") };
+        return plesk(text).or(Some(own));
     };
     let user = bracketed(rest, b"[user=", b"] [service=")?;
     let (_, behind) = split_once(rest, b"] [service=")?;
@@ -61,6 +62,13 @@ pub(crate) fn event(text: &[u8]) -> Option<Event<'_>> {
     // The last of them is saslauthd's own: name and realm are the client's.
     let reason = rsplit_once(rest, b"[reason=").and_then(|(_, reason)| reason.strip_suffix(b"]")).unwrap_or_default();
     Some(Event::Saslauthd(SaslauthdFailure { user, realm, service, reason }))
+}
+
+/// What its LDAP module says while it works on a login (`lak.c`): `ldap_simple_bind() failed -1 (Can't contact LDAP server).`, `Retrying
+/// authentication`. The refusal that may follow does not say why.
+fn is_of_ldap(text: &[u8]) -> bool {
+    let words = split_once(text, b": ").filter(|(module, _)| !module.contains(&b' ')).map_or(text, |(_, words)| words);
+    words.starts_with(b"ldap_") || words.starts_with(b"Retrying authentication")
 }
 
 /// `failed mail authenticatication attempt for user 'U' (password len=N)` of Plesk (spelled so).
@@ -139,6 +147,10 @@ mod tests {
             }))
         );
         assert_eq!(event(b"auth_rimap: x"), Some(Event::Other("saslauthd_note")));
+        for ldap in ["ldap_simple_bind() failed -1 (Can't contact LDAP server).", "auth_ldap: Retrying authentication"]
+        {
+            assert_eq!(event(ldap.as_bytes()), Some(Event::SaslauthdLdap(ldap.as_bytes())));
+        }
         let found =
             pam(b"pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost= user=alice")
                 .unwrap();

@@ -206,7 +206,7 @@ fn fill(entry: &mut Entry, event: &Event<'_>) {
             entry.response = filled(found.outcome);
         }
         Event::Examined(found) => examined(entry, found),
-        Event::DovecotService(words) => entry.reason = filled(&redact(words)),
+        Event::DovecotService(words) | Event::SaslauthdLdap(words) => entry.reason = filled(&redact(words)),
         Event::Saslauthd(found) => {
             entry.username = filled(found.user);
             entry.username_origin = entry.username.as_ref().map(|_| "logged".to_owned());

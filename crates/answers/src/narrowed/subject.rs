@@ -179,7 +179,8 @@ fn answered_before(pick: &mut Pick<'_>, found: &Found, time: &Query) {
 /// Picks what backends said near failures, who else failed then, and what befell them before connections were lost.
 fn backends(pick: &mut Pick<'_>, found: &Found) {
     // Verdicts without an address may be anybody's who failed at the time.
-    let nameless = || any(vec![event("saslauthd"), event("pam"), says("User found from deny passdb")]);
+    let nameless =
+        || any(vec![event("saslauthd"), event("saslauthd_ldap"), event("pam"), says("User found from deny passdb")]);
     let failed = windows(&found.failed, EVIDENCE_US, EVIDENCE_US);
     // To look at the time of all such lines once is quicker than to look for them near each failure.
     let times = if failed.is_empty() { Vec::new() } else { pick.times(&Query::of(nameless())) };

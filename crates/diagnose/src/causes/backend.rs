@@ -1,7 +1,7 @@
 //! The backend is gone, overloaded or broken: nobody's password is at fault.
 
 use crate::cause::Pattern::{Has, HasBoth, Is, Starts};
-use crate::cause::Place::{Connect, Cyrus, Dovecot, DovecotError, Protocol, Reason};
+use crate::cause::Place::{Connect, Cyrus, Dovecot, DovecotError, Pam, Protocol, Reason, Saslauthd};
 use crate::cause::{Cause, With, check, sign, weak};
 use crate::class::Class::BackendFault;
 
@@ -237,7 +237,7 @@ pub(super) static CAUSES: &[Cause] = &[
         id: "backend.store_error",
         class: Some(BackendFault),
         title: "User database broken or unreachable",
-        meaning: "Dovecot could not ask its user database (SQL, LDAP, a file). Postfix tells the client 535 as for a wrong password, though nobody's password was looked at.",
+        meaning: "Dovecot (or saslauthd) could not ask its user database (SQL, LDAP, a file). Postfix tells the client 535 as for a wrong password, though nobody's password was looked at.",
         confidence: 0.95,
         signatures: &[
             sign(Dovecot, HasBoth("open(", ") failed")),
@@ -247,6 +247,19 @@ pub(super) static CAUSES: &[Cause] = &[
             sign(Dovecot, Has("Can't connect to server")),
             sign(Dovecot, Has("Connection lost to LDAP server")),
             sign(Dovecot, Has("Not connected to database")),
+            sign(Dovecot, Has("Connect failed to database")),
+            sign(Dovecot, HasBoth("Connect failed", "sql")),
+            sign(Dovecot, Has("Can't contact LDAP server")),
+            sign(Dovecot, HasBoth("Connection to LDAP server", "lost")),
+            // `-1` and its kin: `49 (Invalid credentials)` is a wrong password.
+            sign(Saslauthd, HasBoth("ldap_", "Can't contact LDAP server")),
+            weak(Saslauthd, HasBoth("ldap_", "(Timed out)"), 0.85),
+            weak(Saslauthd, HasBoth("ldap_", "(Connect error)"), 0.9),
+            weak(Saslauthd, HasBoth("ldap_", "(Server is unavailable)"), 0.9),
+            weak(Saslauthd, HasBoth("ldap_", "(Server is busy)"), 0.85),
+            weak(Saslauthd, Has("PAM start error"), 0.85),
+            weak(Pam, Has(": 4 (System error)"), 0.85),
+            weak(Pam, Has(": 9 (Authentication service cannot retrieve"), 0.9),
             sign(Dovecot, Has("internal failure")),
             sign(Dovecot, Has("All password databases were skipped")),
             weak(Dovecot, Has("System error"), 0.85),

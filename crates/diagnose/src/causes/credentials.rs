@@ -114,6 +114,11 @@ pub(super) static CAUSES: &[Cause] = &[
                 "known on the password side, and on the mailbox side? (exit code 67: no)",
             ),
             check(With::Cyrus, "sasldblistusers2; getent passwd USER", "which names does the backend know?"),
+            check(
+                With::Client,
+                "use the full mail address as user name",
+                "where all others log in with name@domain, a name without its domain is unknown",
+            ),
         ],
     },
     Cause {
@@ -123,7 +128,7 @@ pub(super) static CAUSES: &[Cause] = &[
         meaning: "The same name logs in elsewhere with (or without) a domain behind it. The client sends the short form where the long one is wanted, or the reverse.",
         confidence: 0.85,
         signatures: &[],
-        evidence: "The other form of the name succeeds in the same log.",
+        evidence: "The other form of the name succeeds in the same log, before or later.",
         told: REFUSED,
         source: "derived from Dovecot's unknown user and another login of the same name",
         next: &[

@@ -35,6 +35,21 @@ impl<K: Ord> ByName<K> {
         }
     }
 
+    /// Takes so many from one name, as far as it has them, for another; a name that has none left is gone.
+    pub(super) fn move_to(&mut self, from: &K, to: K, count: u64)
+    where
+        K: Eq,
+    {
+        let Some((_, sum)) = self.0.iter_mut().find(|(known, _)| known == from) else { return };
+        let moved = count.min(*sum);
+        *sum -= moved;
+        self.0.retain(|(_, sum)| *sum > 0);
+        match self.0.iter_mut().find(|(known, _)| *known == to) {
+            Some((_, sum)) => *sum += moved,
+            None => self.0.push((to, moved)),
+        }
+    }
+
     /// Whether it was counted.
     pub(super) fn has<Q: Eq + ?Sized>(&self, name: &Q) -> bool
     where
@@ -79,5 +94,10 @@ mod tests {
         let rows: Vec<(&[u8], u64)> = counts.iter().map(|(name, count)| (&**name, *count)).collect();
         assert_eq!(rows, [(b"a".as_slice(), 4), (b"b", 2), (b"c", 6)]);
         assert!(counts.has(b"b".as_slice()) && !counts.has(b"d".as_slice()) && counts.len() == 3);
+        counts.move_to(&b"c".as_slice().into(), b"d".as_slice().into(), 2);
+        counts.move_to(&b"b".as_slice().into(), b"a".as_slice().into(), 9);
+        counts.move_to(&b"x".as_slice().into(), b"a".as_slice().into(), 9);
+        let rows: Vec<(&[u8], u64)> = counts.iter().map(|(name, count)| (&**name, *count)).collect();
+        assert_eq!(rows, [(b"a".as_slice(), 6), (b"c", 4), (b"d", 2)]);
     }
 }

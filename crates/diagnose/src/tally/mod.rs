@@ -439,9 +439,12 @@ impl Sink for Tally {
         let count = u64::from(login.count);
         let proofs = &self.proofs;
         self.detector.logged_in(&facts::logged_in(login), |line| proofs.line(line));
-        self.diagnoser.logged_in(login);
+        let other_form = self.diagnoser.logged_in(login);
         if self.findings_only {
             return;
+        }
+        if other_form > 0 {
+            self.causes.move_to(&"cred.unknown_user", "cred.realm_missing", other_form);
         }
         self.count_line(Class::AuthOk, count);
         let name = login.username.as_deref().map(|name| self.accounts.key(name));

@@ -130,6 +130,7 @@ pub fn parts<'a>(event: &Event<'a>) -> Parts<'a> {
             let parts = e.client.map_or(Parts::default(), |client| Parts::default().client(client));
             parts.id(e.queue_id).id(e.next_queue_id).text(e.result).texts([e.message_id, e.from, e.to])
         }
+        Event::SaslauthdLdap(t) => none.text(t),
         Event::Saslauthd(f) => none.text(f.user).text(f.realm).text(f.service).text(f.reason),
         Event::Pam(f) => none.text(f.service).text(f.message).texts([f.user]),
         Event::LinesLost(_) | Event::LastRepeated(_) | Event::Other(_) | Event::OtherProgram => none,

@@ -4,10 +4,17 @@ use std::rc::Rc;
 
 use maillog::{DovecotAuth, PamFailure, SaslauthdFailure};
 
-use super::{Held, Tracer};
-use crate::attempt::{Attempt, AttemptKind, EvidenceSource, NameOrigin};
+use super::{Held, Said, Tracer};
+use crate::attempt::{Attempt, AttemptKind, Evidence, EvidenceSource, NameOrigin};
 use crate::evidence::{BEFORE, Joined, Verdict, Wanted};
 use crate::line::Line;
+
+/// saslauthd's verdict follows its LDAP module's last word at once, in microseconds.
+const LDAP_ANSWERS: i64 = 2_000_000;
+/// Processes of saslauthd told apart at most; it starts five.
+const PROCESSES: usize = 64;
+/// Postfix waits ten seconds for Dovecot's answer: what Dovecot said of itself meanwhile may be why none came, in microseconds.
+const AWAITED: i64 = 12_000_000;
 
 impl Tracer {
     pub(super) fn dovecot_verdict(&mut self, line: &Line<'_>, verdict: &DovecotAuth<'_>) {
@@ -45,6 +52,10 @@ impl Tracer {
             });
             return;
         }
+        // What a connection of Postfix' met is said of each that gave up waiting: of no database.
+        if text.starts_with(b"Error: ") && !text.starts_with(b"Error: auth client ") {
+            self.dovecot_error = Some(self.said(line, text));
+        }
         let has = |words: &[&str]| words.iter().any(|w| text.windows(w.len()).any(|part| part == w.as_bytes()));
         if has(&["starting up", "illed with signal", "Fatal: ", "Panic: ", "dumped core", "stopping"]) {
             self.dovecot_changed = Some(time);
@@ -60,7 +71,7 @@ impl Tracer {
             return;
         }
         let host = Some(self.host(line));
-        self.window.add(Verdict {
+        let verdict = Verdict {
             line: line.id,
             time: line.time,
             source: EvidenceSource::Saslauthd,
@@ -70,7 +81,43 @@ impl Tracer {
             realm: Some(failure.realm.into()),
             mechanism: None,
             text: self.words.shared(failure.reason),
-        });
+        };
+        // Whatever its LDAP module said last, in the same process, was about this login.
+        let said = self.take_said(line).filter(|said| line.time - said.time <= LDAP_ANSWERS);
+        if let Some(said) = said {
+            self.window.add(Verdict { line: said.line, text: said.text, ..verdict.clone() });
+        }
+        self.window.add(verdict);
+    }
+
+    pub(super) fn saslauthd_said(&mut self, line: &Line<'_>, words: &[u8]) {
+        self.take_said(line);
+        if self.saslauthd_said.len() >= PROCESSES {
+            self.saslauthd_said.pop_front();
+        }
+        let said = self.said(line, words);
+        self.saslauthd_said.push_back(said);
+    }
+
+    /// What the process of a line said last of its LDAP server.
+    fn take_said(&mut self, line: &Line<'_>) -> Option<Said> {
+        let host = self.names.number(line.record.host);
+        let is_of = |said: &Said| said.host == host && said.pid == line.record.pid;
+        let at = self.saslauthd_said.iter().position(is_of)?;
+        self.saslauthd_said.remove(at)
+    }
+
+    fn said(&mut self, line: &Line<'_>, text: &[u8]) -> Said {
+        let host = self.names.number(line.record.host);
+        Said { time: line.time, host, pid: line.record.pid, line: line.id, text: self.words.shared(text) }
+    }
+
+    /// What Dovecot said of itself while an answer was awaited that was lost.
+    pub(super) fn dovecot_said(&mut self, line: &Line<'_>) -> Option<Evidence> {
+        let number = self.names.number(line.record.host);
+        let in_time = |said: &&Said| said.host == number && (0..=AWAITED).contains(&(line.time - said.time));
+        let said = self.dovecot_error.as_ref().filter(in_time)?;
+        Some(Evidence { line: said.line, source: EvidenceSource::DovecotService, text: Rc::clone(&said.text) })
     }
 
     /// PAM speaks in the program that asked it: saslauthd, or Dovecot, which names the client and may run elsewhere.

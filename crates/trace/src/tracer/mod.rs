@@ -12,6 +12,7 @@ use processes::Processes;
 pub use sessions::first_session_at;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use maillog::{Acceptance, Client, Event, Program, QueueId, Record};
 
@@ -99,6 +100,19 @@ pub struct Tracer {
     now: i64,
     dovecot_changed: Option<i64>,
     dovecot_limited: Option<i64>,
+    /// The latest error of Dovecot's auth process that is about no one client's login.
+    dovecot_error: Option<Said>,
+    /// The last words of saslauthd's LDAP module, one for each of its processes.
+    saslauthd_said: VecDeque<Said>,
+}
+
+/// What a backend said last about itself.
+struct Said {
+    time: i64,
+    host: Symbol,
+    pid: Option<u32>,
+    line: u64,
+    text: Rc<[u8]>,
 }
 
 impl Tracer {
@@ -125,6 +139,8 @@ impl Tracer {
             now: i64::MIN,
             dovecot_changed: None,
             dovecot_limited: None,
+            dovecot_error: None,
+            saslauthd_said: VecDeque::new(),
         }
     }
 
@@ -146,7 +162,8 @@ impl Tracer {
             | Event::TooLong(..)
             | Event::Policy(..) => true,
             Event::Removed(_) | Event::Expired(..) | Event::Delivery(_) => true,
-            Event::DovecotAuth(_) | Event::DovecotService(_) | Event::Saslauthd(_) | Event::Pam(_) => true,
+            Event::DovecotAuth(_) | Event::DovecotService(_) | Event::Pam(_) => true,
+            Event::Saslauthd(_) | Event::SaslauthdLdap(_) => true,
             Event::Accepted(a) => a.sasl_username.is_some() || a.orig_queue_id.is_some() || a.client.is_local(),
             Event::Gone { stage, .. } => *stage == b"AUTH",
             _ => false,
@@ -200,6 +217,10 @@ impl Tracer {
             }
             Event::Saslauthd(found) => {
                 self.saslauthd_verdict(line, &found);
+                None
+            }
+            Event::SaslauthdLdap(words) => {
+                self.saslauthd_said(line, words);
                 None
             }
             Event::Pam(found) => {

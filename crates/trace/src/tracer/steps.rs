@@ -89,6 +89,9 @@ impl Tracer {
             evidence: std::mem::take(&mut session.trouble),
             context,
         };
+        if is_lost(failure.reason) {
+            attempt.evidence.extend(self.dovecot_said(line));
+        }
         self.join(&mut attempt);
         self.push(Held::Attempt(Box::new(attempt)));
     }
@@ -101,8 +104,7 @@ impl Tracer {
         count: u32,
         reason: &[u8],
     ) -> Context {
-        let lost = reason.starts_with(b"Connection lost to authentication server")
-            || reason.starts_with(b"Can't connect to authentication server");
+        let lost = is_lost(reason);
         let since = |then: Option<i64>| then.map(|then| line.time - then);
         Context {
             network_failures: ip.map_or(0, |ip| self.recent.failure(line.time, ip, count)),
@@ -378,6 +380,12 @@ impl Tracer {
 /// The account in `Sender address rejected: not owned by user U` (Postfix `src/smtpd/smtpd_check.c`): only a client that logged in gets it.
 fn not_owned_by(words: &[u8]) -> Option<&[u8]> {
     words.strip_prefix(b"Sender address rejected: not owned by user ")
+}
+
+/// Whether Postfix never learnt what the backend decided.
+fn is_lost(reason: &[u8]) -> bool {
+    reason.starts_with(b"Connection lost to authentication server")
+        || reason.starts_with(b"Can't connect to authentication server")
 }
 
 #[cfg(test)]
