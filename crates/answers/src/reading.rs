@@ -327,7 +327,9 @@ impl Reading {
                     misjudged += u64::from(line.worth != Worth::Unknown);
                     unknown.add(line);
                 }
-                Some(event) if R::TAKES_NOTES && !worth::is_wanted(event) => return,
+                Some(event) if R::TAKES_NOTES && !worth::is_wanted(event) => {
+                    return noted(&mut tracer, line, None, reader);
+                }
                 Some(_) => {}
             }
             if let Some(Event::LinesLost(count)) = event {

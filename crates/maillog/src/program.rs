@@ -172,6 +172,8 @@ pub enum Glance<'a> {
     },
     /// A queue file is gone.
     Removed,
+    /// A client elsewhere that did not log in hands in a message: `client=`.
+    Taken,
     /// Understood, and neither about a session's ends, a login or a refusal, nor about the fate of a login's message.
     Other,
 }
@@ -208,7 +210,7 @@ fn glance_at_smtpd(text: &[u8]) -> Option<Glance<'_>> {
         }
         b'w' => text.strip_prefix(b"warning: ").is_some_and(smtpd::is_hostname_note),
         b'A' | b'U' | b'T' | b'V' if smtpd::is_tls_established(text) => true,
-        _ => smtpd::is_stranger_accepted(text),
+        _ => return smtpd::is_stranger_accepted(text).then_some(Glance::Taken),
     };
     is_other.then_some(Glance::Other)
 }
@@ -340,7 +342,7 @@ mod tests {
             "Jun 17 10:25:14 mail postfix/smtpd[1]: warning: hostname h[192.0.2.1]: SASL LOGIN authentication failed: x",
             None,
         );
-        check("Jun 17 10:25:14 mail postfix/smtpd[1]: 0F5383D12: client=h[192.0.2.1]:25", other);
+        check("Jun 17 10:25:14 mail postfix/smtpd[1]: 0F5383D12: client=h[192.0.2.1]:25", Some(Glance::Taken));
         check("Jun 17 10:25:14 mail postfix/smtpd[1]: 0F5383D12: client=localhost[127.0.0.1]", None);
         check("Jun 17 10:25:14 mail postfix/smtpd[1]: 0F5383D12: client=h[192.0.2.1], sasl_username=a", None);
         check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: removed", Some(Glance::Removed));

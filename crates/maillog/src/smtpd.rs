@@ -23,13 +23,15 @@ pub struct Count {
     pub tried: u32,
 }
 
-/// The counters of a `disconnect` line that matter to a login. A command that was not given counts 0.
+/// The counters of a `disconnect` line that matter to a login or a message. A command that was not given counts 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// AUTH: tried includes what was refused before it reached a backend.
     pub auth: Count,
     /// STARTTLS.
     pub starttls: Count,
+    /// DATA: one that went well is a message that was taken.
+    pub data: Count,
 }
 
 /// A client over one of anvil's limits: `<WHAT> limit exceeded: N from <client> for service S`.
@@ -155,6 +157,7 @@ fn counters(text: &[u8]) -> Counters {
         let counter = match before.last() {
             Some(b'h') if is_last_word(before, b"auth") => &mut counters.auth,
             Some(b's') if is_last_word(before, b"starttls") => &mut counters.starttls,
+            Some(b'a') if is_last_word(before, b"data") => &mut counters.data,
             _ => continue,
         };
         if let Some(found) = value.get(1..).and_then(count) {
@@ -620,7 +623,7 @@ mod tests {
         let c = c.read();
         assert_eq!((c.auth, c.starttls), (Count { ok: 0, tried: 4 }, Count { ok: 1, tried: 1 }));
         let odd = RawCounters(b"auth=2 xauth=5 x=auth starttls=a");
-        assert_eq!(odd.read(), Counters { auth: Count { ok: 2, tried: 2 }, starttls: Count::default() });
+        assert_eq!(odd.read(), Counters { auth: Count { ok: 2, tried: 2 }, ..Counters::default() });
         assert_eq!(
             event(b"disconnect from h[192.0.2.1]"),
             Some(Event::Disconnect(whole_client(b"h[192.0.2.1]").unwrap(), None))

@@ -417,6 +417,21 @@ impl Tally {
         });
     }
 
+    /// A message that had been counted as accepted, and was not.
+    fn not_accepted(&mut self, at: &Where, username: Option<&[u8]>) {
+        if self.findings_only {
+            return;
+        }
+        if let Some(client) = at.client_ip.and_then(|ip| self.clients.get_mut(&ip)) {
+            client.messages = client.messages.saturating_sub(1);
+        }
+        let Some(username) = username else { return };
+        let key = self.accounts.key(username);
+        if let Some(account) = self.accounts.row(key, username, at.time) {
+            account.messages = account.messages.saturating_sub(1);
+        }
+    }
+
     /// The recovered login a message belongs to.
     fn recovered_row(&mut self, at: &Where, username: Option<&[u8]>) -> Option<&mut Recovered> {
         if self.recovered.is_empty() {
@@ -477,6 +492,9 @@ impl Sink for Tally {
 
     fn story(&mut self, story: &Story) {
         let Some(at) = story.at() else { return };
+        if !story.got_in() {
+            return self.not_accepted(at, story.username());
+        }
         if let Some(username) = story.username()
             && self.detector.wants_mail_of(username)
         {

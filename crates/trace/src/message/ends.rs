@@ -43,8 +43,11 @@ impl Messages {
         while let Some(handle) = self.by_age.pop_front() {
             let Some(file) = self.file(handle).filter(|file| file.state == State::Open) else { continue };
             let (never, unclaimed) = (self.follow.is_all() && file.never_queued(), file.unclaimed);
-            let waited = end_of_log.saturating_sub(file.message.last);
-            let broke_off = waited >= BROKEN_OFF_AFTER && file.message.client().is_some();
+            // One host's log may end long before another's.
+            let heard = self.heard.get(&file.host).filter(|_| self.heard.len() > 1);
+            let waited = heard.copied().unwrap_or(end_of_log).saturating_sub(file.message.last) >= BROKEN_OFF_AFTER;
+            let broke_off = waited && file.message.client().is_some();
+            let taken = file.taken;
             if unclaimed {
                 self.release(handle.slot);
                 continue;
@@ -53,7 +56,11 @@ impl Messages {
                 && never
                 && file.message.end == End::InQueue
             {
-                file.message.end = if broke_off { End::Canceled } else { End::Missing };
+                file.message.end = match (taken, broke_off) {
+                    (true, _) => End::InQueue,
+                    (false, true) => End::Canceled,
+                    (false, false) => End::Missing,
+                };
             }
             self.over(handle);
         }
@@ -213,7 +220,7 @@ impl Messages {
         }
     }
 
-    fn linger(&mut self, until: i64, handle: Handle) {
+    pub(super) fn linger(&mut self, until: i64, handle: Handle) {
         self.lingering.insert((until, handle.number, handle.slot));
         self.due = self.due.min(until);
     }

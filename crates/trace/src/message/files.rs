@@ -22,8 +22,8 @@ pub(super) struct File {
     pub(super) state: State,
     /// The story it belongs to, if it belongs together with others.
     pub(super) story: Option<u64>,
-    /// The queue manager has said that it gives up.
-    pub(super) expired: bool,
+    /// Its client's counters say that it was taken.
+    pub(super) taken: bool,
     /// It has been on hold: it is in the queue, even if the queue manager has not had it.
     pub(super) held: bool,
     /// `Logins` only: it came from this host itself, and belongs to no followed message so far.
@@ -59,7 +59,7 @@ impl Messages {
         file.message.restart(number, names, id.as_bytes());
         file.message.begin(line, time);
         (file.key, file.host, file.state) = (key, place.host, State::Open);
-        (file.story, file.expired, file.held) = (None, false, false);
+        (file.story, file.held, file.taken) = (None, false, false);
         (file.unclaimed, file.awaits) = (false, i64::MIN);
         self.bytes += file.message.bytes();
         self.live += 1;
@@ -112,8 +112,8 @@ impl File {
             host: 0,
             state: State::Free,
             story: None,
-            expired: false,
             held: false,
+            taken: false,
             unclaimed: false,
             awaits: i64::MIN,
         }
@@ -127,7 +127,8 @@ impl File {
     /// No line shows that the queue manager has had it.
     pub(super) fn never_queued(&self) -> bool {
         let message = &self.message;
-        let untouched = message.activations == 0 && message.recipients().len() == 0 && !self.held && !self.expired;
+        let untouched =
+            message.activations == 0 && message.recipients().len() == 0 && !self.held && !message.is_expired();
         // Without its first line only the Message-ID shows that it has just come in.
         let begun = message.origin != Origin::Unknown || message.message_id().is_some() && message.children.is_empty();
         untouched && begun

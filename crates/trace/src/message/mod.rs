@@ -16,7 +16,7 @@ mod tracker;
 
 use std::rc::Rc;
 
-use maillog::Event;
+use maillog::{Event, QueueAction};
 
 pub use parts::{End, Fate, FromClient, Judge, Link, LinkKind, Origin, Recipient, Stop, Try};
 pub use record::Message;
@@ -27,8 +27,8 @@ pub(crate) use tracker::{Arrival, Bounds, Messages, Place};
 /// Which messages are followed, and how closely.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Follow {
-    /// Those that logins sent, and their copies past a content filter. Told as stories. Of their lines only acceptance,
-    /// deliveries, expiry and removal are read, so sender, Message-ID and size stay unknown.
+    /// Those that logins sent, their copies past a content filter, and what `postsuper -r` made of them. Told as stories. Of their
+    /// lines only where they come from, what stops them, deliveries, expiry and removal are read, so Message-ID and size stay unknown.
     #[default]
     Logins,
     /// All. Each queue file is told at its end; those of logins as stories, too.
@@ -50,11 +50,8 @@ impl Follow {
             Event::Accepted(a) => {
                 self.is_all() || a.sasl_username.is_some() || a.orig_queue_id.is_some() || a.client.is_local()
             }
-            Event::MessageId(..)
-            | Event::Active(..)
-            | Event::Pickup(_)
-            | Event::Queue(..)
-            | Event::Notification(..) => self.is_all(),
+            Event::Pickup(_) | Event::Queue(_, QueueAction::Requeued) => true,
+            Event::MessageId(..) | Event::Active(..) | Event::Queue(..) | Event::Notification(..) => self.is_all(),
             _ => self.notes(event),
         }
     }
@@ -64,8 +61,11 @@ impl Follow {
     #[inline]
     pub(crate) fn notes(self, event: &Event<'_>) -> bool {
         match event {
-            Event::ContentCheck(check) => self.is_all() && check.queue_id.is_some(),
-            Event::Policy(Some(_), _) => self.is_all(),
+            Event::ContentCheck(check) => check.queue_id.is_some() && (self.is_all() || stops::is_final(check.action)),
+            Event::Policy(Some(_), _) => true,
+            // Before the first recipient is taken a message has no queue file (Postfix `smtpd_delay_open_until_valid_rcpt`).
+            Event::Policy(None, policy) => self.is_all() && stops::is_foreseen(policy.action),
+            Event::Disconnect(..) => self.is_all(),
             Event::QueueWarning(_, words) => self.keeps_detail() || self.is_all() && stops::of_warning(words).is_some(),
             Event::Gone { how, stage, queue_id, .. } => {
                 self.keeps_detail() && queue_id.is_some() || self.is_all() && stops::breaks_off(*how, stage)

@@ -55,6 +55,8 @@ pub struct Message {
     sender_before: Option<Span>,
     /// `sender` is the queue manager's word.
     sender_is_sure: bool,
+    /// The queue manager tries no longer.
+    is_expired: bool,
     message_id: Option<Span>,
     resent_message_id: Option<Span>,
     stop: Option<StopRow>,
@@ -144,6 +146,7 @@ impl Message {
             sender: None,
             sender_before: None,
             sender_is_sure: false,
+            is_expired: false,
             message_id: None,
             resent_message_id: None,
             stop: None,
@@ -168,6 +171,7 @@ impl Message {
         (self.delivered, self.ended) = (None, None);
         (self.sender, self.message_id, self.index, self.stop) = (None, None, None, None);
         (self.sender_before, self.sender_is_sure, self.resent_message_id) = (None, false, None);
+        self.is_expired = false;
         // Enough for the ids and addresses of most, at once.
         self.text.reserve(TEXTS_OF_MOST);
         self.queue_id = self.keep(queue_id);
@@ -246,6 +250,11 @@ impl Message {
     #[must_use]
     pub fn start_missing(&self) -> bool {
         self.origin == Origin::Unknown
+    }
+
+    /// Whether the queue manager has said that it gives up.
+    pub(super) fn is_expired(&self) -> bool {
+        self.is_expired
     }
 
     /// Whether its end is not in the log.
@@ -382,6 +391,8 @@ impl Message {
             Some(at) => at,
             None => self.add(delivery.to, delivery.orig_to, time)?,
         };
+        // Written by two programs, the queue manager's last word may stand before that of the last try.
+        let fate = if fate == Fate::Deferred && self.is_expired { Fate::Expired } else { fate };
         let row = self.recipients.get_mut(at)?;
         row.fate = if row.next.is_some() && fate == Fate::Sent { Fate::HandedOn } else { fate };
         row.tries = row.tries.saturating_add(1);
@@ -422,6 +433,7 @@ impl Message {
 
     /// The queue manager tries no longer.
     pub(super) fn expire(&mut self) {
+        self.is_expired = true;
         for row in self.recipients.iter_mut().filter(|row| row.fate == Fate::Deferred) {
             row.fate = Fate::Expired;
         }

@@ -4,7 +4,9 @@
 //! with who did it and the words. A refusal of one recipient ends nothing.
 //! Sources: Postfix `src/cleanup/cleanup_milter.c`, `cleanup_message.c`, `cleanup_out.c`, `src/smtpd/smtpd.c`.
 
-use maillog::{Client, ContentCheck, Event, Gone, Policy, Program, QueueId};
+use std::net::IpAddr;
+
+use maillog::{Client, ContentCheck, Event, Gone, Policy, Program, QueueAction, QueueId, RawCounters};
 
 use crate::line::Line;
 use crate::message::delay::Handle;
@@ -15,6 +17,31 @@ use crate::names::Symbol;
 
 /// Whose process a message came through: host, program tag, process id.
 pub(super) type Process = (Symbol, Symbol, u32);
+
+/// Decisions about messages to come remembered at most.
+const FORESEEN: usize = 1_000;
+/// How long a decision waits for its message, in microseconds of log time.
+const FORESEEN_FOR: i64 = 600 * 1_000_000;
+
+/// What a process is about.
+#[derive(Default)]
+pub(super) struct Session {
+    /// The message that it took last.
+    last: Option<Handle>,
+    /// How many it took since its last client left.
+    taken: u32,
+}
+
+/// What a rule decided about a message before it had a queue file.
+pub(super) struct Foreseen {
+    client: Option<IpAddr>,
+    time: i64,
+    line: u64,
+    end: End,
+    by: Judge,
+    words: Vec<u8>,
+    to: Option<Box<[u8]>>,
+}
 
 /// Why a message ends before it is in the queue.
 struct Found<'a> {
@@ -37,15 +64,59 @@ impl Messages {
             return;
         }
         file.message.end = found.end;
-        let mut words = Vec::new();
-        for part in found.codes.into_iter().flatten().chain([found.words]).filter(|part| !part.is_empty()) {
-            if !words.is_empty() {
-                words.push(b' ');
-            }
-            words.extend_from_slice(part);
-        }
+        let words = found.said();
         self.change(slot, |message| message.set_stop(found.by, &words, found.to));
         self.end_unqueued(slot, line.time);
+    }
+
+    /// A rule holds or throws away the message whose first recipient is being named: its queue file comes next.
+    pub(super) fn foresee(&mut self, place: Place<'_>, policy: &Policy<'_>, line: &Line<'_>) {
+        let Some(pid) = line.record.pid.filter(|_| is_foreseen(policy.action)) else { return };
+        let end = if is_hold(policy.action) { End::Held } else { End::Discarded };
+        let code = policy.code.map(|code| code.to_string()).unwrap_or_default();
+        let by = judge(policy.action);
+        let found = Found { end, by, codes: [Some(code.as_bytes()), policy.dsn], words: policy.reply, to: policy.to };
+        let client = policy.client.and_then(|client| client.ip());
+        let to = policy.to.map(Into::into);
+        let foreseen = Foreseen { client, time: line.time, line: line.id, end, by, words: found.said(), to };
+        if self.foreseen.len() >= FORESEEN {
+            self.foreseen.clear();
+        }
+        self.foreseen.insert((place.host, place.tag, pid), foreseen);
+    }
+
+    /// A queue file has been opened about which a rule has decided before.
+    fn fulfil(&mut self, process: Process, slot: u32, time: i64) {
+        let Some(foreseen) = self.foreseen.remove(&process) else { return };
+        let Some(file) = self.files.get_mut(slot as usize) else { return };
+        let client = file.message.client().and_then(|from| from.at.client_ip);
+        if client != foreseen.client || time.saturating_sub(foreseen.time) > FORESEEN_FOR {
+            return;
+        }
+        self.touch(slot, foreseen.line, time);
+        if foreseen.end == End::Held {
+            return self.acted_on(slot, QueueAction::Held, time);
+        }
+        self.change(slot, |message| {
+            message.end = foreseen.end;
+            message.set_stop(foreseen.by, &foreseen.words, foreseen.to.as_deref());
+        });
+        self.end_unqueued(slot, time);
+    }
+
+    /// A client leaves: by its counters its last message was taken, if all were whose queue files it had opened.
+    pub(super) fn disconnected(&mut self, place: Place<'_>, counters: Option<RawCounters<'_>>, line: &Line<'_>) {
+        let Some(pid) = line.record.pid else { return };
+        let Some(session) = self.sessions.remove(&(place.host, place.tag, pid)) else { return };
+        let Some(counters) = counters.map(RawCounters::read) else { return };
+        if counters.data.ok < session.taken {
+            return;
+        }
+        if let Some(last) = session.last.filter(|last| is(&self.files, *last))
+            && let Some(file) = self.files.get_mut(last.slot as usize)
+        {
+            file.taken = true;
+        }
     }
 
     /// A client is gone in the middle of a message: the one named, or else the last one of that process.
@@ -58,8 +129,8 @@ impl Messages {
     ) {
         let named = id.and_then(|id| self.find(place.host, id.as_bytes()));
         let of_process = || {
-            let handle = *self.by_process.get(&(place.host, place.tag, line.record.pid?))?;
-            is(&self.files, handle).then_some(handle.slot)
+            let session = self.sessions.get(&(place.host, place.tag, line.record.pid?))?;
+            session.last.filter(|last| is(&self.files, *last)).map(|last| last.slot)
         };
         let Some(slot) = named.or_else(of_process) else { return };
         let Some(file) = self.files.get_mut(slot as usize) else { return };
@@ -92,14 +163,54 @@ impl Messages {
     }
 
     /// Remembers which message a process took last.
-    pub(super) fn took(&mut self, process: Option<Process>, handle: Handle) {
+    pub(super) fn took(&mut self, process: Option<Process>, handle: Handle, time: i64) {
         let Some(process) = process.filter(|_| self.follow.is_all()) else { return };
-        if self.by_process.len() > 2 * self.live + 1_024 {
+        if self.sessions.len() > 2 * self.live + 1_024 {
             let files = &self.files;
-            self.by_process.retain(|_, handle| is(files, *handle));
+            self.sessions.retain(|_, session| session.last.is_some_and(|last| is(files, last)));
         }
-        self.by_process.insert(process, handle);
+        let session = self.sessions.entry(process).or_default();
+        (session.last, session.taken) = (Some(handle), session.taken.saturating_add(1));
+        if !self.foreseen.is_empty() {
+            self.fulfil(process, handle.slot, time);
+        }
     }
+}
+
+impl Found<'_> {
+    /// The reply with its codes, or the administrator's words.
+    fn said(&self) -> Vec<u8> {
+        let mut words = Vec::new();
+        for part in self.codes.into_iter().flatten().chain([self.words]).filter(|part| !part.is_empty()) {
+            if !words.is_empty() {
+                words.push(b' ');
+            }
+            words.extend_from_slice(part);
+        }
+        words
+    }
+}
+
+/// Whether an action of a rule's ends a message for good.
+pub(super) fn is_final(action: &[u8]) -> bool {
+    end_of(without_milter(action)).is_some()
+}
+
+/// Whether an action of a rule's is about the whole message, even if none has been opened yet.
+pub(super) fn is_foreseen(action: &[u8]) -> bool {
+    is_hold(action) || end_of(without_milter(action)) == Some(End::Discarded)
+}
+
+pub(super) fn is_hold(action: &[u8]) -> bool {
+    without_milter(action) == b"hold"
+}
+
+fn without_milter(action: &[u8]) -> &[u8] {
+    action.strip_prefix(b"milter-").unwrap_or(action)
+}
+
+fn judge(action: &[u8]) -> Judge {
+    if action.starts_with(b"milter-") { Judge::Milter } else { Judge::Restriction }
 }
 
 /// Whether a client that left so has broken off the message it was sending. After `END-OF-MESSAGE` it may have been taken.
@@ -155,13 +266,12 @@ fn of_check<'a>(program: Program, check: &ContentCheck<'a>) -> Option<Found<'a>>
 
 /// `smtpd` refuses single recipients at `RCPT`; only at the end it refuses all. `cleanup` always refuses all.
 fn of_policy<'a>(program: Program, policy: &Policy<'a>, code: &'a str) -> Option<Found<'a>> {
-    let plain = policy.action.strip_prefix(b"milter-").unwrap_or(policy.action);
-    let end = end_of(plain).filter(|_| is_at_the_door(program))?;
+    let end = end_of(without_milter(policy.action)).filter(|_| is_at_the_door(program))?;
     let whole = program == Program::Cleanup || matches!(policy.stage, b"DATA" | b"BDAT" | b"END-OF-MESSAGE");
     if end == End::Refused && !whole {
         return None;
     }
-    let by = if plain == policy.action { Judge::Restriction } else { Judge::Milter };
+    let by = judge(policy.action);
     Some(Found { end, by, codes: [Some(code.as_bytes()), policy.dsn], words: policy.reply, to: policy.to })
 }
 

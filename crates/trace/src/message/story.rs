@@ -6,7 +6,7 @@ use foldhash::HashMapExt as _;
 
 use crate::Map;
 use crate::attempt::Where;
-use crate::message::parts::{Fate, FromClient, LinkKind};
+use crate::message::parts::{End, Fate, FromClient, LinkKind};
 use crate::message::record::Message;
 
 /// An address, and the one before aliases where that tells two recipients apart.
@@ -81,6 +81,17 @@ impl Story {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.messages.iter().all(|message| !message.end_missing())
+    }
+
+    /// Whether it got into the queue, as far as the log shows: it was not refused, its client did not break off, and nobody else had its
+    /// queue id before anything was heard of it.
+    #[must_use]
+    pub fn got_in(&self) -> bool {
+        self.first().is_none_or(|message| match message.end {
+            End::Canceled | End::Refused => false,
+            End::Missing => message.recipients().len() > 0,
+            _ => true,
+        })
     }
 
     /// Every recipient with its last fate, sorted by address: one twice if two aliases lead to it. Where a queue file handed a recipient on, the next one tells.

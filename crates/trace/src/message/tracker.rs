@@ -13,7 +13,7 @@ use crate::message::files::{File, Key, State};
 use crate::message::links::{Joined, Links};
 use crate::message::parts::{End, Fate, FromClient, LinkKind, Origin};
 use crate::message::record::Message;
-use crate::message::stops::{Process, breaks_off};
+use crate::message::stops::{Foreseen, Process, Session, breaks_off, is_hold};
 use crate::message::{Follow, Story};
 use crate::names::{Names, Symbol};
 
@@ -22,6 +22,9 @@ use crate::names::{Names, Symbol};
 const GRACE: i64 = 5 * 1_000_000;
 /// How long a copy from this host's own client waits to be claimed by the message it is a copy of.
 pub(super) const CLAIM_WITHIN: i64 = 600 * 1_000_000;
+/// How long a queue file that `postsuper -r` put back waits for `pickup`, which takes it at its next waking: a minute by the `master.cf`
+/// that Postfix brings along, longer where Postfix was stopped for it.
+const PICKED_UP_WITHIN: i64 = 3_600 * 1_000_000;
 /// Recipients of a copy that nobody has claimed kept at most.
 const UNCLAIMED_RECIPIENTS: usize = 1_000;
 
@@ -57,8 +60,11 @@ pub(crate) struct Messages {
     pub(super) bounds: Bounds,
     pub(super) keys: Map<Key, u32>,
     pub(super) files: Vec<File>,
-    /// The last message that each process took. [`Follow::All`] and stories only.
-    pub(super) by_process: Map<Process, Handle>,
+    /// What each process is about. [`Follow::All`] and stories only, as the next two.
+    pub(super) sessions: Map<Process, Session>,
+    pub(super) foreseen: Map<Process, Foreseen>,
+    /// How far each host's log goes.
+    pub(super) heard: Map<Symbol, i64>,
     pub(super) free: Vec<u32>,
     pub(super) live: usize,
     pub(super) bytes: usize,
@@ -87,7 +93,9 @@ impl Messages {
             bounds,
             keys: Map::new(),
             files: Vec::new(),
-            by_process: Map::new(),
+            sessions: Map::new(),
+            foreseen: Map::new(),
+            heard: Map::new(),
             free: Vec::new(),
             live: 0,
             bytes: 0,
@@ -131,6 +139,12 @@ impl Messages {
         self.follow.is_all() || (!self.keys.is_empty() && self.keys.contains_key(&self.key(host, queue_id)))
     }
 
+    /// Tells how far a host's log goes.
+    pub(crate) fn hear(&mut self, host: Symbol, time: i64) {
+        let latest = self.heard.entry(host).or_insert(time);
+        *latest = time.max(*latest);
+    }
+
     /// Tells the log's time.
     #[inline]
     pub(crate) fn tick(&mut self, now: i64) {
@@ -146,7 +160,8 @@ impl Messages {
     pub(crate) fn accepted(&mut self, arrival: Arrival<'_>) {
         let Some(queue_id) = arrival.acceptance.queue_id else { return };
         let Arrival { place, at, pid, acceptance } = arrival;
-        let slot = self.begun(place, queue_id, at.line, at.time);
+        let at_time = at.time;
+        let slot = self.begun(place, queue_id, at.line, at_time);
         let login = acceptance.sasl_username.is_some();
         let unclaimed = !login && !self.follow.is_all();
         let Some(file) = self.files.get_mut(slot as usize) else { return };
@@ -159,7 +174,7 @@ impl Messages {
         }));
         file.unclaimed = unclaimed;
         let handle = Handle { slot, number: file.message.number };
-        self.took(pid.map(|pid| (place.host, place.tag, pid)), handle);
+        self.took(pid.map(|pid| (place.host, place.tag, pid)), handle, at_time);
         if unclaimed {
             self.await_claim(handle);
         }
@@ -203,6 +218,10 @@ impl Messages {
         let at = |this: &mut Self, id: QueueId<'_>| this.known_or_new(place, id, line);
         match *line.event {
             Event::Delivery(delivery) => {
+                // It may be told of before its first line.
+                if let Some(next) = delivery.forwarded_as().filter(|_| self.follow.is_all()) {
+                    at(self, next);
+                }
                 if let Some(slot) = at(self, delivery.queue_id) {
                     self.delivered(host, slot, &delivery, line);
                 }
@@ -216,20 +235,19 @@ impl Messages {
                 if let Some(slot) = at(self, id)
                     && let Some(file) = self.files.get_mut(slot as usize)
                 {
-                    file.expired = true;
                     file.message.set_envelope_sender(sender);
                     file.message.expire();
                 }
             }
-            _ if !self.follow.is_all() => {}
-            Event::MessageId(id, message_id) => self.message_id(place, id, message_id, line),
-            Event::Active(id, sender, size, nrcpt) => self.activated(place, id, (sender, size, nrcpt), line),
             Event::Pickup(pickup) => self.picked_up(place, &pickup, line),
             Event::Queue(id, action) => {
                 if let Some(slot) = at(self, id) {
                     self.acted_on(slot, action, line.time);
                 }
             }
+            event if !self.follow.is_all() => self.noted(place, &event, line),
+            Event::MessageId(id, message_id) => self.message_id(place, id, message_id, line),
+            Event::Active(id, sender, size, nrcpt) => self.activated(place, id, (sender, size, nrcpt), line),
             Event::Notification(id, what, new) => {
                 let (Some(parent), Some(child)) = (at(self, id), at(self, new)) else { return };
                 self.made_from(parent, child, LinkKind::Notice, Origin::Notice { what: what.into() });
@@ -240,10 +258,13 @@ impl Messages {
 
     /// A line that says something besides. It begins no message: it may be about one that was never there.
     fn noted(&mut self, place: Place<'_>, event: &Event<'_>, line: &Line<'_>) {
-        if let Event::Gone { how, stage, client, queue_id } = event
-            && breaks_off(*how, stage)
-        {
-            self.broke_off(place, *queue_id, client, line);
+        match event {
+            Event::Gone { how, stage, client, queue_id } if breaks_off(*how, stage) => {
+                self.broke_off(place, *queue_id, client, line);
+            }
+            Event::Policy(None, policy) => return self.foresee(place, policy, line),
+            Event::Disconnect(_, counters) => return self.disconnected(place, *counters, line),
+            _ => {}
         }
         let (id, action, sender): (_, &[u8], _) = match event {
             Event::ContentCheck(check) => (check.queue_id, check.action, check.from),
@@ -259,14 +280,14 @@ impl Messages {
         if let Some(sender) = sender {
             self.change(slot, |message| message.set_sender(sender));
         }
-        if matches!(action, b"hold" | b"milter-hold") {
+        if is_hold(action) {
             self.acted_on(slot, QueueAction::Held, line.time);
         }
         self.may_stop(slot, line);
     }
 
     /// `postsuper` and others did something to a queue file.
-    fn acted_on(&mut self, slot: u32, action: QueueAction, time: i64) {
+    pub(super) fn acted_on(&mut self, slot: u32, action: QueueAction, time: i64) {
         let now = self.now;
         let Some(file) = self.files.get_mut(slot as usize).filter(|file| file.state == State::Open) else { return };
         match action {
@@ -277,7 +298,7 @@ impl Messages {
                 file.message.ended = Some(time);
                 file.state = State::Closing;
                 let handle = Handle { slot, number: file.message.number };
-                self.close(now, handle);
+                self.linger(now.saturating_add(PICKED_UP_WITHIN), handle);
             }
             QueueAction::Released | QueueAction::MarkedExpired | QueueAction::Skipped => {}
         }
@@ -285,6 +306,9 @@ impl Messages {
 
     fn picked_up(&mut self, place: Place<'_>, pickup: &Pickup<'_>, line: &Line<'_>) {
         let before = pickup.orig_queue_id.and_then(|id| self.find(place.host, id.as_bytes()));
+        if before.is_none() && !self.follow.is_all() {
+            return self.begins_unfollowed(place.host, pickup.queue_id);
+        }
         let slot = self.begun(place, pickup.queue_id, line.id, line.time);
         if let Some(file) = self.files.get_mut(slot as usize) {
             let again = pickup.orig_queue_id.is_some();
@@ -294,12 +318,23 @@ impl Messages {
         if let Some(before) = before.filter(|before| *before != slot) {
             self.acted_on(before, QueueAction::Requeued, line.time);
             self.link(before, slot, LinkKind::Requeue);
+            if let Some(file) = self.files.get(before as usize) {
+                let handle = Handle { slot: before, number: file.message.number };
+                self.close(self.now, handle);
+            }
         }
         self.came_in(slot);
         self.make_room(slot);
     }
 
     // ---- lives ----
+
+    /// A message that is not followed has this queue id now: whoever had it has ended unseen.
+    pub(crate) fn begins_unfollowed(&mut self, host: Symbol, id: QueueId<'_>) {
+        if let Some(slot) = self.find(host, id.as_bytes()) {
+            self.end_missing(slot);
+        }
+    }
 
     /// The file that a line which starts a life is about: a new one, unless one without a start has just been seen.
     fn begun(&mut self, place: Place<'_>, id: QueueId<'_>, line: u64, time: i64) -> u32 {
@@ -425,7 +460,7 @@ impl Messages {
             Program::Postsuper => End::Deleted,
             Program::Cleanup if line.record.text.ends_with(b"removed (discarded)") => End::Discarded,
             Program::Cleanup => End::Canceled,
-            _ if file.expired => End::Expired,
+            _ if file.message.is_expired() => End::Expired,
             _ => End::Removed,
         };
         file.state = State::Closing;

@@ -14,7 +14,7 @@ pub use sessions::first_session_at;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use maillog::{Acceptance, Client, Event, Program, QueueId, Record};
+use maillog::{Acceptance, Client, Event, Program, QueueAction, QueueId, Record};
 
 use crate::Map;
 use crate::attempt::{Attempt, Login, Refusal, Where};
@@ -162,6 +162,8 @@ impl Tracer {
             | Event::TooLong(..)
             | Event::Policy(..) => true,
             Event::Removed(_) | Event::Expired(..) | Event::Delivery(_) => true,
+            Event::Pickup(_) | Event::Queue(_, QueueAction::Requeued) => true,
+            Event::ContentCheck(_) => Follow::Logins.notes(event),
             Event::DovecotAuth(_) | Event::DovecotService(_) | Event::Pam(_) => true,
             Event::Saslauthd(_) | Event::SaslauthdLdap(_) => true,
             Event::Accepted(a) => a.sasl_username.is_some() || a.orig_queue_id.is_some() || a.client.is_local(),
@@ -188,6 +190,9 @@ impl Tracer {
     /// Takes the next line. Output: the session it belongs to, if it belongs to one.
     pub fn line(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
         self.tick(line.time, sink);
+        if self.messages.follow().is_all() {
+            self.messages.hear(self.names.number(line.record.host), line.time);
+        }
         if self.messages.follow().notes(line.event) {
             self.queue_line(line, sink);
         }
@@ -203,7 +208,7 @@ impl Tracer {
                 self.queue_line(line, sink);
                 None
             }
-            Event::Accepted(acceptance) if !Self::wants(line.event) && self.messages.follow().is_all() => {
+            Event::Accepted(acceptance) if !Self::wants(line.event) => {
                 self.accepted_from_stranger(line, &acceptance, sink);
                 self.session(line.record)
             }
@@ -263,6 +268,12 @@ impl Tracer {
     /// A message without a login: of no interest to its session.
     fn accepted_from_stranger(&mut self, line: &Line<'_>, acceptance: &Acceptance<'_>, sink: &mut impl Sink) {
         let host = self.names.number(line.record.host);
+        if !self.messages.follow().is_all() {
+            if let Some(id) = acceptance.queue_id {
+                self.messages.begins_unfollowed(host, id);
+            }
+            return self.tell_messages(sink);
+        }
         let tag = self.names.number(line.record.tag.0);
         let at = self.outside_sessions(line, Some(acceptance.client));
         let pid = line.record.pid;

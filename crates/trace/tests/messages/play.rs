@@ -22,7 +22,7 @@ impl Sink for Told {
     }
 }
 
-/// Plays lines, `step` microseconds apart; only those that are wanted.
+/// Plays lines, `step` microseconds apart; only those that are wanted, and those about a queue file that is followed.
 pub(crate) fn play<T: AsRef<str>>(follow: Follow, step: i64, lines: &[T]) -> Told {
     play_within(follow, Limits::default(), step, lines)
 }
@@ -32,7 +32,8 @@ pub(crate) fn play_within<T: AsRef<str>>(follow: Follow, limits: Limits, step: i
     for (n, text) in lines.iter().enumerate() {
         let record = maillog::record(text.as_ref().as_bytes()).unwrap();
         let event = maillog::event(&record).unwrap_or_else(|| panic!("not understood: {}", text.as_ref()));
-        if Tracer::wants(&event) || follow.wants(&event) {
+        let id = maillog::QueueId::of_text(record.text);
+        if Tracer::wants(&event) || follow.wants(&event) || id.is_some_and(|id| tracer.follows(&record, id)) {
             tracer.line(&Line { id: n as u64, time: n as i64 * step, record: &record, event: &event }, &mut told);
         }
     }

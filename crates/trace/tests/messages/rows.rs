@@ -174,24 +174,58 @@ fn a_filter_before_the_queue() {
 /// `postsuper -r` puts a message back to the start, under another queue id.
 #[test]
 fn put_in_the_queue_again() {
-    let told = told(
+    let deferred = "AAAAA1: to=<x@b>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (no)";
+    let lines = [
+        ("/smtpd", "AAAAA1: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u"),
+        ("/cleanup", "AAAAA1: message-id=<m@a>"),
+        ("/smtp", deferred),
+        ("/postsuper", "AAAAA1: requeued"),
+        ("/pickup", "AAAAA2: uid=107 from=<s@a> orig_id=AAAAA1"),
+        ("/cleanup", "AAAAA2: message-id=<m@a>"),
+        ("/smtp", &format!("AAAAA2: to=<x@b>, {SENT} (250 ok)")),
+        ("/qmgr", "AAAAA2: removed"),
+    ];
+    // Pickup comes within a minute, or when Postfix runs again.
+    for (follow, step) in
+        [(STORIES, 1_000), (STORIES, 60_000_000), (STORIES, 3_000_000_000), (Follow::Logins, 60_000_000)]
+    {
+        let told = told(follow, step, &lines);
+        let [story] = told.stories.as_slice() else { panic!("{} stories", told.stories.len()) };
+        assert_eq!(fates(story), [("x@b".to_owned(), Fate::Sent)]);
+        assert!(story.is_finished() && story.first().unwrap().end.name() == "requeued");
+        assert_eq!(story.first().unwrap().children[0].kind, LinkKind::Requeue);
+    }
+}
+
+/// Programs write at the same time: what one says about the other's doing may stand first.
+#[test]
+fn before_their_first_lines() {
+    let forwarded = "AAAAA1: to=<team@mx>, orig_to=<team>, relay=local, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (forwarded as AAAAA2)";
+    let bounced = "AAAAA2: to=<x@b>, relay=none, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (no such user)";
+    let told_of = told(
         STORIES,
         1_000,
         &[
             ("/smtpd", "AAAAA1: client=h[192.0.2.1]"),
             ("/cleanup", "AAAAA1: message-id=<m@a>"),
-            ("/smtp", "AAAAA1: to=<x@b>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (no)"),
-            ("/postsuper", "AAAAA1: requeued"),
-            ("/pickup", "AAAAA2: uid=107 from=<s@a> orig_id=AAAAA1"),
+            ("/local", forwarded),
             ("/cleanup", "AAAAA2: message-id=<m@a>"),
-            ("/smtp", &format!("AAAAA2: to=<x@b>, {SENT} (250 ok)")),
+            ("/qmgr", "AAAAA2: from=<s@a>, size=10, nrcpt=1 (queue active)"),
+            ("/smtp", bounced),
             ("/qmgr", "AAAAA2: removed"),
+            ("/qmgr", "AAAAA1: removed"),
         ],
     );
-    let [story] = told.stories.as_slice() else { panic!("{} stories", told.stories.len()) };
-    assert_eq!(fates(story), [("x@b".to_owned(), Fate::Sent)]);
-    assert!(story.is_finished() && story.first().unwrap().end.name() == "requeued");
-    assert_eq!(story.first().unwrap().children[0].kind, LinkKind::Requeue);
+    let [story] = told_of.stories.as_slice() else { panic!("{} stories", told_of.stories.len()) };
+    assert_eq!(fates(story), [("x@b".to_owned(), Fate::Bounced)]);
+    let deferred = "AAAAA1: to=<x@b>, relay=none, delay=1, delays=0/0/0/1, dsn=4.0.0, status=deferred (no)";
+    let given_up = ("/qmgr", "AAAAA1: from=<s@a>, status=expired, returned to sender");
+    for rows in
+        [[("/smtp", deferred), given_up, ("/smtp", deferred)], [given_up, ("/smtp", deferred), ("/smtp", deferred)]]
+    {
+        let told = told(STORIES, 1_000, &rows);
+        assert_eq!(fates(told.stories.first().unwrap()), [("x@b".to_owned(), Fate::Expired)], "{rows:?}");
+    }
 }
 
 #[test]
@@ -319,6 +353,102 @@ fn broken_off_or_cut_off() {
     check(&[accepted, other], 599_000_000, "end_missing");
     check(&[accepted, other], 600_000_000, "canceled");
     check(&[("/pickup", "AAAAA1: uid=0 from=<root>"), other], 600_000_000, "end_missing");
+}
+
+/// What a rule says about a message before it has a queue file, what its client's counters say, and how far its own host's log goes.
+#[test]
+fn held_or_taken_without_a_line_of_its_own() {
+    let check = |rows: &[(&str, &str)], end: &str, words: Option<&str>| {
+        for follow in [Follow::All, STORIES] {
+            let told = told(follow, 1_000, rows);
+            let of_stories = told.stories.iter().flat_map(|story| story.messages());
+            let message =
+                told.messages.iter().chain(of_stories).find(|message| message.queue_id() == b"AAAAA1").unwrap();
+            assert_eq!(message.end.name(), end, "{rows:?}");
+            assert_eq!(message.stop().map(|stop| show(stop.words)).as_deref(), words, "{rows:?}");
+        }
+    };
+    let rule = |action: &str, client: &str| {
+        format!(
+            "NOQUEUE: {action}: RCPT from {client}: <s@a>: Sender address triggers {action} action; from=<s@a> to=<x@b> proto=ESMTP helo=<h>"
+        )
+    };
+    let accepted = ("/smtpd", "AAAAA1: client=h[192.0.2.1]");
+    let (hold, discard) = (rule("hold", "h[192.0.2.1]"), rule("discard", "h[192.0.2.1]"));
+    let said = "<s@a>: Sender address triggers discard action";
+    check(&[("/smtpd", &hold), accepted], "held", None);
+    check(&[("/smtpd", &rule("milter-hold", "h[192.0.2.1]")), accepted], "held", None);
+    check(&[("/smtpd", &discard), accepted], "discarded", Some(said));
+    let active = ("/qmgr", "AAAAA1: from=<s@a>, size=10, nrcpt=1 (queue active)");
+    check(&[("/smtpd", &hold), accepted, active], "in_queue", None);
+    check(&[("/smtpd", &discard), accepted, active], "in_queue", None);
+    // Another client, another process, another kind of rule; and only the next message.
+    check(&[("/smtpd", &rule("hold", "h[192.0.2.2]")), accepted], "end_missing", None);
+    check(&[("/other/smtpd", &hold), accepted], "end_missing", None);
+    check(&[("/smtpd", &rule("warn", "h[192.0.2.1]")), accepted], "end_missing", None);
+    check(&[("/smtpd", &hold), ("/smtpd", "AAAAA0: client=h[192.0.2.1]"), accepted], "end_missing", None);
+}
+
+#[test]
+fn taken_by_the_counters() {
+    let check = |rows: &[(&str, &str)], expected: &str| {
+        let later = ("/smtpd", "AAAAA9: client=h[192.0.2.9]");
+        let rows: Vec<_> = rows.iter().copied().chain([later]).collect();
+        let told = told(Follow::All, 600_000_000, &rows);
+        let message = told.messages.iter().find(|message| message.queue_id() == b"AAAAA1").unwrap();
+        assert_eq!(message.end.name(), expected, "{rows:?}");
+    };
+    let accepted = ("/smtpd", "AAAAA1: client=h[192.0.2.1]");
+    let left = |counters: &str| format!("disconnect from h[192.0.2.1] {counters}");
+    check(&[accepted], "canceled");
+    check(&[accepted, ("/smtpd", &left("ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"))], "in_queue");
+    check(&[accepted, ("/smtpd", &left("ehlo=1 mail=1 rcpt=1 data=0/1 quit=1 commands=4/5"))], "canceled");
+    check(&[accepted, ("/smtpd", &left("ehlo=1 mail=1 rcpt=1 rset=1 quit=1 commands=5"))], "canceled");
+    check(&[accepted, ("/other/smtpd", &left("ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"))], "canceled");
+    let before = ("/smtpd", "AAAAA0: client=h[192.0.2.1]");
+    check(&[before, accepted, ("/smtpd", &left("ehlo=1 mail=2 rcpt=2 data=1 quit=1 commands=5"))], "canceled");
+    check(&[before, accepted, ("/smtpd", &left("ehlo=1 mail=2 rcpt=2 data=2 quit=1 commands=5"))], "in_queue");
+}
+
+/// Where one host's log ends, its messages are cut off, however long another's goes on.
+#[test]
+fn the_log_of_its_own_host() {
+    let rows = |other: &str| -> Vec<String> {
+        lines("mx1", &[("/smtpd", "AAAAA1: client=h[192.0.2.1]")])
+            .into_iter()
+            .chain(lines(other, &[("/smtpd", "AAAAA2: client=h[192.0.2.1]")]))
+            .collect()
+    };
+    for (other, expected) in [("mx1", "canceled"), ("mx2", "end_missing")] {
+        let told = play(Follow::All, 600_000_000, &rows(other));
+        let message = told.messages.iter().find(|message| message.queue_id() == b"AAAAA1").unwrap();
+        assert_eq!(message.end.name(), expected);
+    }
+}
+
+/// A login's message that never got in is not the one that has its queue id later.
+#[test]
+fn a_strangers_message_under_the_same_queue_id() {
+    let login = ("/smtpd", "AAAAA1: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u");
+    let sent = format!("AAAAA1: to=<x@b>, {SENT} (250 ok)");
+    let check = |rows: &[(&str, &str)], got_in: bool, expected: &[(&str, Fate)]| {
+        let told = told(Follow::Logins, 1_000_000, rows);
+        let [story] = told.stories.as_slice() else { panic!("{} stories of {rows:?}", told.stories.len()) };
+        let expected: Vec<_> = expected.iter().map(|(to, fate)| ((*to).to_owned(), *fate)).collect();
+        assert_eq!((story.got_in(), fates(story)), (got_in, expected), "{rows:?}");
+    };
+    let (strangers, local) = (("/smtpd", "AAAAA1: client=x[192.0.2.7]"), ("/pickup", "AAAAA1: uid=7 from=<r>"));
+    check(&[login, ("/smtp", &sent), ("/qmgr", "AAAAA1: removed")], true, &[("x@b", Fate::Sent)]);
+    check(&[login, strangers, ("/smtp", &sent), ("/qmgr", "AAAAA1: removed")], false, &[]);
+    check(&[login, local, ("/smtp", &sent), ("/qmgr", "AAAAA1: removed")], false, &[]);
+    check(&[login, ("/smtp", &sent), strangers, ("/qmgr", "AAAAA1: removed")], true, &[("x@b", Fate::Sent)]);
+    let milter =
+        "AAAAA1: milter-reject: END-OF-MESSAGE from h[192.0.2.1]: 5.7.1 Spam; from=<s@a> to=<x@b> proto=ESMTP helo=<h>";
+    check(&[login, ("/cleanup", milter)], false, &[]);
+    let check =
+        "AAAAA1: reject: header Subject: x from h[192.0.2.1]; from=<s@a> to=<x@b> proto=ESMTP helo=<h>: 5.7.1 no";
+    let told = told(Follow::Logins, 1_000, &[login, ("/cleanup", check)]);
+    assert!(told.stories.iter().all(|story| !story.got_in()) && told.stories.len() == 1);
 }
 
 /// Lines that come just after the end still belong to it; a new life under the same id does not.
