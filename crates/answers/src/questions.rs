@@ -61,7 +61,7 @@ pub fn width(text: Option<&str>) -> anyhow::Result<Width> {
     }
 }
 
-/// How far a zone is east of UTC at a moment, in microseconds: what a histogram's days begin by.
+/// How far a zone is east of UTC at a moment, in microseconds: for a script that shows times.
 #[must_use]
 pub fn offset(zone: &TimeZone, now: Timestamp) -> i64 {
     i64::from(zone.to_offset(now).seconds()) * 1_000_000

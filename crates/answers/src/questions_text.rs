@@ -71,7 +71,7 @@ pub fn bars(histogram: &Histogram, by: Option<&Field>, clock: &Clock, screen: Sc
         legend(histogram, field, screen, &mut out);
     }
     let largest = histogram.buckets.iter().map(|bucket| bucket.count).max().unwrap_or_default();
-    let width = histogram.buckets.first().map_or(0, |bucket| bucket.to - bucket.from);
+    let width = histogram.buckets.iter().map(|bucket| bucket.to - bucket.from).max().unwrap_or_default();
     let room = screen.width.saturating_sub(Clock::SPAN_COLUMNS + COUNT + 4);
     for bucket in &histogram.buckets {
         let drawn = match by {

@@ -84,7 +84,8 @@ impl Clock {
     pub fn span(&self, from: i64, width: i64) -> String {
         let format = match width / 1_000_000 {
             ..60 => "%Y-%m-%d %H:%M:%S",
-            60..86_400 => "%Y-%m-%d %H:%M",
+            // A day on which clocks are changed has 23 hours.
+            60..82_800 => "%Y-%m-%d %H:%M",
             _ => "%Y-%m-%d",
         };
         self.format(from, format)

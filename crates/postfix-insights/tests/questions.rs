@@ -105,6 +105,28 @@ fn all_questions_tell_of_the_same_entries() {
     }
 }
 
+/// The clocks went forward on 29 March 2026: that day has 23 hours, and the next begins at its own midnight.
+#[test]
+fn days_of_a_histogram_are_those_of_the_clock() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("mail.log");
+    let line = |day: u32, hour: u32| {
+        format!("2026-03-{day}T{hour:02}:30:00Z m postfix/smtpd[1]: connect from h.example[192.0.2.1]\n")
+    };
+    let lines: String = (28..31).flat_map(|day| (0..24).map(move |hour| line(day, hour))).collect();
+    std::fs::write(&log, lines).unwrap();
+    let days = |zone: &str| -> Vec<(String, u64)> {
+        let args = ["histogram", "--width", "1d", "--json", "--timezone", zone];
+        let answer = json(&program().args(args).arg(&log).stdin(Stdio::null()).output().unwrap());
+        let rows = answer["buckets"].as_array().unwrap().iter();
+        rows.map(|row| (row["from"].as_str().unwrap()[5..16].to_owned(), row["count"].as_u64().unwrap())).collect()
+    };
+    let rows = |rows: &[(&str, u64)]| rows.iter().map(|(from, count)| ((*from).to_owned(), *count)).collect::<Vec<_>>();
+    let berlin = [("03-27T23:00", 23), ("03-28T23:00", 23), ("03-29T22:00", 24), ("03-30T22:00", 2)];
+    assert_eq!(days("Europe/Berlin"), rows(&berlin));
+    assert_eq!(days("UTC"), rows(&[("03-28T00:00", 24), ("03-29T00:00", 24), ("03-30T00:00", 24)]));
+}
+
 #[test]
 fn distinct_values_of_another_field() {
     let log = recording("spraying");

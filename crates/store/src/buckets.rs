@@ -1,19 +1,19 @@
 //! Counts by time, out of a stream whose span is not known before its end.
 //!
 //! Where the width is not given, counting begins in seconds; whenever there are too many buckets, they are put together into
-//! the next width. Each width divides the next, so nothing is lost by that.
+//! the next width. Each bucket lies within one of the next width, so nothing is lost by that.
 
 use std::collections::BTreeMap;
 
 use query::Entry;
 
+use crate::local::{DAY, Local, length, stretches};
 use crate::question::{Bucket, Histogram, HistogramAsked, StoreError, Width};
 use crate::values::{repeats, spellings, value_of};
 use crate::{AUTO_BUCKETS_MAX, BUCKETS_MAX, SPLIT_MAX};
 
 const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
-/// The widths a histogram chooses from; each divides the next, and is at least a thirteenth of it.
+/// The widths a histogram chooses from; each lies within the next, and is at least a thirteenth of it, about.
 const WIDTHS: [i64; 14] = [
     SECOND,
     5 * SECOND,
@@ -32,11 +32,10 @@ const WIDTHS: [i64; 14] = [
 ];
 /// Buckets while counting. More than thirteen times [`AUTO_BUCKETS_MAX`], so that what is put together is never too wide.
 const KEPT_MAX: usize = 16 * AUTO_BUCKETS_MAX;
-/// 5 January 1970, a Monday.
-const MONDAY: i64 = 4 * DAY;
 
 pub(crate) struct Buckets {
     asked: HistogramAsked,
+    local: Local,
     width: i64,
     counts: BTreeMap<i64, Counts>,
     /// Spellings of the split field's values, by number, each with its count.
@@ -80,6 +79,7 @@ impl Buckets {
         };
         Ok(Self {
             asked: asked.clone(),
+            local: Local::new(asked.zone.clone()),
             width,
             counts: BTreeMap::new(),
             split: Vec::new(),
@@ -95,7 +95,7 @@ impl Buckets {
             return;
         };
         let value = self.asked.by.and_then(|field| value_of(field, entry)).map(|value| self.split_value(value, count));
-        let start = self.start(ts, self.width);
+        let (start, _) = self.local.bucket(ts, self.width);
         let counts = self.counts.entry(start).or_default();
         counts.all = counts.all.saturating_add(count);
         match value {
@@ -122,10 +122,6 @@ impl Buckets {
         })
     }
 
-    fn start(&self, ts: i64, width: i64) -> i64 {
-        start(&self.asked, ts, width)
-    }
-
     fn shrink(&mut self) {
         let wider = WIDTHS.into_iter().find(|width| *width > self.width);
         match (self.asked.width, wider) {
@@ -141,7 +137,8 @@ impl Buckets {
     fn widen(&mut self, width: i64) {
         let fine = std::mem::take(&mut self.counts);
         for (from, counts) in fine {
-            self.counts.entry(self.start(from, width)).or_default().add(&counts);
+            let (start, _) = self.local.bucket(from, width);
+            self.counts.entry(start).or_default().add(&counts);
         }
         self.width = width;
     }
@@ -152,7 +149,7 @@ impl Buckets {
             let width = width_of(&self.asked, *first, *last);
             self.widen(width.max(self.width));
         }
-        if self.too_many || self.length(self.width) > BUCKETS_MAX {
+        if self.too_many || self.length() > BUCKETS_MAX {
             return Err(StoreError::TooManyBuckets);
         }
         let named = match self.asked.by {
@@ -171,39 +168,25 @@ impl Buckets {
         Ok(Histogram { values: named.into_iter().map(|(value, ..)| value).collect(), buckets, undated: self.undated })
     }
 
-    /// How many buckets of a width there are from the first entry to the last.
-    fn length(&self, width: i64) -> usize {
-        let (Some((first, _)), Some((last, _))) = (self.counts.first_key_value(), self.counts.last_key_value()) else {
-            return 0;
-        };
-        length(&self.asked, *first, *last, width)
+    /// How many buckets there are from the first entry to the last; one more than is allowed if there are more.
+    fn length(&self) -> usize {
+        let ends = self.counts.first_key_value().zip(self.counts.last_key_value());
+        ends.map_or(0, |((first, _), (last, _))| length(&self.asked.zone, *first, *last, self.width, BUCKETS_MAX))
     }
 
     fn all_buckets(&self, named: &[(String, Vec<usize>, u64)]) -> Vec<Bucket> {
-        let Some((first, _)) = self.counts.first_key_value() else { return Vec::new() };
+        let ends = self.counts.first_key_value().zip(self.counts.last_key_value());
+        let Some(((first, _), (last, _))) = ends else { return Vec::new() };
         let none = Counts::default();
-        (0..self.length(self.width))
-            .map(|number| {
-                let from = first.saturating_add(i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(self.width));
+        stretches(&self.asked.zone, *first, *last, self.width)
+            .map(|(from, to)| {
                 let counts = self.counts.get(&from).unwrap_or(&none);
                 let of_value = |places: &[usize]| places.iter().filter_map(|at| counts.by.get(*at)).sum();
                 let by = named.iter().map(|(_, places, _)| of_value(places)).collect();
-                Bucket { from, to: from.saturating_add(self.width), count: counts.all, by, other: counts.other }
+                Bucket { from, to, count: counts.all, by, other: counts.other }
             })
             .collect()
     }
-}
-
-/// Where the bucket of an instant begins.
-fn start(asked: &HistogramAsked, ts: i64, width: i64) -> i64 {
-    let shift = asked.offset.saturating_sub(MONDAY);
-    ts.saturating_add(shift).div_euclid(width).saturating_mul(width).saturating_sub(shift)
-}
-
-/// How many buckets of a width there are from the first entry to the last.
-fn length(asked: &HistogramAsked, first: i64, last: i64, width: i64) -> usize {
-    let (first, last) = (start(asked, first, width), start(asked, last, width));
-    usize::try_from(last.saturating_sub(first) / width + 1).unwrap_or(usize::MAX)
 }
 
 /// The width of the buckets, if the entries are from the first instant to the last.
@@ -212,7 +195,7 @@ pub(crate) fn width_of(asked: &HistogramAsked, first: i64, last: i64) -> i64 {
     match asked.width {
         Width::Fixed(width) => width,
         Width::Auto(most) => {
-            WIDTHS.into_iter().find(|width| length(asked, first, last, *width) <= most).unwrap_or(widest)
+            WIDTHS.into_iter().find(|width| length(&asked.zone, first, last, *width, most) <= most).unwrap_or(widest)
         }
     }
 }
@@ -220,6 +203,7 @@ pub(crate) fn width_of(asked: &HistogramAsked, first: i64, last: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::tz::TimeZone;
 
     #[test]
     fn each_width_divides_the_next() {
@@ -230,7 +214,7 @@ mod tests {
     }
 
     fn histogram(times: impl Iterator<Item = i64>, width: Width) -> Result<Histogram, StoreError> {
-        let mut buckets = Buckets::new(&HistogramAsked { width, offset: 0, by: None })?;
+        let mut buckets = Buckets::new(&HistogramAsked { width, zone: TimeZone::UTC, by: None })?;
         for ts in times {
             buckets.take(&Entry { ts: Some(ts), ..Entry::default() });
         }

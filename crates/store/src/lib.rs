@@ -11,6 +11,7 @@
 mod buckets;
 mod gather;
 pub mod index;
+mod local;
 mod memory;
 mod place;
 mod question;

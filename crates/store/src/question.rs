@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use query::{Entry, Field, Query};
 
 use crate::place::Cursor;
@@ -73,8 +74,9 @@ pub struct RowsAsked {
 pub struct HistogramAsked {
     /// How wide a bucket is.
     pub width: Width,
-    /// East of UTC, in microseconds: buckets of a day and more begin at this zone's midnight, those of a week on Monday.
-    pub offset: i64,
+    /// Buckets of a day and more begin at this zone's midnight, those of a week on Monday; a day on which its clocks are changed
+    /// has 23 hours or 25.
+    pub zone: TimeZone,
     /// A field to split each bucket by.
     pub by: Option<&'static Field>,
 }

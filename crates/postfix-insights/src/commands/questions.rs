@@ -2,7 +2,7 @@
 
 use answers::files::Answered;
 use answers::mask::Mask;
-use answers::questions::{count_json, field, histogram_json, mask_histogram, mask_top, offset, top_json, width};
+use answers::questions::{count_json, field, histogram_json, mask_histogram, mask_top, top_json, width};
 use answers::questions_text::{bars, ranking};
 use answers::reading::Reading;
 use answers::times::Clock;
@@ -70,7 +70,7 @@ pub(crate) fn histogram(args: &cli::Histogram) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let zone = reading.zone();
-    let question = Question::Histogram(HistogramAsked { width, offset: offset(&zone, reading.now()), by });
+    let question = Question::Histogram(HistogramAsked { width, zone: zone.clone(), by });
     let (answer, exit) = match one(reading, &query, question, args.output.quiet)? {
         Ok(answered) => answered,
         Err(exit) => return Ok(exit),

@@ -30,8 +30,7 @@ impl Asked {
         width: Width,
         by: Option<&'static Field>,
     ) -> Result<Histogram, Problem> {
-        let offset = questions::offset(&self.app.config.zone, self.now);
-        let question = Question::Histogram(HistogramAsked { width, offset, by });
+        let question = Question::Histogram(HistogramAsked { width, zone: self.app.config.zone.clone(), by });
         let Some(Answer::Histogram(mut histogram)) = self.ask(query, &[question])?.pop() else { return Err(foreign()) };
         questions::mask_histogram(&mut histogram, by, self.viewer.mask());
         Ok(histogram)

@@ -77,7 +77,7 @@ impl Chart {
         href: &dyn Fn(&str, &str) -> String,
     ) -> Option<Self> {
         let (first, last) = (histogram.buckets.first()?, histogram.buckets.last()?);
-        let each = first.to.saturating_sub(first.from);
+        let each = histogram.buckets.iter().map(|bucket| bucket.to.saturating_sub(bucket.from)).max()?;
         let most = histogram.buckets.iter().map(|bucket| bucket.count).max().unwrap_or_default().max(1);
         let series = series(histogram);
         let bar_width = BAR * (histogram.buckets.len() as f64 / FEW).min(1.0);

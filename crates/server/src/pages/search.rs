@@ -138,8 +138,8 @@ struct Counts {
 /// Asked in one go, so that all of it tells of the same entries; but of very many, the values of the newest.
 fn counts(asked: &Asked, query: &Query, fields: &[&'static Field]) -> Result<Counts, Problem> {
     let values = |field: &&'static Field| Question::Top(TopAsked { field, distinct: None, limit: VALUES });
-    let offset = questions::offset(&asked.app.config.zone, asked.now);
-    let histogram = HistogramAsked { width: Width::Auto(BARS), offset, by: query::field("class") };
+    let zone = asked.app.config.zone.clone();
+    let histogram = HistogramAsked { width: Width::Auto(BARS), zone, by: query::field("class") };
     let mut all = vec![Question::Count, Question::Histogram(histogram)];
     let few = asked.count(query)? <= COUNTED;
     if few {

@@ -16,6 +16,7 @@ use super::day::{Day, DayError};
 use super::ledger::{Counted, Page};
 use super::narrow::Narrowed;
 use super::schema::{has_column, of_millionths};
+use crate::local::{self, divisor};
 use crate::question::{HistogramAsked, Question};
 use crate::values::repeats;
 
@@ -65,13 +66,8 @@ fn grain(asked: &HistogramAsked) -> Option<i64> {
         crate::Width::Fixed(width) => width,
         crate::Width::Auto(_) => SECOND,
     };
-    let grain = divisor(divisor(DAY, width.max(1)), asked.offset.saturating_abs());
+    let grain = divisor(local::grain(&asked.zone), width.max(1));
     (grain % SECOND == 0).then_some(grain)
-}
-
-/// The greatest number that divides both.
-fn divisor(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { divisor(b, a % b) }
 }
 
 /// One field's column in one segment: values as numbers from 1, 0 for none.
@@ -287,22 +283,26 @@ pub(crate) fn count(
 mod tests {
     use super::*;
     use crate::Width;
+    use jiff::tz::{Offset, TimeZone};
 
     #[test]
     fn buckets_begin_with_a_grain() {
         let hour = 3_600 * SECOND;
-        for (width, offset, grain) in [
-            (Width::Fixed(hour), 0, Some(hour)),
-            (Width::Fixed(hour), 2 * hour, Some(hour)),
-            (Width::Fixed(hour), -hour / 2, Some(hour / 2)),
-            (Width::Fixed(7 * DAY), 0, Some(DAY)),
-            (Width::Fixed(7 * DAY), 5 * hour, Some(hour)),
-            (Width::Fixed(7 * SECOND), 0, Some(SECOND)),
-            (Width::Auto(60), 0, Some(SECOND)),
-            (Width::Fixed(SECOND + 1), 0, None),
-            (Width::Fixed(hour), 1, None),
+        let quarter = hour / 4;
+        let east = |seconds: i64| TimeZone::fixed(Offset::from_seconds(seconds as i32).unwrap());
+        for (width, zone, grain) in [
+            (Width::Fixed(hour), TimeZone::UTC, Some(hour)),
+            (Width::Fixed(hour), east(7_200), Some(hour)),
+            (Width::Fixed(hour), east(-1_800), Some(hour / 2)),
+            (Width::Fixed(7 * DAY), TimeZone::UTC, Some(DAY)),
+            (Width::Fixed(7 * DAY), east(18_000), Some(hour)),
+            (Width::Fixed(7 * SECOND), TimeZone::UTC, Some(SECOND)),
+            (Width::Fixed(DAY), TimeZone::get("Europe/Berlin").unwrap(), Some(quarter)),
+            (Width::Auto(60), TimeZone::UTC, Some(SECOND)),
+            (Width::Fixed(SECOND + 1), TimeZone::UTC, None),
         ] {
-            assert_eq!(super::grain(&HistogramAsked { width, offset, by: None }), grain, "{width:?} {offset}");
+            let asked = HistogramAsked { width, zone, by: None };
+            assert_eq!(super::grain(&asked), grain, "{asked:?}");
         }
     }
 }

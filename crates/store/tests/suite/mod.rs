@@ -6,6 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::civil::Date;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, ToSpan as _};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -134,6 +137,13 @@ fn any_field() -> impl Strategy<Value = &'static Field> {
     prop::sample::select(names.to_vec()).prop_map(|name| field(name).unwrap())
 }
 
+/// Zones of every kind: the last one's clocks go forward on the day that entries stand in.
+fn zones() -> Vec<TimeZone> {
+    let east = |minutes: i32| TimeZone::fixed(Offset::from_seconds(minutes * 60).unwrap());
+    let changed = TimeZone::posix("XXX-1YYY,J168/12:30,J300").unwrap();
+    vec![TimeZone::UTC, east(120), east(-30), changed]
+}
+
 fn questions() -> impl Strategy<Value = Vec<Question>> {
     let order = prop::sample::select(vec![Order::Newest, Order::Oldest]);
     let place = (prop::option::of(-5_i64..1), prop::sample::select(vec!["a", "b.log"]), 0_i64..6).prop_map(
@@ -147,9 +157,8 @@ fn questions() -> impl Strategy<Value = Vec<Question>> {
         (1_usize..40).prop_map(Width::Auto),
         prop::sample::select(vec![600, 3_600, 86_400, 604_800, 1_000]).prop_map(|width| Width::Fixed(width * SECOND)),
     ];
-    let offset = prop::sample::select(vec![0, 2 * HOUR, -HOUR / 2]);
-    let histogram = (width, offset, prop::option::of(any_field()))
-        .prop_map(|(width, offset, by)| Question::Histogram(HistogramAsked { width, offset, by }));
+    let histogram = (width, prop::sample::select(zones()), prop::option::of(any_field()))
+        .prop_map(|(width, zone, by)| Question::Histogram(HistogramAsked { width, zone, by }));
     let top = (any_field(), prop::option::of(any_field()), 0_usize..4)
         .prop_map(|(field, distinct, limit)| Question::Top(TopAsked { field, distinct, limit }));
     vec(prop_oneof![rows, Just(Question::Count), histogram, top, any_field().prop_map(Question::Distinct)], 1..4)
@@ -194,7 +203,7 @@ fn pages_join<S: Store>(make: &impl Fn(&[Entry]) -> S) {
 fn bounds_are_kept<S: Store>(make: &impl Fn(&[Entry]) -> S) {
     let store = make(&[]);
     let rows = |limit, context| Question::Rows(RowsAsked { order: Order::Newest, limit, after: None, context });
-    let histogram = |width| Question::Histogram(HistogramAsked { width, offset: 0, by: None });
+    let histogram = |width| Question::Histogram(HistogramAsked { width, zone: TimeZone::UTC, by: None });
     let ask = |question| store.ask(&Query::all(), &[question]);
     assert!(matches!(ask(rows(store::ROWS_MAX + 1, 0)), Err(StoreError::TooManyRows)));
     assert!(matches!(ask(rows(1_000, 50)), Err(StoreError::TooManyRows)));
@@ -333,26 +342,26 @@ mod model {
         else {
             return Histogram { values, buckets: Vec::new(), undated };
         };
-        let monday = 4 * 24 * HOUR - asked.offset;
-        let number = |ts: i64, width: i64| (ts - monday).div_euclid(width);
-        let width = match asked.width {
-            Width::Fixed(width) => width,
-            Width::Auto(most) => WIDTHS
-                .map(|seconds| seconds * SECOND)
-                .into_iter()
-                .find(|width| number(last, *width) - number(first, *width) < most as i64)
-                .unwrap(),
+        let spans = |width: i64| spans(&asked.zone, first, last, width);
+        let spans = match asked.width {
+            Width::Fixed(width) => spans(width),
+            Width::Auto(most) => {
+                // Of a hundred spans and more there is no need to know how many.
+                let widths = WIDTHS.iter().map(|width| width * SECOND).filter(|width| (last - first) / width < 100);
+                widths.map(spans).find(|spans| spans.len() <= most).unwrap()
+            }
         };
-        let buckets = (number(first, width)..=number(last, width))
-            .map(|bucket| {
+        let buckets = spans
+            .into_iter()
+            .map(|(from, to)| {
                 let inside = |entries: &[&Entry]| {
                     let inside: Vec<&Entry> =
-                        entries.iter().copied().filter(|entry| number(entry.ts.unwrap(), width) == bucket).collect();
+                        entries.iter().copied().filter(|entry| (from..to).contains(&entry.ts.unwrap())).collect();
                     count(&inside)
                 };
                 Bucket {
-                    from: monday + bucket * width,
-                    to: monday + (bucket + 1) * width,
+                    from,
+                    to,
                     count: inside(&dated),
                     by: ranked.iter().map(|(.., group)| inside(group)).collect(),
                     other: 0,
@@ -360,5 +369,32 @@ mod model {
             })
             .collect();
         Histogram { values, buckets, undated }
+    }
+
+    /// Spans from the one of the first instant to that of the last, gone through one by one from a Monday with which spans of all widths begin.
+    fn spans(zone: &TimeZone, first: i64, last: i64, width: i64) -> Vec<(i64, i64)> {
+        const DAY: i64 = 24 * HOUR;
+        let midnight = |date: Date| date.to_zoned(zone.clone()).unwrap().timestamp().as_microsecond();
+        let monday = jiff::civil::date(1970, 1, 5).checked_add((56 * 364).days()).unwrap();
+        let steps = if width % DAY == 0 {
+            let days = |n: i64| midnight(monday.checked_add((n * (width / DAY)).days()).unwrap());
+            (0..1_000).map(days).take_while(|from| *from <= last + 2 * width).collect::<Vec<_>>()
+        } else if DAY % width == 0 {
+            let eve = Timestamp::from_microsecond(first).unwrap().to_zoned(zone.clone()).date().yesterday().unwrap();
+            let days = (0..400)
+                .map(|n| eve.checked_add(n.days()).unwrap())
+                .take_while(|date| midnight(*date) <= last + 2 * DAY);
+            days.flat_map(|date| {
+                let end = midnight(date.tomorrow().unwrap());
+                (0..).map(move |n| midnight(date) + n * width).take_while(move |from| *from < end).collect::<Vec<_>>()
+            })
+            .collect()
+        } else {
+            let epoch = midnight(jiff::civil::date(1970, 1, 5));
+            let before = (first - epoch) / width - 1;
+            (before..).map(|n| epoch + n * width).take_while(|from| *from <= last + 2 * width).collect()
+        };
+        let spans = steps.windows(2).map(|pair| (pair[0], pair[1]));
+        spans.filter(|(from, to)| *to > first && *from <= last).collect()
     }
 }
