@@ -126,7 +126,7 @@ fn tls(share: &TlsShare) -> Value {
         map.iter().map(|(version, count)| (text(version), (*count).into())).collect::<Map<_, _>>()
     };
     json!({
-        "told": share.told(), "by_version": counts(&share.by_version), "clear": share.clear, "unknown": share.unknown,
+        "told": share.told(), "by_version": counts(&share.by_version), "clear": share.clear, "local": share.local, "unknown": share.unknown,
         "handshakes": counts(&share.handshakes),
     })
 }

@@ -161,7 +161,9 @@ impl Pager<'_> {
                 .map(|(version, count)| format!("{} {}", shown(version), self::share(*count, all)))
                 .chain([format!("in the clear {}", self::share(share.clear, all))])
                 .collect();
-            plain(format!("{what}: {} of {}", versions.join(", "), number(all)))
+            let local = Some(share.local).filter(|local| *local > 0);
+            let local = local.map(|local| format!(" (and {} within this host)", number(local))).unwrap_or_default();
+            plain(format!("{what}: {} of {}{local}", versions.join(", "), number(all)))
         };
         let lines = vec![
             line("messages in", &flow.tls_in, "smtpd_tls_loglevel"),

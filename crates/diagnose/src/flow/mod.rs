@@ -240,7 +240,7 @@ impl Flow {
                 self.tls_in.established(record, tls);
             }
             Event::TlsEstablished(tls) => self.tls_out.established(record, tls),
-            Event::Accepted(accepted) if self.asked(time) && !accepted.client.is_local() => {
+            Event::Accepted(accepted) if self.asked(time) => {
                 self.tls_in.came(record, &accepted.client);
             }
             Event::Delivery(delivery) => self.delivery(time, record, delivery),
@@ -304,6 +304,11 @@ impl Flow {
         self.relays.row(relay).add(delivery.status, count);
         self.lower.clear();
         self.lower.extend(delivery.to.iter().map(u8::to_ascii_lowercase));
+        if delivery.status == b"sent"
+            && let Some(peer) = peer
+        {
+            self.tls_out.went(record, &peer);
+        }
         let to_filter = peer.is_some_and(|peer| peer.is_local()) && delivery.queued_as().is_some();
         if to_filter {
             self.to_filters += count;
@@ -311,9 +316,6 @@ impl Flow {
         }
         if delivery.status == b"sent" {
             self.sent(record, delivery);
-            if let Some(peer) = peer.filter(|peer| !peer.is_local()) {
-                self.tls_out.went(record, &peer);
-            }
         } else {
             self.not_sent(record, delivery);
         }

@@ -19,8 +19,10 @@ const VERSIONS: usize = 16;
 pub struct TlsShare {
     /// Messages or deliveries by version (`TLSv1.3`).
     pub by_version: BTreeMap<Box<[u8]>, u64>,
-    /// Those in the clear.
+    /// Those in the clear, over a network.
     pub clear: u64,
+    /// Those that never left this host: over its loopback address, or a socket of its own.
+    pub local: u64,
     /// Those of which nothing is known: connections that began before the log.
     pub unknown: u64,
     /// Handshakes that went well, by version.
@@ -59,6 +61,10 @@ impl TlsShare {
 
     /// A message came from `peer`. A connection that began before the log, or is not known any more, may have had TLS.
     pub(crate) fn came(&mut self, record: &Record<'_>, peer: &Client<'_>) {
+        if peer.is_local() {
+            self.local += 1;
+            return;
+        }
         match self.open.get(&self.process(record)).filter(|open| open.peer == self.hash(peer)) {
             Some(Connection { version: Some(version), .. }) => {
                 *self.by_version.entry(version.clone()).or_default() += 1
@@ -71,6 +77,11 @@ impl TlsShare {
     /// A message went to `peer`. Of a client's connections only TLS is logged: where it is not, there was none.
     pub(crate) fn went(&mut self, record: &Record<'_>, peer: &Client<'_>) {
         let count = u64::from(record.repeat);
+        // A socket has a path where a server has its address: `mx[private/dovecot-lmtp]`.
+        if peer.is_local() || peer.ip().is_none() {
+            self.local += count;
+            return;
+        }
         match self.open.get(&self.process(record)).filter(|open| open.peer == self.hash(peer)) {
             Some(Connection { version: Some(version), .. }) => {
                 *self.by_version.entry(version.clone()).or_default() += count
@@ -138,6 +149,26 @@ mod tests {
             "Jun 17 10:00:00 m postfix/smtpd[1]: AAAAA3: client=h[192.0.2.2]",
         ]);
         assert_eq!(found, (vec![("TLSv1.3".into(), 1)], 2, 1));
+    }
+
+    #[test]
+    fn what_stays_on_the_host_is_not_in_the_clear() {
+        let mut share = TlsShare::default();
+        for relay in [
+            "mx[private/dovecot-lmtp]",
+            "mx[/run/lmtp]",
+            "127.0.0.1[127.0.0.1]:24",
+            "localhost[::1]:24",
+            "mx[192.0.2.1]:25",
+        ] {
+            let line = format!(
+                "Jun 17 10:00:00 m postfix/lmtp[1]: AAAAA1: to=<u@x>, relay={relay}, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (ok)"
+            );
+            let record = maillog::record(line.as_bytes()).unwrap();
+            let Some(Event::Delivery(delivery)) = maillog::event(&record) else { panic!("{line}") };
+            share.went(&record, &delivery.relay_host().unwrap());
+        }
+        assert_eq!((share.local, share.clear), (4, 1));
     }
 
     #[test]
