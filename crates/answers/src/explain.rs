@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use diagnose::{Class, Diagnoser, Diagnosis, Reason, StatusCode};
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use maillog::{Event, Program, Record, Stamp, Tag, WallTime};
 use query::{Entry, FIELDS};
 use serde_json::{Value, json};
@@ -70,13 +72,40 @@ impl Reply {
 /// Longest line looked at, as everywhere.
 const LONGEST: usize = 64 << 10;
 
+/// What a stamp may leave out, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub struct Unsaid {
+    /// Its zone.
+    pub zone: Option<TimeZone>,
+    /// Its year.
+    pub year: Option<i16>,
+}
+
+impl Unsaid {
+    /// The instant of a stamp in microseconds since 1970 UTC, if all of it is known.
+    fn instant(&self, stamp: Stamp) -> Option<i64> {
+        let wall = match stamp {
+            Stamp::Instant(micros) => return Some(micros),
+            Stamp::Wall(wall) => wall,
+        };
+        let [month, day, hour, minute] = [wall.month, wall.day, wall.hour, wall.minute].map(u8::cast_signed);
+        let date = Date::new(wall.year.or(self.year)?, month, day).ok()?;
+        // No clock of a computer shows the 60th second for longer than that.
+        let second = wall.second.min(59).cast_signed();
+        let time = Time::new(hour, minute, second, i32::try_from(wall.micros).ok()?.checked_mul(1_000)?).ok()?;
+        Some(date.to_datetime(time).to_zoned(self.zone.clone()?).ok()?.timestamp().as_microsecond())
+    }
+}
+
 /// What a line means, whatever it is.
-pub fn explain(line: &[u8]) -> Explained {
+pub fn explain(line: &[u8], unsaid: &Unsaid) -> Explained {
     let line = line.get(..LONGEST).unwrap_or(line);
     let unwrapped = if maillog::record(line).is_none() { maillog::unwrap(line) } else { None };
     let line = unwrapped.as_deref().unwrap_or(line);
     if let Some(record) = maillog::record(line) {
-        return explain_record(&record, false);
+        let mut explained = explain_record(&record, false);
+        explained.entry.ts = unsaid.instant(record.stamp);
+        return explained;
     }
     match bare(line) {
         Some(record) => explain_record(&record, true),
@@ -159,10 +188,6 @@ impl Sink for Only {
 fn explain_record(record: &Record<'_>, guessed: bool) -> Explained {
     let event = maillog::event(record);
     let mut entry = query::describe(record, event.as_ref());
-    entry.ts = match record.stamp {
-        Stamp::Instant(micros) => Some(micros),
-        Stamp::Wall(_) => None,
-    };
     let mut only = Only::default();
     if let Some(event) = event {
         let mut tracer = Tracer::new(Limits::default());
@@ -314,9 +339,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn stamps_say_what_they_can() {
+        let told = |stamp: &str, zone: &str, year: Option<i16>| {
+            let unsaid = Unsaid { zone: Some(TimeZone::get(zone).unwrap()), year };
+            let line = format!("{stamp} m postfix/smtpd[1]: connect from h[192.0.2.1]");
+            explain(line.as_bytes(), &unsaid).entry.ts.map(crate::times::rfc3339)
+        };
+        let ten = Some("2026-06-17T08:00:00.000000Z".to_owned());
+        assert_eq!(told("Jun 17 10:00:00", "Europe/Berlin", Some(2026)), ten);
+        assert_eq!(told("Jun 17 10:00:00", "Europe/Berlin", None), None);
+        assert_eq!(told("2026-06-17T10:00:00+02:00", "UTC", None), ten);
+        assert_eq!(told("Feb 29 10:00:00", "UTC", Some(2026)), None);
+    }
+
+    #[test]
     fn the_end_of_a_session_alone_is_not_sure() {
         let end = b"disconnect from c.example[192.0.2.5] ehlo=1 auth=0/1 quit=1 commands=2/3";
-        let diagnosis = explain(end).diagnosis;
+        let diagnosis = explain(end, &Unsaid::default()).diagnosis;
         assert!(
             diagnosis.class == Some(Class::AuthRefused)
                 && diagnosis.confidence < 0.5

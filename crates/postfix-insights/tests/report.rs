@@ -350,6 +350,9 @@ fn what_is_handed_on_is_delivered_once() {
             assert_eq!(answer["messages"]["bytes_delivered"], 1000, "{context}");
             assert_eq!(answer["senders"][0]["messages"], 1, "{context}");
             assert_eq!(answer["days"][0]["counts"]["handed_on"], 1, "{context}");
+            let (sent, local) = (kind == "hop", &answer["tls"]["out"]["local"]);
+            assert_eq!(answer["tls"]["out"]["clear"], u64::from(sent), "a socket is not in the clear: {context}");
+            assert!(local.as_u64() >= Some(1), "{context}");
         }
     }
 }
@@ -541,6 +544,32 @@ fn a_line_is_explained_by_its_reason_and_code() {
         shown.starts_with("The server does not answer in time") && shown.contains("4.4.1: failed for now"),
         "{shown}"
     );
+}
+
+/// Options are options, before the line and behind it, and never part of it.
+#[test]
+fn explain_knows_its_options() {
+    let line = "Jun 17 10:00:00 m postfix/smtpd[1]: warning: h[192.0.2.1]: SASL LOGIN authentication failed: x, sasl_username=alice";
+    let json = |args: &[&str]| -> Value {
+        let output = run([&["explain"], args].concat());
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    for args in [
+        &["--timezone", "Europe/Berlin", "--year", "2026", "--mask", "--json", line][..],
+        &["--json", line, "--mask", "--timezone=Europe/Berlin", "--year", "2026"],
+        &["--json", "--mask", "--timezone", "Europe/Berlin", "--year", "2026", "--", line],
+    ] {
+        let answer = json(args);
+        let told = (answer["class"].as_str(), answer["username"].as_str(), answer["ts"].as_str());
+        assert_eq!(told, (Some("auth_failed"), Some("a***"), Some("2026-06-17T08:00:00.000000Z")), "{args:?}");
+    }
+    let mut words = vec!["--json"];
+    words.extend(line.split(' '));
+    assert_eq!(json(&words)["username"], "alice", "a line without quotes");
+    assert_eq!(json(&["--json", "--", "--timezone is no option here"])["text"], "--timezone is no option here");
+    assert_eq!(code(&run(["explain", "--no-such-option", line])), 2);
+    assert_eq!(code(&run(["explain", "--timezone", "Nowhere", line])), 2);
 }
 
 #[test]

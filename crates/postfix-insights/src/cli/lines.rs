@@ -150,12 +150,18 @@ pub(crate) struct Export {
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The line, or `-` to explain each line of standard input as one line of JSON.
-    #[arg(value_name = "LINE", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The line, or `-` to explain each line of standard input as one line of JSON. One that begins with `-` stands behind `--`.
+    #[arg(value_name = "LINE", required = true)]
     pub(crate) line: Vec<String>,
     /// Machine-readable.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Zone of a stamp without one (an IANA name, default: this machine's).
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// Year of a stamp without one: then the line's time is told.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1980..=9998))]
+    pub(crate) year: Option<i16>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, BufRead as _, BufWriter, Write as _};
 
-use answers::explain::{draw, explain, to_json};
+use answers::explain::{Unsaid, draw, explain, to_json};
 use answers::mask::Mask;
+use answers::reading::zone;
 
 use crate::cli::Explain;
 use crate::exit::Exit;
@@ -12,11 +13,12 @@ use crate::print;
 /// Runs the command.
 pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     let mask = Mask(args.output.mask);
+    let unsaid = Unsaid { zone: Some(zone(args.timezone.as_deref())?), year: args.year };
     if matches!(args.line.as_slice(), [only] if only == "-") {
-        return each_line(mask);
+        return each_line(&unsaid, mask);
     }
     let line = args.line.join(" ");
-    let explained = explain(line.as_bytes());
+    let explained = explain(line.as_bytes(), &unsaid);
     if args.json {
         print::json(&to_json(&explained, mask))?;
     } else {
@@ -26,13 +28,13 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
 }
 
 /// Answers every line of standard input with a line of JSON.
-fn each_line(mask: Mask) -> anyhow::Result<Exit> {
+fn each_line(unsaid: &Unsaid, mask: Mask) -> anyhow::Result<Exit> {
     let mut out = BufWriter::new(io::stdout());
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
     while input.read_until(b'\n', &mut line)? > 0 {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        serde_json::to_writer(&mut out, &to_json(&explain(text), mask))?;
+        serde_json::to_writer(&mut out, &to_json(&explain(text, unsaid), mask))?;
         out.write_all(b"\n")?;
         out.flush()?;
         line.clear();

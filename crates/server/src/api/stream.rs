@@ -231,7 +231,7 @@ fn as_understood_alone(known: &Entry, now: i64) -> Option<Entry> {
     if !waits || !is_fresh {
         return None;
     }
-    let explained = explain::to_json(&explain::explain(&line(known)), Mask(false));
+    let explained = explain::to_json(&explain::explain(&line(known), &explain::Unsaid::default()), Mask(false));
     let word = |name: &str| explained.get(name).and_then(Value::as_str).map(str::to_owned);
     Some(Entry { class: word("class"), cause: word("cause"), ..known.clone() })
 }

@@ -209,5 +209,5 @@ fn unread(error: FeedError) -> Problem {
 
 /// What a line says: `explain --json`.
 pub(crate) fn explained(line: &str, mask: Mask) -> Value {
-    answers::explain::to_json(&answers::explain::explain(line.as_bytes()), mask)
+    answers::explain::to_json(&answers::explain::explain(line.as_bytes(), &answers::explain::Unsaid::default()), mask)
 }
