@@ -211,11 +211,17 @@ impl Sink for Gate {
 
 impl Reader for Gate {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
-        let (Some(event), Some(record)) = (event, line.record) else { return };
-        self.counter.remember(line, event, &record);
-        if self.counts() {
+        let Some(record) = line.record else { return };
+        if let Some(event) = event {
+            self.counter.remember(line, event, &record);
+        }
+        if !self.counts() {
+            return;
+        }
+        if let Some(event) = event {
             self.counter.count(line, event, &record);
         }
+        self.counter.secret(line, event, &record);
     }
 
     fn after(&mut self, _passing: &Passing<'_>) {}

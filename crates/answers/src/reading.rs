@@ -327,7 +327,7 @@ impl Reading {
                     misjudged += u64::from(line.worth != Worth::Unknown);
                     unknown.add(line);
                 }
-                Some(event) if R::TAKES_NOTES && !worth::is_wanted(event) => {
+                Some(event) if R::TAKES_NOTES && !worth::is_wanted(event) && !worth::is_secret(line, event) => {
                     return noted(&mut tracer, line, None, reader);
                 }
                 Some(_) => {}

@@ -7,18 +7,24 @@ use maillog::{Event, LoginOutcome, Record};
 use trace::{Attempt, Login, Refusal, Sink, Story, Where};
 
 use crate::reading::{Passing, Read, Reader, Reading};
+use crate::worth;
 
 /// Counts outcomes, and the lines that are outcomes by themselves.
 #[derive(Default)]
 pub struct Counter {
     /// The counts.
     pub tally: Tally,
+    /// Lines that hold secrets and nothing else, remembered to be shown.
+    secrets: usize,
 }
+
+/// So many of them are shown at most: a verbose log must not crowd out what outcomes point to.
+const SECRETS: usize = 8;
 
 impl Counter {
     /// Nothing counted yet.
     pub fn new() -> Self {
-        Self { tally: Tally::new() }
+        Self { tally: Tally::new(), secrets: 0 }
     }
 
     /// The same, judged by what a site says about itself.
@@ -31,7 +37,7 @@ impl Counter {
 
     /// Of findings alone: the tally stays empty but for the detector.
     pub(crate) fn of_findings_only(detector: Detector) -> Self {
-        Self { tally: Tally::of_findings_only(detector) }
+        Self { tally: Tally::of_findings_only(detector), secrets: 0 }
     }
 
     /// A line that outcomes may point to.
@@ -41,11 +47,20 @@ impl Counter {
         }
     }
 
+    /// Credentials in a line, of whatever kind.
+    pub(crate) fn secret(&mut self, line: &Line<'_>, event: Option<&Event<'_>>, record: &Record<'_>) {
+        if !worth::holds_secret(record, event) {
+            return;
+        }
+        if self.secrets < SECRETS && !event.is_some_and(may_be_evidence) {
+            self.secrets += 1;
+            self.tally.remember(line.seq, line.source, line.line, line.raw, record.text);
+        }
+        self.tally.secret(line.time.unwrap_or_default(), line.seq);
+    }
+
     /// What a line says by itself.
     pub(crate) fn count(&mut self, line: &Line<'_>, event: &Event<'_>, record: &Record<'_>) {
-        if holds_secret(event) {
-            self.tally.secret(line.time.unwrap_or_default(), line.seq);
-        }
         self.seam(event, line.time.unwrap_or_default(), record.text);
         if let (Event::DovecotLogin(login), Some(time)) = (event, line.time)
             && let (LoginOutcome::Ok, Some(ip)) = (login.outcome, login.ip)
@@ -106,9 +121,12 @@ impl Sink for Counter {
 
 impl Reader for Counter {
     fn before(&mut self, line: &Line<'_>, event: Option<&Event<'_>>) {
-        let (Some(event), Some(record)) = (event, line.record) else { return };
-        self.remember(line, event, &record);
-        self.count(line, event, &record);
+        let Some(record) = line.record else { return };
+        if let Some(event) = event {
+            self.remember(line, event, &record);
+            self.count(line, event, &record);
+        }
+        self.secret(line, event, &record);
     }
 
     fn after(&mut self, _passing: &Passing<'_>) {}
@@ -208,18 +226,6 @@ fn may_be_evidence(event: &Event<'_>) -> bool {
         Event::DovecotAuth(_) | Event::Saslauthd(_) | Event::SaslauthdLdap(_) | Event::Pam(_) => true,
         Event::DovecotService(words) => words.starts_with(b"Error: "),
         Event::Accepted(accepted) => accepted.sasl_username.is_some(),
-        _ => false,
-    }
-}
-
-/// Lines in which something was redacted.
-fn holds_secret(event: &Event<'_>) -> bool {
-    match event {
-        Event::DovecotAuth(verdict) => {
-            matches!(verdict.message.last(), Some(b')' | b'\''))
-                && matches!(maillog::redact(verdict.message), std::borrow::Cow::Owned(_))
-        }
-        Event::Pipelining(_, stage, junk) => *stage == b"AUTH" || junk.to_ascii_uppercase().starts_with(b"AUTH "),
         _ => false,
     }
 }

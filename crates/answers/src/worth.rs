@@ -3,7 +3,7 @@
 //! Input: a line's envelope. Output: whether it must leave the thread, and what is known of it then.
 
 use diagnose::Class;
-use input::Worth;
+use input::{Line, Worth};
 use maillog::{DovecotLogin, Event, Glance, Level, LoginOutcome, Program, QueueId, Record, level};
 use trace::{Follow, Tracer};
 
@@ -81,8 +81,26 @@ const UNCOUNTED: u8 = u8::MAX;
 fn by_event(record: &Record<'_>) -> Worth {
     match maillog::event(record) {
         None => Worth::Unknown,
-        Some(event) if is_wanted(&event) => Worth::Keep,
+        Some(event) if is_wanted(&event) || holds_secret(record, Some(&event)) => Worth::Keep,
         Some(_) => Worth::Skip,
+    }
+}
+
+/// The same of a line that was read.
+pub(crate) fn is_secret(line: &Line<'_>, event: &Event<'_>) -> bool {
+    line.record.is_some_and(|record| holds_secret(&record, Some(event)))
+}
+
+/// Whether something is redacted in a line. Of those that are counted by the million only such are looked at as may.
+pub(crate) fn holds_secret(record: &Record<'_>, event: Option<&Event<'_>>) -> bool {
+    match event {
+        // Somebody else's name may look like a secret; what the backend says of it is told behind it.
+        Some(Event::DovecotAuth(verdict)) => {
+            verdict.message.iter().any(|b| matches!(b, b'(' | b'\'')) && maillog::holds_secret(verdict.message)
+        }
+        Some(Event::Postscreen(_)) => maillog::quotes_client(record.text) && maillog::holds_secret(record.text),
+        None | Some(Event::Pipelining(..) | Event::TooLong(..) | Event::Other(_)) => maillog::holds_secret(record.text),
+        Some(_) => false,
     }
 }
 

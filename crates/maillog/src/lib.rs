@@ -52,7 +52,7 @@ pub use policy::Policy;
 pub use program::{Glance, Program, event, glance, may_matter, program};
 pub use queue::{Pickup, QueueAction};
 pub use queue_id::QueueId;
-pub use redact::{REDACTED, redact, redact_line};
+pub use redact::{REDACTED, holds_secret, quotes_client, redact, redact_line};
 pub use remote::{Remote, RemoteKind, sasl_server};
 pub use sasl::{BackendTrouble, LoginName, SaslFailure};
 pub use saslauthd::{PamFailure, SaslauthdFailure};

@@ -17,6 +17,21 @@ pub const REDACTED: &[u8] = b"[redacted]";
 /// Replaces what may be a password, a token or a hash of one.
 #[must_use]
 pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
+    match secret(text) {
+        Some((keep, tail)) => Cow::Owned([keep, REDACTED, &tail].concat()),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// Whether [`redact`] replaces something, or has done so before.
+#[must_use]
+pub fn holds_secret(text: &[u8]) -> bool {
+    static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(REDACTED));
+    secret(text).is_some() || DONE.find(text).is_some()
+}
+
+/// The first rule that knows a secret in the text: what stays before it, and behind it.
+fn secret(text: &[u8]) -> Option<Kept<'_>> {
     // The first byte tells most lines from those that may hold a secret.
     let cut = match text.first() {
         Some(b'i' | b'N') => screened(text).or_else(|| pipelined(text)),
@@ -26,10 +41,7 @@ pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
         Some(b'x' | b's') => sasl_debug(text),
         _ => None,
     };
-    match cut.or_else(|| anywhere(text)) {
-        Some((keep, tail)) => Cow::Owned([keep, REDACTED, &tail].concat()),
-        None => Cow::Borrowed(text),
-    }
+    cut.or_else(|| anywhere(text))
 }
 
 /// The same for a whole line whose message is `message`.
@@ -74,12 +86,10 @@ fn pipelined(text: &[u8]) -> Option<Kept<'_>> {
 ///
 /// Postfix `src/postscreen/postscreen_early.c`, `postscreen_smtpd.c`; what was sent is quoted like `smtpd` does it.
 fn screened(text: &[u8]) -> Option<Kept<'_>> {
-    let who = if text.starts_with(b"PREGREET ") {
-        split_once(text, b" from ")?.1
-    } else {
-        let starts: [&[u8]; 3] = [b"COMMAND PIPELINING from ", b"NON-SMTP COMMAND from ", b"BARE NEWLINE from "];
-        starts.iter().find_map(|start| text.strip_prefix(*start))?
-    };
+    if !quotes_client(text) {
+        return None;
+    }
+    let (_, who) = split_once(text, b" from ")?;
     let (_, said) = client(who)?;
     let Some(after) = said.strip_prefix(b" after ") else {
         return auth_argument(text, text.len() - said.strip_prefix(b": ")?.len());
@@ -89,6 +99,14 @@ fn screened(text: &[u8]) -> Option<Kept<'_>> {
         Some((stage, junk)) if stage.eq_ignore_ascii_case(b"AUTH") => to_end(text, text.len() - junk.len()),
         _ => auth_argument(text, text.len() - after.len()),
     }
+}
+
+/// Whether this is one of the few lines of `postscreen` that quote what a client sent.
+#[must_use]
+pub fn quotes_client(text: &[u8]) -> bool {
+    let starts: [&[u8]; 4] =
+        [b"PREGREET ", b"COMMAND PIPELINING from ", b"NON-SMTP COMMAND from ", b"BARE NEWLINE from "];
+    starts.iter().any(|start| text.starts_with(start))
 }
 
 /// The argument of an AUTH command at or behind `from`, whatever its case: everything behind the mechanism.

@@ -6,7 +6,7 @@ mod common;
 
 use serde_json::Value;
 
-use crate::common::triage_lines;
+use crate::common::{code, run, text, triage_lines};
 
 fn triage(lines: &[String]) -> Value {
     triage_lines(&lines.iter().map(String::as_str).collect::<Vec<_>>())
@@ -179,4 +179,51 @@ fn an_attackers_failures_are_no_persons_mistakes() {
     };
     let names = ["user3", "anna", "bob", "carol"];
     assert_eq!(names.map(verdict), ["attack", "unclear", "mistyped", "recovered"]);
+}
+
+/// A line of every kind that holds a secret, as each daemon writes it.
+const SECRETS: &[&str] = &[
+    r#"postfix/postscreen[1]: PREGREET 41 after 0.1 from [192.0.2.1]:4711: EHLO x\r\nAUTH PLAIN AGFsaWNl\r\n"#,
+    r#"postfix/postscreen[1]: COMMAND PIPELINING from [192.0.2.1]:4711 after EHLO: AUTH PLAIN AGFsaWNl\r\n"#,
+    r#"postfix/postscreen[1]: NON-SMTP COMMAND from [192.0.2.1]:4711 after EHLO: AUTH PLAIN AGFsaWNl"#,
+    r#"postfix/postscreen[1]: BARE NEWLINE from [192.0.2.1]:4711 after AUTH PLAIN AGFsaWNl"#,
+    r#"postfix/smtpd[1]: improper command pipelining after EHLO from u[192.0.2.1]: AUTH PLAIN AGFsaWNl"#,
+    r#"postfix/smtpd[1]: improper command pipelining after EHLO from u[192.0.2.1]: EHLO x\r\nAUTH PLAIN AGFsaWNl"#,
+    r#"postfix/smtpd[1]: warning: u[192.0.2.1]: request longer than 12288: AGFsaWNlAHNlY3JldA..."#,
+    r#"postfix/smtpd[1]: < u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA=="#,
+    r#"postfix/smtp[1]: > r.ex[198.51.100.1]:587: AUTH PLAIN AGFsaWNl"#,
+    r#"postfix/smtpd[1]: xsasl_dovecot_server_first: sasl_method PLAIN, initial response AGFs"#,
+    r#"postfix/smtp[1]: smtp_sasl_passwd_lookup: host `r.ex' user `joe' pass `secret99'"#,
+    r#"dovecot: auth: sql(u,192.0.2.1): unknown user (given password: Password1)"#,
+    r#"dovecot: auth: sql(u,192.0.2.1): Password mismatch (given password: a) b) - trying the next passdb"#,
+    r#"dovecot: auth: x(u,192.0.2.1): Password mismatch (SHA1 of given password: 21bd12)"#,
+    r#"dovecot: auth: Debug: client in: AUTH#0111#011PLAIN#011service=smtp#011resp=AGFs (previous base64 data may contain sensitive data)"#,
+    r#"dovecot: auth: Debug: client in: CONT#0111#011c2Vj"#,
+    r#"dovecot: auth: Debug: client passdb out: OK#0111#011user=joe#011pass=hunter2"#,
+    r#"dovecot: auth: Debug: sql(u@ex.test,192.0.2.1): CRYPT(secret99) != '$1$abc$def'"#,
+    r#"dovecot: auth: Error: sql(u,192.0.2.1): Invalid password 'se'cret' in passdb: Not a valid SHA512-CRYPT"#,
+    r#"dovecot: auth: shadow(u,192.0.2.1): invalid password field '!$6$salt$hash'"#,
+    r#"dovecot: auth: Debug: ldap(u): result: uid=u userPassword={CRYPT}x"#,
+    r#"dovecot: auth: Debug: sql(u,192.0.2.1): cache hit: {PLAIN}secret99"#,
+    r#"dovecot: auth(u,192.0.2.1,sasl:plain): Debug: sql: PLAIN(a) != 'bcd', try SHA512-CRYPT scheme instead"#,
+];
+
+/// What is redacted in a line, and what is counted as a secret in the log, is one list: from files and from a store.
+#[test]
+fn every_secret_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, state) = (dir.path().join("mail.log"), dir.path().join("state"));
+    let lines: String = SECRETS.iter().map(|row| format!("2026-06-17T10:00:00Z m {row}\n")).collect();
+    std::fs::write(&log, lines + "2026-06-17T10:00:00Z m postfix/smtpd[1]: < u[192.0.2.1]: QUIT\n").unwrap();
+    let (log, state) = (log.to_str().unwrap(), state.to_str().unwrap());
+    let entries = text(&run(["entries", "--format", "ndjson", "--quiet", "--timezone", "UTC", log]));
+    assert_eq!(entries.lines().filter(|line| line.contains("[redacted]")).count(), SECRETS.len(), "{entries}");
+    assert_eq!(code(&run(["ingest", "--state", state, "--quiet", "--timezone", "UTC", log])), 0);
+    for place in [&[log][..], &["--state", state]] {
+        let output = run([&["findings", "--json", "--quiet", "--timezone", "UTC"], place].concat());
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = found["findings"].as_array().unwrap().iter().find(|row| row["kind"] == "secrets_in_log").unwrap();
+        assert_eq!(found["counts"]["lines"], SECRETS.len(), "{place:?}");
+        assert!(!found["evidence"].as_array().unwrap().is_empty());
+    }
 }
