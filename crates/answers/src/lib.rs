@@ -22,6 +22,7 @@ pub mod ingest;
 pub mod json;
 pub mod mask;
 pub mod memory;
+mod names_in_text;
 mod narrowed;
 pub mod parquet;
 pub mod questions;

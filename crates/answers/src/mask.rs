@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use query::{Entry, FIELDS, Field, Value};
 
+use crate::names_in_text;
+
 /// Masks on output, or does nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Mask(pub bool);
@@ -62,7 +64,8 @@ impl Mask {
         Cow::Owned(masked)
     }
 
-    /// Text that quotes some values: each of them masked, and whatever else looks like a mail address or the address of a host.
+    /// Text that quotes some values: each of them masked, and whatever else stands where names do, or looks like a mail address or
+    /// the address of a host.
     pub fn within(self, text: &str, values: &[String]) -> String {
         if !self.0 {
             return text.to_owned();
@@ -70,10 +73,22 @@ impl Mask {
         values
             .iter()
             .filter(|value| value.len() > 1)
-            .fold(text.to_owned(), |text, value| text.replace(value.as_str(), &self.value(value)))
+            .fold(self.names(text), |text, value| text.replace(value.as_str(), &self.value(value)))
             .split_inclusive(is_delimiter)
             .map(|part| self.part(part))
             .collect()
+    }
+
+    /// Names by the words before them: a line may name somebody whom none of its fields do.
+    fn names(self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut end = 0;
+        for place in names_in_text::places(text) {
+            out += text.get(end..place.start).unwrap_or_default();
+            out += &text.get(place.clone()).map(|name| self.value(name)).unwrap_or_default();
+            end = place.end;
+        }
+        out + text.get(end..).unwrap_or_default()
     }
 
     /// A piece of text up to a delimiter.

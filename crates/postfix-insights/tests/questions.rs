@@ -332,6 +332,35 @@ fn masked_answers_name_nobody() {
     assert_eq!(code(&ask(&["histogram", "--by", "reason", "--mask"], &log)), 2);
 }
 
+/// Names that stand in the words of a line and in no field of it, as Dovecot, PAM and Postfix write them.
+#[test]
+fn masked_lines_name_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("mail.log");
+    let rows = [
+        r#"2026-06-17T10:00:01Z m dovecot: auth: login(?,192.0.2.77): Username character disallowed by auth_username_chars: 0x20 (username: carolname)"#,
+        r#"2026-06-17T10:00:02Z m dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<carolname>, method=PLAIN, rip=192.0.2.77, lip=192.0.2.1, TLS, session=<abc>"#,
+        r#"2026-06-17T10:00:02Z m dovecot: imap(carolname)<5><abd>: Disconnected: Logged out in=1 out=2"#,
+        r#"2026-06-17T10:00:02Z m dovecot: lmtp(carolname)<5><abd>: msgid=<x@y>: saved mail to INBOX"#,
+        r#"2026-06-17T10:00:03Z m dovecot: auth: Debug: client passdb out: FAIL#0111#011user=carolname#011authz"#,
+        r#"2026-06-17T10:00:03Z m saslauthd[9]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser=carolname rhost=192.0.2.77  user=carolname"#,
+        r#"2026-06-17T10:00:03Z m dovecot: auth: Aborted PASSV request for carolname: Shutting down"#,
+        r#"2026-06-17T10:00:03Z m postfix/smtpd[1]: NOQUEUE: reject: RCPT from h.example[192.0.2.77]: 553 5.7.1 <bob@x.example>: Sender address rejected: not owned by user carolname; from=<bob@x.example> to=<z@y.example> proto=ESMTP helo=<h>"#,
+        r#"2026-06-17T10:00:04Z m postfix/submission/smtpd[1]: warning: SASL authentication failure: Password verification failed for user carolname"#,
+        r#"2026-06-17T10:00:04Z m dovecot: auth: pam(carolname,192.0.2.77): pam_authenticate() failed: User not known to the underlying authentication module: user carolname"#,
+    ];
+    fs::write(&log, rows.join("\n") + "\n").unwrap();
+    for args in [
+        &["search", "carolname", "--mask"][..],
+        &["entries", "--format", "ndjson", "--mask"],
+        &["client", "192.0.2.77", "--mask"],
+    ] {
+        let shown = text(&ask(args, &log));
+        assert!(!shown.contains("carolname"), "{args:?} {shown}");
+        assert!(args[0] == "client" || shown.matches("c***").count() >= rows.len(), "{args:?} {shown}");
+    }
+}
+
 #[test]
 fn secrets_cannot_be_searched_for() {
     let log = recording("pipelined_credentials");
