@@ -110,6 +110,8 @@ pub struct Story {
     pub messages: VecDeque<Mailed>,
     /// Mail handed in by others who had logged in, after the first attempt here: is the backend well?
     pub others_ok: u64,
+    /// Failures in the whole log that name nobody: any of them may be this account's.
+    pub unnamed: u64,
     /// When the first attempt here was.
     first_attempt: Option<i64>,
     /// The same of others before that was known.
@@ -150,6 +152,7 @@ impl Story {
             refusals: VecDeque::new(),
             messages: VecDeque::new(),
             others_ok: 0,
+            unnamed: 0,
             first_attempt: None,
             others_before: VecDeque::new(),
             places: BTreeMap::new(),
@@ -202,15 +205,20 @@ impl Story {
         }
     }
 
-    /// The same out of a store, of which only the subject's lines were read.
+    /// What others did, out of a store, of which only the subject's lines were read.
     fn count_others(&mut self, state: &State, time: &Query) {
-        let Some(first) = self.first_attempt else { return };
-        let others = self.subject.others_since(first).and(time.clone());
-        if let Ok(answers) = state::index(state).ask(&others, &[Question::Count])
-            && let Some(Answer::Count(count)) = answers.first()
+        let count =
+            |query: Query| match state::index(state).ask(&query.and(time.clone()), &[Question::Count]).as_deref() {
+                Ok([Answer::Count(count)]) => Some(*count),
+                _ => None,
+            };
+        if let Some(first) = self.first_attempt
+            && let Some(others) = count(self.subject.others_since(first))
         {
-            self.others_ok = *count;
+            self.others_ok = others;
         }
+        let unnamed = Query::of(parts::all(vec![parts::event("sasl_failed"), parts::missing("username")]));
+        self.unnamed = count(unnamed).unwrap_or_default();
     }
 
     /// Refusals whose cause only a later login told.
@@ -413,8 +421,9 @@ pub fn tell_among(
     let store = reading.state().cloned().map(|state| (state, reading.asked_time()));
     let mut story = Story::new(subject.clone(), reading.settings());
     let read = reading.narrowed(Narrow::Subject(subject)).run(&mut story)?;
-    if let Some((state, time)) = store {
-        story.count_others(&state, &time);
+    match store {
+        Some((state, time)) => story.count_others(&state, &time),
+        None => story.unnamed = story.counter.tally.unnamed_failures,
     }
     story.judge(everybody);
     Ok((story, read))
@@ -483,6 +492,7 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
     );
     if let Subject::Account(name) = &story.subject {
         object.insert("places".into(), places(story.detector(), name, mask).into());
+        object.insert("unnamed_failures".into(), story.unnamed.into());
     }
     object.insert("checklist".into(), subject_text::checklist(story).into_iter().map(|step| json!({"step": step.number, "question": step.question, "answer": step.answer.iter().map(|line| story.masked(line, mask)).collect::<Vec<_>>(), "next": step.next})).collect::<Vec<_>>().into());
     object.insert(

@@ -289,14 +289,31 @@ impl Page<'_> {
     /// The whole page.
     pub fn draw(&self) -> String {
         if !self.story.found() {
-            return format!("{}\n  the log says nothing about it\n", self.title());
+            return format!("{}\n  the log says nothing about it\n{}", self.title(), self.unnamed());
         }
-        let mut out = self.title() + "\n";
+        let mut out = self.title() + "\n" + &self.unnamed();
         out += &self.known();
         for step in checklist(self.story) {
             out += &self.step(&step);
         }
         out + &self.outcome() + &self.attempts()
+    }
+
+    /// Failures that may be the account's as well as anybody's, and how to make the log tell.
+    fn unnamed(&self) -> String {
+        let count = self.story.unnamed;
+        if count == 0 || !matches!(self.story.subject, Subject::Account(_)) {
+            return String::new();
+        }
+        let text = format!(
+            "{} in the log {} nobody and may be this account's, too: Postfix 3.9 logs names (also 3.8.3, 3.7.8, 3.6.12 and 3.5.22), and Dovecot does with auth_verbose = yes if its log is read as well",
+            plural(count, "failure", "failures"),
+            if count == 1 { "names" } else { "name" }
+        );
+        wrap(&text, self.screen.width - 2)
+            .iter()
+            .map(|line| format!("  {}\n", self.screen.ink(Ink::Warn, line)))
+            .collect()
     }
 
     /// What is found about it, and where an account usually logs in from.

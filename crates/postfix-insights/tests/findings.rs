@@ -227,3 +227,28 @@ fn every_secret_is_told_of() {
         assert!(!found["evidence"].as_array().unwrap().is_empty());
     }
 }
+
+/// A failure that names nobody may be anybody's: `account` says so, of an account that the log names and of one that it does not.
+#[test]
+fn an_account_is_told_of_failures_that_name_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, state) = (dir.path().join("mail.log"), dir.path().join("state"));
+    let failure = |pid: u32, name: &str| {
+        format!(
+            "2026-06-17T10:00:00Z m postfix/smtpd[{pid}]: warning: h[192.0.2.{pid}]: SASL LOGIN authentication failed: x{name}\n"
+        )
+    };
+    let lines = [failure(1, ", sasl_username=alice"), failure(2, ""), failure(3, ""), failure(3, "")];
+    std::fs::write(&log, lines.concat()).unwrap();
+    let (log, state) = (log.to_str().unwrap(), state.to_str().unwrap());
+    assert_eq!(code(&run(["ingest", "--state", state, "--quiet", "--timezone", "UTC", log])), 0);
+    for place in [&[log][..], &["--state", state]] {
+        for name in ["alice", "bob"] {
+            let output = run([&["account", name, "--json", "--quiet", "--timezone", "UTC"], place].concat());
+            let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(told["unnamed_failures"], 3, "{name} {place:?}");
+            let shown = text(&run([&["account", name, "--quiet", "--timezone", "UTC"], place].concat()));
+            assert!(shown.contains("3 failures in the log name nobody") && shown.contains("auth_verbose"), "{shown}");
+        }
+    }
+}
