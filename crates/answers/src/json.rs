@@ -128,6 +128,7 @@ pub fn write_triage(
     object.value("mechanisms", &named_counts(tally.mechanisms.iter()).into())?;
     object.value("services", &named_counts(tally.services.iter()).into())?;
     object.value("unnamed_failures", &tally.unnamed_failures.into())?;
+    object.value("mailboxes", &mailboxes(tally, limit, mask))?;
     object.list(
         "clients",
         crate::ranking::clients(tally).into_iter().take(limit).map(|(ip, client)| client_row(tally, *ip, client, mask)),
@@ -151,6 +152,17 @@ pub fn write_triage(
         object.value(key, value)?;
     }
     object.end()
+}
+
+/// Logins at Dovecot's own services.
+fn mailboxes(tally: &Tally, limit: usize, mask: Mask) -> Value {
+    let found = &tally.mailboxes;
+    let row = |(ip, failed): (IpAddr, u64)| json!({"client_ip": mask.ip(ip), "auth_failed": failed});
+    let clients: Vec<Value> = found.clients().into_iter().take(limit).map(row).collect();
+    json!({
+        "auth_ok": found.ok, "auth_failed": found.failed, "auth_refused": found.refused, "backend_fault": found.faults,
+        "services": named_counts(found.services.iter()), "clients": clients,
+    })
 }
 
 /// An object written member by member, each on its own line.

@@ -24,7 +24,7 @@ use crate::mask::Mask;
 use crate::narrowed::{Narrow, parts};
 use crate::reading::{Passing, Read, Reader, Reading};
 use crate::times::rfc3339;
-use crate::triage::Counter;
+use crate::triage::{Counter, wrong_kind_of_tls};
 use crate::{json, memory, state, subject_text};
 
 /// Events of each kind kept at most.
@@ -307,7 +307,11 @@ impl Story {
 
     /// Whether the log says anything about the subject.
     pub fn found(&self) -> bool {
-        !self.attempts.is_empty() || !self.logins.is_empty() || !self.refusals.is_empty() || !self.messages.is_empty()
+        !self.attempts.is_empty()
+            || !self.causes.is_empty()
+            || !self.logins.is_empty()
+            || !self.refusals.is_empty()
+            || !self.messages.is_empty()
     }
 
     /// How often a class was counted.
@@ -382,6 +386,13 @@ impl Reader for Story {
         self.counter.before(line, event);
         if let (Some(Event::Accepted(accepted)), Some(time)) = (event, line.time) {
             self.handed_in(accepted, time, line.record.map_or(1, |record| u64::from(record.repeat)));
+        }
+        if let (Some(event), Some(record)) = (event, line.record)
+            && let Event::Pipelining(client, ..) | Event::NonSmtp(client, _) = event
+            && self.subject.is_who(client.ip(), None)
+            && let Some(wrong) = wrong_kind_of_tls(event, &record)
+        {
+            self.count(&wrong, u64::from(record.repeat));
         }
         if let Some(record) = line.record {
             if self.recent.len() >= RECENT {

@@ -62,10 +62,14 @@ impl Counter {
     /// What a line says by itself.
     pub(crate) fn count(&mut self, line: &Line<'_>, event: &Event<'_>, record: &Record<'_>) {
         self.seam(event, line.time.unwrap_or_default(), record.text);
-        if let (Event::DovecotLogin(login), Some(time)) = (event, line.time)
-            && let (LoginOutcome::Ok, Some(ip)) = (login.outcome, login.ip)
-        {
-            self.tally.detector.mailbox_read(time, ip, login.user);
+        if let Event::DovecotLogin(login) = event {
+            self.tally.mailboxes.add(login, u64::from(record.repeat));
+            if let (LoginOutcome::Ok, Some(ip), Some(time)) = (login.outcome, login.ip, line.time) {
+                self.tally.detector.mailbox_read(time, ip, login.user);
+            }
+        }
+        if let Some(wrong) = wrong_kind_of_tls(event, record) {
+            self.tally.count_client_cause(&wrong, u64::from(record.repeat));
         }
         if let Event::Delivery(delivery) = event {
             let class = if delivery.relayhost_login_failed() {
@@ -205,6 +209,14 @@ impl<O: Observer> Reader for Observed<O> {
     fn noted(&mut self, class: Class, count: u64) {
         self.counter.noted(class, count);
     }
+}
+
+/// TLS where a greeting was awaited, on a service for mail users: a program set to SSL/TLS on port 587. On port 25 it is a scanner's.
+pub(crate) fn wrong_kind_of_tls(event: &Event<'_>, record: &Record<'_>) -> Option<diagnose::Diagnosis> {
+    if !matches!(event, Event::Pipelining(..) | Event::NonSmtp(..)) || !record.tag.is_submission() {
+        return None;
+    }
+    Some(diagnose::line(event, record.tag)).filter(|found| found.id() == "tls.wrapper_client_on_starttls_port")
 }
 
 /// Lines an outcome may point to.

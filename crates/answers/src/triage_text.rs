@@ -177,8 +177,13 @@ impl Page<'_> {
             let sessions = plural(self.tally.sessions_killed, "session died", "sessions died");
             parts.push(format!("{sessions} for want of a SASL backend"));
         }
-        if parts.is_empty() {
-            return "nobody failed to log in".to_owned();
+        match (parts.is_empty(), self.tally.mailboxes.failed) {
+            (true, 0) => return "nobody failed to log in".to_owned(),
+            (true, failed) => {
+                let refused = plural(failed, "login was", "logins were");
+                return format!("nobody failed to log in at Postfix; to mailboxes {refused} refused");
+            }
+            (false, _) => {}
         }
         format!("no password was refused, but {}", parts.join(", "))
     }
@@ -264,6 +269,7 @@ impl Page<'_> {
                 )
             );
         }
+        out += &self.mailboxes();
         let (from, to) = self.span();
         if t.class(Class::AuthFailed) > 0 && to - from >= SHORT_LOG {
             let width = (self.screen.width - 30).min(diagnose::Timeline::BINS);
@@ -274,6 +280,24 @@ impl Page<'_> {
             );
         }
         out
+    }
+
+    /// Refused logins to mailboxes, which are none at Postfix.
+    fn mailboxes(&self) -> String {
+        let found = &self.tally.mailboxes;
+        if found.failed == 0 {
+            return String::new();
+        }
+        let services = list(found.services.iter().map(|(name, count)| (shown(name), *count)), 6);
+        let clients = plural(found.failing_clients() as u64, "address", "addresses");
+        let most =
+            found.clients().first().filter(|_| found.failing_clients() > 1).map_or_else(String::new, |(ip, count)| {
+                format!("; most from {}: {}", self.mask.ip(*ip), number(*count))
+            });
+        self.aside(&format!(
+            "besides, Dovecot refused {} to mailboxes ({services}) from {clients}{most}: not counted here; entries -q 'service:imap class:auth_failed' shows them",
+            plural(found.failed, "login", "logins")
+        ))
     }
 
     fn causes(&self) -> String {

@@ -4,7 +4,7 @@
 
 use diagnose::Class;
 use input::{Line, Worth};
-use maillog::{DovecotLogin, Event, Glance, Level, LoginOutcome, Program, QueueId, Record, level};
+use maillog::{Event, Glance, Level, LoginOutcome, Program, QueueId, Record, level};
 use trace::{Follow, Tracer};
 
 /// To whoever wants to know of logins: nearly half of a log says nothing about them, and need not leave the reading threads.
@@ -111,7 +111,8 @@ pub(crate) fn is_wanted(event: &Event<'_>) -> bool {
             Event::LinesLost(_)
                 | Event::Started(_)
                 | Event::Pipelining(..)
+                | Event::NonSmtp(..)
                 | Event::RelayhostSaslFailed(..)
-                | Event::DovecotLogin(DovecotLogin { outcome: LoginOutcome::Ok, .. })
         )
+        || matches!(event, Event::DovecotLogin(login) if login.outcome != LoginOutcome::NoLogin)
 }

@@ -471,16 +471,22 @@ pub fn line(event: &Event<'_>, tag: Tag<'_>) -> Diagnosis {
                 .map_or(Diagnosis::default(), |(cause, confidence)| Diagnosis::of(cause, confidence, ""))
         },
         // A TLS record where a greeting was awaited.
-        Event::Pipelining(_, stage, junk) if *stage == b"CONNECT" && junk.starts_with(b"\\026\\003") => Diagnosis::new(
-            None,
-            "tls.wrapper_client_on_starttls_port",
-            Some(0.95),
-            "a TLS record came before any command",
-        ),
+        Event::Pipelining(_, stage, junk) if *stage == b"CONNECT" && is_tls(junk) => begins_with_tls(),
+        // Without a pause after the record it is read as a command.
+        Event::NonSmtp(_, junk) if is_tls(junk) => begins_with_tls(),
         Event::Pipelining(..) => Diagnosis::new(None, "client.pipelining", None, ""),
         Event::DovecotLogin(login) => dovecot_login(login.outcome, login.message),
         _ => Diagnosis::default(),
     }
+}
+
+/// A TLS handshake as Postfix shows what is no text.
+fn is_tls(junk: &[u8]) -> bool {
+    junk.starts_with(b"\\026\\003")
+}
+
+fn begins_with_tls() -> Diagnosis {
+    Diagnosis::new(None, "tls.wrapper_client_on_starttls_port", Some(0.95), "a TLS record came before any command")
 }
 
 fn evidence_line(found: Option<(&'static Cause, f32)>) -> Diagnosis {

@@ -31,6 +31,7 @@ pub use flow::{
 };
 pub use reason::{Reason, Side, reasons};
 pub use tally::{
-    AccountTally, Accounts, ByName, ClientTally, Counts, Recovered, Refused, RelayWhy, SentMessage, Tally, Timeline,
+    AccountTally, Accounts, ByName, ClientTally, Counts, Mailboxes, Recovered, Refused, RelayWhy, SentMessage, Tally,
+    Timeline,
 };
 pub use verdict::Verdict;

@@ -59,6 +59,50 @@ fn a_database_that_is_down_is_why_answers_are_lost() {
 }
 
 #[test]
+fn tls_from_the_start_on_a_starttls_port_is_told() {
+    let at = "Nov 22 12:31:16 mail postfix/submission/smtpd[7]:";
+    let connect = format!("{at} connect from c[203.0.113.33]");
+    let record = "\\026\\003\\001\\002\\000\\001";
+    for line in [
+        format!("{at} improper command pipelining after CONNECT from c[203.0.113.33]: {record}"),
+        format!("{at} warning: non-SMTP command from c[203.0.113.33]: {record}"),
+    ] {
+        let answer = triage_lines(&[&connect, &line]);
+        assert_eq!(answer["client_causes"], json!({"tls.wrapper_client_on_starttls_port": 1}), "{line}");
+        assert_eq!((&answer["causes"], &answer["classes"]["tls_failed"]), (&json!({}), &json!(0)));
+        assert!(ask(&["client", "203.0.113.33"], &[&connect, &line]).contains("TLS from the start on a STARTTLS port"));
+        // On port 25 such things are scanners'.
+        let there = line.replace("submission/", "");
+        assert_eq!(triage_lines(&[&connect, &there])["client_causes"], json!({}));
+    }
+}
+
+#[test]
+fn logins_to_mailboxes_are_seen_and_add_to_no_count() {
+    let imap = |words: &str, ip: &str| {
+        format!(
+            "Nov 22 12:31:16 mail dovecot: imap-login: {words}: user=<grace>, method=PLAIN, rip={ip}, lip=192.0.2.1, TLS, session=<x>"
+        )
+    };
+    let failed = imap("Aborted login (auth failed, 3 attempts in 6 secs)", "203.0.113.33");
+    let other = imap("Disconnected (auth failed, 1 attempts in 2 secs)", "203.0.113.34").replace("imap", "pop3");
+    let ok = imap("Login", "192.0.2.7");
+    let lines = [failed.as_str(), &failed, &other, &ok];
+    let answer = triage_lines(&lines);
+    assert_eq!(
+        answer["mailboxes"],
+        json!({"auth_ok": 1, "auth_failed": 3, "auth_refused": 0, "backend_fault": 0, "services": {"imap": 2, "pop3": 1},
+            "clients": [{"client_ip": "203.0.113.33", "auth_failed": 2}, {"client_ip": "203.0.113.34", "auth_failed": 1}]})
+    );
+    assert_eq!((&answer["classes"]["auth_failed"], &answer["classes"]["auth_ok"]), (&json!(0), &json!(0)));
+    assert_eq!((&answer["services"], &answer["clients"], &answer["accounts"]), (&json!({}), &json!([]), &json!([])));
+    let page = ask(&["triage"], &lines).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains("nobody failed to log in at Postfix; to mailboxes 3 logins were refused"), "{page}");
+    assert!(page.contains("Dovecot refused 3 logins to mailboxes"), "{page}");
+    assert!(page.contains("most from 203.0.113.33: 2"), "{page}");
+}
+
+#[test]
 fn saslauthd_without_its_directory_refuses_nobody() {
     let lines = [
         "Nov 22 12:31:16 mail saslauthd[9]: ldap_simple_bind() failed -1 (Can't contact LDAP server).",

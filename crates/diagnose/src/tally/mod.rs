@@ -8,6 +8,7 @@ mod by_name;
 mod client;
 mod counts;
 mod facts;
+mod mailboxes;
 mod pairs;
 mod proof;
 mod recovered;
@@ -26,6 +27,7 @@ pub use self::by_name::ByName;
 pub use self::client::ClientTally;
 pub use self::counts::Counts;
 use self::counts::is_failure;
+pub use self::mailboxes::Mailboxes;
 use self::pairs::{Pair, Pairs, Seen};
 use self::proof::Proofs;
 pub use self::recovered::{Recovered, SentMessage};
@@ -89,6 +91,8 @@ pub struct Tally {
     /// What it found; filled by [`Tally::settle`].
     pub findings: Vec<Finding>,
     verdicts: Verdicts,
+    /// Logins to mailboxes: of no count here.
+    pub mailboxes: Mailboxes,
     /// Failures without a known name.
     pub unnamed_failures: u64,
     /// Outcomes of clients and names beyond the tables' bounds.
@@ -122,6 +126,13 @@ impl Tally {
     /// Counts a line by its class alone: deliveries and the like, which are no outcome of a session.
     pub fn count_line(&mut self, class: Class, count: u64) {
         *self.classes.entry(class).or_default() += count;
+    }
+
+    /// Counts what a client did wrong before any login, by a line that is no outcome of a session.
+    pub fn count_client_cause(&mut self, diagnosis: &Diagnosis, count: u64) {
+        if let Some(cause) = diagnosis.cause {
+            self.client_causes.add(cause.id, count, || cause.id);
+        }
     }
 
     /// Notes a line that holds credentials.
