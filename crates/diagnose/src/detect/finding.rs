@@ -148,6 +148,9 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// How sure what may as well be something else is: it explains nothing else away.
+    pub(crate) const NO_MORE_THAN_POSSIBLE: f32 = 0.5;
+
     /// One without anything but its name, its kind and its time.
     pub(crate) fn new(kind: Kind, id: String, (from, to): (i64, i64)) -> Self {
         Self {

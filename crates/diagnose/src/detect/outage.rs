@@ -3,7 +3,7 @@
 //! Two signs. The backend's own words: faults and killed sessions close together are one [`Incident`]. And no words at all:
 //! several sources whose login worked the last time all fail, and nobody gets in meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ pub struct Incident {
     pub causes: BTreeMap<&'static str, u64>,
     proofs: Vec<u32>,
     ok_since: u64,
+    /// Nobody had logged in before it began: who its clients are cannot be known.
+    is_first: bool,
 }
 
 /// Nobody got in at a host, and whose login usually works failed.
@@ -80,14 +82,20 @@ impl Outages {
     }
 
     /// A fault of the backend's. A client that Dovecot makes wait is none.
-    pub(crate) fn fault(&mut self, failed: &Failed<'_>, thresholds: &Thresholds, proof: impl FnOnce() -> Option<u32>) {
+    /// `logins`: how many there were so far.
+    pub(crate) fn fault(
+        &mut self,
+        failed: &Failed<'_>,
+        (thresholds, logins): (&Thresholds, u64),
+        proof: impl FnOnce() -> Option<u32>,
+    ) {
         let (time, count) = (failed.time, u64::from(failed.count));
         let pause = i64::from(thresholds.outage_pause) * 60_000_000;
         if self.incidents.last().is_none_or(|last| time - last.to > pause) {
             if self.incidents.len() >= INCIDENTS {
                 return;
             }
-            self.incidents.push(Incident { from: time, to: time, ..Incident::default() });
+            self.incidents.push(Incident { from: time, to: time, is_first: logins == 0, ..Incident::default() });
         }
         let Some(incident) = self.incidents.last_mut() else { return };
         incident.to = incident.to.max(time);
@@ -176,7 +184,8 @@ fn spoken(detector: &Detector, incident: &Incident) -> Option<Finding> {
     let merely_lost = incident.causes.keys().all(|id| matches!(*id, cause_ids::LOST | cause_ids::OVERLOAD));
     let usual = |ip: &&IpAddr| detector.clients.get(&Source::of(**ip)).is_some_and(|row| row.ok > 0);
     let usual = incident.clients.iter().filter(usual).count();
-    if merely_lost && (usual < 2 || usual * 4 < incident.clients.len()) {
+    let strangers = merely_lost && (usual < 2 || usual * 4 < incident.clients.len());
+    if strangers && !may_be_peoples(detector, incident) {
         return None;
     }
     let cause = by_id(cause_id);
@@ -210,9 +219,25 @@ fn spoken(detector: &Detector, incident: &Incident) -> Option<Finding> {
     ];
     finding.summary = format!("{title}: {}; {}", hit.join(", "), meanwhile(incident.ok_during));
     finding.evidence = detector.evidence(incident.proofs.iter().copied());
+    if strangers {
+        finding.confidence = Finding::NO_MORE_THAN_POSSIBLE;
+        finding.summary +=
+            "; nobody had logged in before in this log: a flood of guesses that keeps the backend busy looks the same";
+        let finding = Finding { next: vec!["see whether these addresses are your users' (client view), and give the log of the day before along with this one".into()], ..finding };
+        let mut finding = finding.decided(detector, &["outage_clients", "outage_pause"]);
+        finding.next.extend(cause.into_iter().flat_map(|cause| cause.next).map(|check| check.to_string().into()));
+        finding.avoid = vec!["do not ban these clients before you know who they are".into()];
+        return Some(finding);
+    }
     let advised =
         finding.advise(&[], &["do not ban these clients and do not reset passwords: nobody's password was at fault"]);
     Some(advised.steps_of(cause).decided(detector, &["outage_pause"]))
+}
+
+/// Answers were lost to many networks at once, nobody got in, and nobody had before: these may be the users.
+fn may_be_peoples(detector: &Detector, incident: &Incident) -> bool {
+    let networks: HashSet<Source> = incident.clients.iter().map(|ip| Source::of(*ip).near()).collect();
+    incident.is_first && incident.ok_during == 0 && networks.len() >= 2 * detector.thresholds().outage_clients as usize
 }
 
 fn meanwhile(ok: u64) -> String {

@@ -278,6 +278,32 @@ fn outages() {
 }
 
 #[test]
+fn answers_lost_in_bulk_may_be_an_outage_or_a_flood() {
+    let lost = |n: i64| Fact::Failed {
+        second: 1_000 + n * 3,
+        host: 1 + 3 * n as u8,
+        name: None,
+        cause: "backend.connection_lost",
+        class: Class::BackendFault,
+    };
+    let told = |facts: Vec<Fact>| run(&facts).iter().map(|f| (f.kind, f.confidence, f.ban)).collect::<Vec<_>>();
+    let bulk: Vec<Fact> = (0..20).map(lost).collect();
+    let possible = [(Kind::BackendOutage, 0.5, false)];
+    assert_eq!(told(bulk.clone()), possible);
+    // People who log in are known, and these are none; or a few only.
+    assert_eq!(told(with_town(bulk.clone())), []);
+    assert_eq!(told(bulk[..5].to_vec()), []);
+    // It explains nothing away: who guesses meanwhile is told of as ever.
+    let guess = (0..40).map(|n| refused(1_000 + n, 250, Some((n % 4) as u8)));
+    let both = told(bulk.iter().cloned().chain(guess).collect());
+    assert_eq!(both, [possible[0], (Kind::Guessing, 0.95, true)]);
+    // They get in afterwards: it was an outage.
+    let mut over = bulk;
+    over.extend((0..20).map(|n| Fact::LoggedIn { second: 3_000 + n, host: 1 + 3 * n as u8, name: n as u8 }));
+    assert!(run(&over)[0].confidence >= 0.7);
+}
+
+#[test]
 fn takeovers() {
     let mut facts: Vec<Fact> = (0..5).map(|n| Fact::LoggedIn { second: n * 80_000, host: 9, name: 1 }).collect();
     facts.extend((0..20).map(|n| refused(400_000 + n * 2, 70, Some(1))));

@@ -18,6 +18,7 @@ impl Told {
     /// Notes the outages among the findings so far.
     pub(super) fn outages(found: &[Finding]) -> Self {
         let outages = found.iter().filter(|finding| matches!(finding.kind, Kind::BackendOutage | Kind::ConfigFault));
+        let outages = outages.filter(|finding| finding.confidence > Finding::NO_MORE_THAN_POSSIBLE);
         Self { outages: outages.map(|finding| (finding.from, finding.to)).collect(), ..Self::default() }
     }
 

@@ -23,7 +23,8 @@ impl Detector {
         let what = What::of(failed);
         if what == What::Fault || what == What::Lost {
             let proofs = &mut self.proofs;
-            self.outages.fault(failed, &self.settings.thresholds, || keep_proof(proofs, proof(failed.line)));
+            self.outages
+                .fault(failed, (&self.settings.thresholds, self.logins), || keep_proof(proofs, proof(failed.line)));
         }
         let Some(ip) = failed.client else { return };
         let source = Source::of(ip);
