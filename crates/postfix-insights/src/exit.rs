@@ -75,7 +75,7 @@ impl Exit {
         }
         if coverage.lines > 0 && coverage.from.is_none() {
             print::error(
-                "no line looks like a log: none starts with a time stamp I know (try `postfix-insights explain` on one of them)",
+                "no line looks like a log: none starts with a time stamp I know (try `postfix-insights explain` on one of them; of the journal give `journalctl -o json` or `-o short-iso`: json-pretty and cat cannot be read)",
             );
             return Self::Unreadable;
         }
