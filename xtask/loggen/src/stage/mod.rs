@@ -140,6 +140,7 @@ pub fn stage(plan: &Plan, out: impl Write) -> io::Result<Staged> {
     if plan.mix != Mix::Honest {
         attacks::all(&mut stage, &town, plan);
     }
+    people::locked_out_office(&mut stage, plan);
     stage.wire.write(out)?;
     Ok(stage.truth)
 }

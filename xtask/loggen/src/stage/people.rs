@@ -51,6 +51,28 @@ fn address(rng: &mut Rng) -> String {
     format!("{}.{}.{}.{}", rng.range(80, 96), rng.below(256), rng.below(256), rng.range(1, 255))
 }
 
+/// An office whose passwords are all old: several people, each with a program that comes back at its own pace, and nobody gets in within the
+/// log, which is young. Of dice of its own, so that a seed's other scenes stay what they were.
+pub(super) fn locked_out_office(stage: &mut Stage, plan: &Plan) {
+    let mut rng = Rng::new(plan.seed.wrapping_mul(0x51_7cc1).wrapping_add(plan.mix as u64));
+    let ip = address(&mut rng);
+    let people = rng.range(5, FIRST.len() as u64) as usize;
+    let begin = stage.start + rng.below(3 * DAY);
+    for first in FIRST.iter().take(people) {
+        let name = format!("{first}@kunde.test");
+        let (pace, tries) = (rng.range(6 * MINUTE, 40 * MINUTE), rng.range(2, 30));
+        let mut at = begin + rng.below(pace);
+        for _ in 0..tries {
+            let fails = (0..rng.range(1, 3)).map(|_| (name.as_str(), Outcome::Refused { known: true }, 900)).collect();
+            if at < stage.end {
+                stage.wire.call(&mut rng, &Call { fails, ..Call::at(at, &ip) });
+            }
+            at += pace / 2 + rng.below(pace);
+        }
+    }
+    stage.truth.honest.insert(ip);
+}
+
 pub(super) fn outages(stage: &mut Stage, plan: &Plan) -> Vec<Outage> {
     if plan.mix == Mix::Slow {
         return Vec::new();
