@@ -22,6 +22,7 @@ pub fn report(report: &Report, limit: usize, mask: Mask, clock: &Clock) -> Value
         "messages": messages(report),
         "recipients": attempts(&r.last),
         "deferred_then": attempts(&r.deferred_then),
+        "withdrawn": { "deleted": r.deleted, "requeued": r.requeued },
         "deliveries": attempts(&flow.deliveries),
         "delivered": {
             "deliveries": flow.delivered(), "recipients": flow.reached(),

@@ -338,12 +338,16 @@ fn attempted(story: &Story, recipient: &Recipient<'_>, run: &Run<'_>) -> (String
             let how = match next.and_then(|next| next.parent).map(|link| link.kind) {
                 Some(LinkKind::Forward) => "forwarded",
                 Some(LinkKind::Hop) => "handed to our next host",
+                _ if attempt.response.starts_with(b"delivered to command") => "handed to a command",
                 _ => "handed to the content filter",
             };
             let on = next.map_or(String::new(), |next| {
                 format!(", goes on as {} on {}", text(next.queue_id()), text(&next.host))
             });
             (format!("{to}: {how}{via}{on}"), Ink::Plain)
+        }
+        Fate::Sent | Fate::HandedOn if is_thrown_away(attempt) => {
+            (format!("{to}: thrown away{via}{after}: {response}"), Ink::Bad)
         }
         Fate::Sent | Fate::HandedOn => (format!("{to}: delivered{via}{after}: {response}"), Ink::Good),
         Fate::Deferred => {
@@ -358,6 +362,12 @@ fn attempted(story: &Story, recipient: &Recipient<'_>, run: &Run<'_>) -> (String
         Fate::Bounced => (format!("{to}: refused for good{via}{after}: {response}"), Ink::Bad),
         Fate::Expired => (format!("{to}: expired{via}{after}: {response}"), Ink::Bad),
     }
+}
+
+/// Whether `sent` says that nobody gets it: `discard`(8) alone has no relay for it (Postfix `src/discard/discard.c`); Amavis says so in its
+/// reply (`amavisd`, `250 2.7.0 Ok, discarded`).
+fn is_thrown_away(attempt: &Try<'_>) -> bool {
+    attempt.relay == b"none" || attempt.response.windows(13).any(|words| words.eq_ignore_ascii_case(b"ok, discarded"))
 }
 
 /// Seconds since a message came in.

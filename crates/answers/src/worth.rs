@@ -63,7 +63,7 @@ pub(crate) fn of_counts(record: &Record<'_>) -> Worth {
         Some(Glance::Other) => Worth::Skip,
         Some(Glance::Connect) => Worth::Opens,
         Some(Glance::Disconnect { auth }) => Worth::Closes { tells: auth },
-        Some(Glance::Removed | Glance::Taken) => Worth::Noted(UNCOUNTED),
+        Some(Glance::Removed | Glance::Taken | Glance::MessageId) => Worth::Noted(UNCOUNTED),
         Some(Glance::Delivery { login_failed: true, .. }) => Worth::Keep,
         Some(Glance::Delivery { status, .. }) => {
             Worth::Noted(Class::of_delivery(status).map_or(UNCOUNTED, |class| class as u8))

@@ -191,6 +191,11 @@ mod tests {
         );
         check("Domain example.org does not accept mail (nullMX)", "5.1.0", "null_mx");
         check("mail for example.org loops back to myself", "5.4.6", "loop");
+        check(
+            "Host or domain name not found. Name service error for name=x type=MX: Malformed or unexpected name server reply",
+            "4.4.3",
+            "dns_trouble",
+        );
         check("unable to look up host mx.example.org: No address associated with hostname", "5.4.4", "no_such_domain");
         check("TLS is required, but was not offered by host mx.example.org[192.0.2.1]", "4.7.4", "tls");
         check("Server certificate not trusted", "4.7.5", "tls");

@@ -174,6 +174,8 @@ pub enum Glance<'a> {
     Removed,
     /// A client elsewhere that did not log in hands in a message: `client=`.
     Taken,
+    /// `cleanup` tells a message's Message-ID.
+    MessageId,
     /// Understood, and neither about a session's ends, a login or a refusal, nor about the fate of a login's message.
     Other,
 }
@@ -192,7 +194,7 @@ pub fn glance<'a>(record: &Record<'a>) -> Option<Glance<'a>> {
         },
         Program::Qmgr if text.ends_with(b": removed") => queue::is_removed(text).then_some(Glance::Removed),
         Program::Qmgr => other(text.ends_with(b" (queue active)") && queue::is_active(text)),
-        Program::Cleanup => other(queue::is_message_id(text)),
+        Program::Cleanup => queue::is_message_id(text).then_some(Glance::MessageId),
         Program::Screener => other(screening::screener(text).is_some()),
         Program::Helper => other(service::helper(text).is_some()),
         Program::Neighbour => other(is_foreign(text)),
@@ -349,7 +351,7 @@ mod tests {
         check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: x: removed", None);
         check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, size=123, nrcpt=1 (queue active)", other);
         check("Jun 17 10:25:14 mail postfix/qmgr[1]: 0F5383D12: from=<a@x>, (queue active)", other);
-        check("Jun 17 10:25:14 mail postfix/cleanup[1]: 0F5383D12: message-id=<x@y>", other);
+        check("Jun 17 10:25:14 mail postfix/cleanup[1]: 0F5383D12: message-id=<x@y>", Some(Glance::MessageId));
         check(
             "Jun 17 10:25:14 mail postfix/smtp[1]: 0F5383D12: to=<x@y>, relay=none, delay=1, dsn=4.0.0, status=deferred (x)",
             Some(Glance::Delivery { status: b"deferred", login_failed: false }),

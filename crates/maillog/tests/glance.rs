@@ -62,12 +62,13 @@ fn agree(record: &Record<'_>) -> Result<(), TestCaseError> {
         Some(Glance::Disconnect { auth }) => {
             matches!(event, Some(Event::Disconnect(_, counters)) if counters.is_some_and(|c| c.has_auth()) == auth)
         }
+        Some(Glance::MessageId) => matches!(event, Some(Event::MessageId(..))),
         Some(Glance::Taken) => matches!(
             event,
             Some(Event::Accepted(a)) if a.sasl_username.is_none() && a.orig_queue_id.is_none() && !a.client.is_local()
         ),
         Some(Glance::Other) => match event {
-            Some(Event::TlsEstablished(_) | Event::MessageId(..) | Event::Active(..)) => true,
+            Some(Event::TlsEstablished(_) | Event::Active(..)) => true,
             Some(Event::DnsListed(_) | Event::TlsProxy(..) | Event::Peak(_) | Event::HostnameMismatch(_)) => true,
             Some(Event::QueueNote(..) | Event::QueueWarning(..) | Event::Examined(_)) => true,
             // The death of a helper ends no session.

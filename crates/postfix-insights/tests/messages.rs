@@ -329,3 +329,65 @@ fn every_queue_file_of_a_generated_week() {
     assert_eq!(sums.recipients, recipients);
     assert_eq!((sums.notices, sums.forwarded), (truth.notifications, truth.forwarded));
 }
+
+/// `sent` is the status of what a filter or the `discard` service throws away, too.
+#[test]
+fn what_is_thrown_away_is_not_delivered() {
+    let told = |agent: &str, relay: &str, response: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mail.log");
+        let lines = [
+            "2026-06-15T08:00:00Z m postfix/smtpd[1]: AAAAA1: client=h.example[192.0.2.1]".to_owned(),
+            "2026-06-15T08:00:00Z m postfix/qmgr[3]: AAAAA1: from=<a@h.example>, size=10, nrcpt=1 (queue active)"
+                .to_owned(),
+            format!(
+                "2026-06-15T08:00:01Z m postfix/{agent}[4]: AAAAA1: to=<x@b.example>, relay={relay}, delay=1, delays=0/0/0/1, dsn=2.7.0, status=sent ({response})"
+            ),
+            "2026-06-15T08:00:01Z m postfix/qmgr[3]: AAAAA1: removed".to_owned(),
+        ];
+        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+        text(&run(&["trace", "--timezone", "UTC", "AAAAA1", file.to_str().unwrap()]))
+    };
+    for (agent, relay, response, expected) in [
+        (
+            "smtp",
+            "127.0.0.1[127.0.0.1]:10024",
+            "250 2.7.0 Ok, discarded, id=00200-01 - spam",
+            "x@b.example: thrown away via",
+        ),
+        ("discard", "none", "silently", "x@b.example: thrown away after 1 s: silently"),
+        ("smtp", "mx.b.example[192.0.2.9]:25", "250 2.0.0 Ok: queued as 1", "x@b.example: delivered via"),
+    ] {
+        let page = told(agent, relay, response);
+        assert!(page.contains(expected), "{page}");
+    }
+}
+
+/// A login's transaction is broken off, and its queue id is a stranger's later: the stranger's mail is not the account's.
+#[test]
+fn nobody_gets_a_strangers_mail() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mail.log");
+    let lines = [
+        "2026-06-15T07:59:50Z m postfix/submission/smtpd[9]: warning: c.example[203.0.113.60]: SASL PLAIN authentication failed: authentication failure, sasl_username=bob@example.test",
+        "2026-06-15T08:00:00Z m postfix/submission/smtpd[10]: connect from c.example[203.0.113.60]",
+        "2026-06-15T08:00:00Z m postfix/submission/smtpd[10]: AAAAA1: client=c.example[203.0.113.60], sasl_method=PLAIN, sasl_username=bob@example.test",
+        "2026-06-15T08:00:09Z m postfix/submission/smtpd[10]: lost connection after DATA (0 bytes) from c.example[203.0.113.60]",
+        "2026-06-15T08:00:09Z m postfix/submission/smtpd[10]: disconnect from c.example[203.0.113.60] ehlo=2 starttls=1 auth=1 mail=1 rcpt=1 data=0/1 commands=6/7",
+        "2026-06-15T08:20:00Z m postfix/smtpd[11]: connect from d.example[203.0.113.77]",
+        "2026-06-15T08:20:00Z m postfix/smtpd[11]: AAAAA1: client=d.example[203.0.113.77]",
+        "2026-06-15T08:20:00Z m postfix/qmgr[5]: AAAAA1: from=<other@x.example>, size=800, nrcpt=1 (queue active)",
+        "2026-06-15T08:20:01Z m postfix/smtp[12]: AAAAA1: to=<victim@r.example>, relay=mx.r.example[198.51.100.9]:25, delay=2, delays=0/1/0/1, dsn=2.0.0, status=sent (250 ok)",
+        "2026-06-15T08:20:01Z m postfix/qmgr[5]: AAAAA1: removed",
+    ];
+    std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+    let file = file.to_str().unwrap();
+    for more in [&[][..], &["--since", "2026-06-15T07:00:00Z"]] {
+        let args = [&["triage", "--json", "--timezone", "UTC"], more, &[file]].concat();
+        let answer: Value = serde_json::from_slice(&run(&args).stdout).unwrap();
+        assert_eq!(answer["recovered"][0]["messages"], serde_json::json!([]), "{}", answer["recovered"]);
+        assert_eq!(answer["accounts"][0]["messages"], 0);
+    }
+    let page = text(&run(&["account", "--timezone", "UTC", "bob@example.test", file]));
+    assert!(!page.contains("victim@r.example"), "{page}");
+}

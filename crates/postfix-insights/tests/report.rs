@@ -396,6 +396,57 @@ const HOSTILE: &[&str] = &[
     "2026-06-15T10:00:00Z m postfix/smtpd[1]: <object>nobody knows this line</object>",
 ];
 
+/// Mail that `cleanup` refuses for its contents is refused at the door, as what a milter refuses is.
+#[test]
+fn header_checks_refuse_too() {
+    let answer = report_lines(
+        &[],
+        &[
+            "2026-06-15T08:00:00Z m postfix/smtpd[1]: AAAAA1: client=h.example[192.0.2.1]",
+            "2026-06-15T08:00:00Z m postfix/cleanup[2]: AAAAA1: message-id=<1@h.example>",
+            "2026-06-15T08:00:00Z m postfix/cleanup[2]: AAAAA1: reject: header Subject: pills from h.example[192.0.2.1]; from=<s@h.example> to=<x@m.example> proto=ESMTP helo=<h>: 5.7.1 no thanks",
+            "2026-06-15T08:00:01Z m postfix/smtpd[1]: disconnect from h.example[192.0.2.1] ehlo=1 mail=1 rcpt=1 data=0/1 quit=1 commands=4/5",
+            // Told by a delivery agent of its own mail: nobody is refused.
+            "2026-06-15T08:00:02Z m postfix/smtp[3]: AAAAA2: reject: header Subject: pills from local; from=<s@h.example> to=<x@m.example>: 5.7.1 no thanks",
+        ],
+    );
+    assert_eq!(counts(&answer["rejects"]), [("header_check".to_owned(), 1)].into());
+    assert_eq!((&answer["messages"]["refused"], &answer["messages"]["canceled"]), (&1.into(), &0.into()));
+}
+
+/// What an administrator deleted waits no longer, nor does what he put in the queue again: its copy tells the rest.
+#[test]
+fn withdrawn_mail_waits_no_longer() {
+    let put_off = [
+        "2026-06-15T08:00:00Z m postfix/smtpd[1]: AAAAA1: client=h.example[192.0.2.1]",
+        "2026-06-15T08:00:00Z m postfix/cleanup[2]: AAAAA1: message-id=<1@h.example>",
+        "2026-06-15T08:00:00Z m postfix/qmgr[3]: AAAAA1: from=<a@h.example>, size=1000, nrcpt=1 (queue active)",
+        "2026-06-15T08:00:01Z m postfix/smtp[4]: AAAAA1: to=<x@slow.example>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, status=deferred (connect to mx.slow.example[192.0.2.9]:25: Connection timed out)",
+    ];
+    let page = |more: &[&str]| {
+        let dir = tempfile::tempdir().unwrap();
+        let file = log(dir.path(), &[&put_off, more].concat());
+        let all = report(&[], &[&file]);
+        let told = text(&run(["report", "--timezone", "UTC", file.to_str().unwrap()]));
+        (all, told)
+    };
+    let (all, told) = page(&["2026-06-15T08:05:00Z m postfix/postsuper[9]: AAAAA1: removed"]);
+    assert_eq!(counts(&all["withdrawn"]), [("deleted".to_owned(), 1), ("requeued".to_owned(), 0)].into());
+    assert!(told.contains("0 waiting") && told.contains("0 still waiting"), "{told}");
+    assert!(told.contains("1 recipient of mail that an administrator deleted while it was put off"), "{told}");
+    let (all, told) = page(&[
+        "2026-06-15T08:05:00Z m postfix/postsuper[9]: AAAAA1: requeued",
+        "2026-06-15T08:05:40Z m postfix/pickup[8]: BBBBB1: uid=107 from=<a@h.example> orig_id=AAAAA1",
+        "2026-06-15T08:05:40Z m postfix/cleanup[2]: BBBBB1: message-id=<1@h.example>",
+        "2026-06-15T08:05:40Z m postfix/qmgr[3]: BBBBB1: from=<a@h.example>, size=1000, nrcpt=1 (queue active)",
+        "2026-06-15T08:05:41Z m postfix/smtp[4]: BBBBB1: to=<x@slow.example>, relay=mx.slow.example[192.0.2.9]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 ok)",
+        "2026-06-15T08:05:41Z m postfix/qmgr[3]: BBBBB1: removed",
+    ]);
+    assert_eq!(counts(&all["withdrawn"]), [("deleted".to_owned(), 0), ("requeued".to_owned(), 1)].into());
+    assert_eq!(all["senders"][0]["messages"], 1, "{}", all["senders"]);
+    assert!(told.contains("1 recipient: 100.0 % reached, 0 waiting"), "{told}");
+}
+
 #[test]
 fn hostile_text_stays_text() {
     let dir = tempfile::tempdir().unwrap();

@@ -51,6 +51,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) mechanism: &'a [u8],
     /// The backend is Cyrus: its verdicts name no address.
     pub(crate) cyrus: bool,
+    /// The attempt's own reason is that its data were no base64: only a verdict that says so is about it.
+    pub(crate) undecodable: bool,
 }
 
 /// What the window knows about an attempt.
@@ -107,9 +109,12 @@ impl Window {
         self.lent.push_back((line, verdict));
     }
 
-    /// Finds what was said about an attempt and takes it out of the window.
-    pub(crate) fn join(&mut self, wanted: Wanted<'_>) -> Joined {
-        let mut fitting = self.verdicts.iter().enumerate().filter(|(_, v)| v.fits(&wanted)).map(|(at, _)| at);
+    /// Finds what was said about an attempt and takes it out of the window, but not what names one of `rivals`, who have not been asked for
+    /// yet.
+    pub(crate) fn join(&mut self, wanted: Wanted<'_>, rivals: &[Wanted<'_>]) -> Joined {
+        let own =
+            |verdict: &Verdict| verdict.fits(&wanted) && !rivals.iter().any(|rival| verdict.is_of(rival, &wanted));
+        let mut fitting = self.verdicts.iter().enumerate().filter(|(_, v)| own(v)).map(|(at, _)| at);
         let Some(first) = fitting.next() else { return Joined::Nothing };
         let Some(second) = fitting.next() else { return self.take(&[first], wanted) };
         let fits: Vec<usize> = [first, second].into_iter().chain(fitting).collect();
@@ -176,7 +181,18 @@ impl Verdict {
             (None, _) => wanted.cyrus || self.source == EvidenceSource::Dovecot,
             (Some(_), None) => false,
         };
-        in_time && address && self.host_fits(wanted) && self.mechanism_fits(wanted) && self.name_fits(wanted.user)
+        let subject = !wanted.undecodable || self.text.windows(6).any(|word| word == b"base64");
+        in_time
+            && address
+            && subject
+            && self.host_fits(wanted)
+            && self.mechanism_fits(wanted)
+            && self.name_fits(wanted.user)
+    }
+
+    /// Whether it names another attempt, and not this one.
+    fn is_of(&self, rival: &Wanted<'_>, wanted: &Wanted<'_>) -> bool {
+        self.user.is_some() && rival.user.is_some() && wanted.user.is_none() && self.fits(rival)
     }
 
     fn host_fits(&self, wanted: &Wanted<'_>) -> bool {
@@ -268,6 +284,7 @@ mod tests {
             user: user.map(str::as_bytes),
             mechanism: b"PLAIN",
             cyrus: false,
+            undecodable: false,
         }
     }
 
@@ -282,11 +299,11 @@ mod tests {
     fn by_address_name_and_time() {
         let mut window = Window::default();
         window.add(verdict(1, 10, Some("192.0.2.1"), Some("Alice"), "Password mismatch"));
-        assert_eq!(window.join(wanted(12, "192.0.2.2", Some("alice"))), Joined::Nothing);
-        assert_eq!(window.join(wanted(12, "192.0.2.1", Some("bob"))), Joined::Nothing);
-        assert_eq!(window.join(wanted(14, "192.0.2.1", Some("alice"))), Joined::Nothing);
-        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", Some("alice")))), [1]);
-        assert_eq!(window.join(wanted(12, "192.0.2.1", Some("alice"))), Joined::Nothing);
+        assert_eq!(window.join(wanted(12, "192.0.2.2", Some("alice")), &[]), Joined::Nothing);
+        assert_eq!(window.join(wanted(12, "192.0.2.1", Some("bob")), &[]), Joined::Nothing);
+        assert_eq!(window.join(wanted(14, "192.0.2.1", Some("alice")), &[]), Joined::Nothing);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", Some("alice")), &[])), [1]);
+        assert_eq!(window.join(wanted(12, "192.0.2.1", Some("alice")), &[]), Joined::Nothing);
     }
 
     #[test]
@@ -294,9 +311,9 @@ mod tests {
         let mut window = Window::default();
         window.add(verdict(1, 10, Some("192.0.2.1"), Some("alice"), "Password mismatch"));
         window.add(verdict(2, 11, Some("192.0.2.1"), Some("bob"), "unknown user"));
-        assert_eq!(window.join(wanted(12, "192.0.2.1", None)), Joined::Ambiguous);
-        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", Some("bob")))), [2]);
-        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))), [1]);
+        assert_eq!(window.join(wanted(12, "192.0.2.1", None), &[]), Joined::Ambiguous);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", Some("bob")), &[])), [2]);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None), &[])), [1]);
     }
 
     #[test]
@@ -306,7 +323,7 @@ mod tests {
         window.add(verdict(1, 9, Some("192.0.2.1"), Some("a"), "unknown user"));
         window.add(verdict(2, 11, Some("192.0.2.1"), Some("a"), "unknown user"));
         window.add(verdict(3, 11, Some("192.0.2.1"), Some("a"), "Password mismatch"));
-        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))), [2, 3]);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None), &[])), [2, 3]);
     }
 
     #[test]
@@ -314,8 +331,8 @@ mod tests {
         let mut window = Window::default();
         window.add(verdict(1, 10, Some("192.0.2.1"), Some("a"), "Password mismatch"));
         window.add(verdict(2, 10, Some("192.0.2.1"), Some("a"), "Password mismatch"));
-        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))).len(), 1);
-        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None))).len(), 1);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None), &[])).len(), 1);
+        assert_eq!(lines(&window.join(wanted(12, "192.0.2.1", None), &[])).len(), 1);
     }
 
     #[test]
@@ -331,8 +348,8 @@ mod tests {
             realm: Some(b"example.test".as_slice().into()),
             ..verdict(1, 10, None, Some("alice"), "PAM auth error")
         });
-        assert_eq!(window.join(wanted(10, "192.0.2.1", Some("alice@example.test"))), Joined::Nothing);
-        let found = window.join(Wanted { cyrus: true, ..wanted(10, "192.0.2.1", None) });
+        assert_eq!(window.join(wanted(10, "192.0.2.1", Some("alice@example.test")), &[]), Joined::Nothing);
+        let found = window.join(Wanted { cyrus: true, ..wanted(10, "192.0.2.1", None) }, &[]);
         let Joined::Found { user, .. } = found else { panic!("{found:?}") };
         assert_eq!(user.as_deref(), Some(b"alice@example.test".as_slice()));
     }
@@ -343,11 +360,11 @@ mod tests {
         window.add(verdict(1, 10, None, Some("alice"), "PAM auth error"));
         window.add(verdict(2, 10, Some("192.0.2.1"), Some("bob"), "Password mismatch"));
         let elsewhere = |user| Wanted { cyrus: true, host: b"mx2", ..wanted(10, "192.0.2.1", Some(user)) };
-        assert_eq!(window.join(elsewhere("alice")), Joined::Nothing);
-        assert_eq!(lines(&window.join(elsewhere("bob"))), [2]);
-        assert_eq!(lines(&window.join(Wanted { host: b"mail", ..elsewhere("alice") })), [1]);
+        assert_eq!(window.join(elsewhere("alice"), &[]), Joined::Nothing);
+        assert_eq!(lines(&window.join(elsewhere("bob"), &[])), [2]);
+        assert_eq!(lines(&window.join(Wanted { host: b"mail", ..elsewhere("alice") }, &[])), [1]);
         window.add(verdict(3, 10, None, Some("alice"), "PAM auth error"));
-        assert_eq!(lines(&window.join(Wanted { host: b"", ..elsewhere("alice") })), [3]);
+        assert_eq!(lines(&window.join(Wanted { host: b"", ..elsewhere("alice") }, &[])), [3]);
     }
 
     #[test]
@@ -360,12 +377,12 @@ mod tests {
         let by = |mechanism: &'static [u8]| Wanted { mechanism, ..wanted(11, "192.0.2.1", Some("bob")) };
         window.add(of(1, "cram-md5", "Requested CRAM-MD5 scheme, but we have only SHA256"));
         window.add(of(2, "plain", "Password mismatch"));
-        assert_eq!(window.join(by(b"LOGIN")), Joined::Nothing);
-        assert_eq!(lines(&window.join(by(b"Plain"))), [2]);
-        assert_eq!(lines(&window.join(by(b"CRAM-MD5"))), [1]);
+        assert_eq!(window.join(by(b"LOGIN"), &[]), Joined::Nothing);
+        assert_eq!(lines(&window.join(by(b"Plain"), &[])), [2]);
+        assert_eq!(lines(&window.join(by(b"CRAM-MD5"), &[])), [1]);
         window.add(of(3, "cram-md5", "Requested CRAM-MD5 scheme, but we have only SHA256"));
         window.add(of(4, "plain", "Password mismatch"));
-        assert_eq!(lines(&window.join(by(b""))), [4]);
+        assert_eq!(lines(&window.join(by(b""), &[])), [4]);
     }
 
     #[test]
@@ -375,5 +392,20 @@ mod tests {
             window.add(verdict(n, 10, Some("192.0.2.1"), Some("a"), "unknown user"));
         }
         assert!(window.verdicts.len() <= KEPT);
+    }
+
+    /// What names another attempt that is still to be asked for is not taken by one without a name; nor by one whose reason is another.
+    #[test]
+    fn not_what_is_about_another() {
+        let mut window = Window::default();
+        window.add(verdict(1, 10, Some("192.0.2.1"), Some("jan"), "Password mismatch"));
+        let (nameless, jan) = (wanted(12, "192.0.2.1", None), wanted(12, "192.0.2.1", Some("jan")));
+        assert_eq!(window.join(nameless, &[jan]), Joined::Nothing);
+        assert_eq!(window.join(Wanted { undecodable: true, ..nameless }, &[]), Joined::Nothing);
+        assert_eq!(lines(&window.join(jan, &[])), [1]);
+        window.add(verdict(2, 10, Some("192.0.2.1"), None, "Invalid base64 data in initial response"));
+        assert_eq!(lines(&window.join(Wanted { undecodable: true, ..nameless }, &[jan])), [2]);
+        window.add(verdict(3, 10, Some("192.0.2.1"), Some("jan"), "Password mismatch"));
+        assert_eq!(lines(&window.join(nameless, &[wanted(12, "192.0.2.1", Some("eva"))])), [3]);
     }
 }

@@ -29,7 +29,7 @@ impl Pager<'_> {
             fact(m.in_queue, "still in the queue", String::new(), Ink::Warn),
         ];
         let mut lines = vec![plain(format!(
-            "{} received: {} from logins, {} local, {} notices of our own, {} copies from filters",
+            "{} received: {} from logins, {} local, {} notices of our own, {} back from filters or put in again",
             size(m.bytes),
             number(m.logged_in),
             number(m.local),
@@ -37,16 +37,20 @@ impl Pager<'_> {
             number(m.reinjected)
         ))];
         lines.extend(handed_on(&flow.handed_on));
-        let all = r.last.all().saturating_sub(flow.handed_on.recipients);
+        let all = r.last.all().saturating_sub(flow.handed_on.recipients + r.requeued);
         if all > 0 {
             lines.push(plain(format!(
                 "{}: {} reached, {} waiting, {} returned, {} given up",
                 plural(all, "recipient", "recipients"),
                 share(flow.reached(), all),
-                number(r.last.deferred),
+                number(r.waiting()),
                 number(r.last.bounced),
                 number(r.last.expired)
             )));
+            if r.deleted > 0 {
+                let deleted = plural(r.deleted, "recipient", "recipients");
+                lines.push(plain(format!("{deleted} of mail that an administrator deleted while it was put off")));
+            }
         }
         let then = &r.deferred_then;
         if then.all() > 0 {
@@ -56,7 +60,7 @@ impl Pager<'_> {
                 number(then.sent),
                 number(then.bounced),
                 number(then.expired),
-                number(then.deferred)
+                number(r.waiting())
             )));
         }
         for (value, what) in [

@@ -14,8 +14,8 @@ mod totals;
 
 use std::collections::BTreeMap;
 
-use maillog::{Delivery, Event, Level, Program, Record};
-use trace::{Attempt, End, Fate, LinkKind, Login, Message, Origin, Refusal};
+use maillog::{ContentCheck, Delivery, Event, Level, Program, Record};
+use trace::{Attempt, End, Fate, Judge, LinkKind, Login, Message, Origin, Refusal};
 
 pub use delays::Delays;
 pub use rows::{Attempts, Destination, Few, ReasonRow, RejectRow, Sender, Stage, Trouble, Weigh};
@@ -109,6 +109,18 @@ pub struct Recipients {
     pub last: Attempts,
     /// Of those that were put off at least once: what became of them.
     pub deferred_then: Attempts,
+    /// Of those whose last word is `deferred`: an administrator deleted the queue file.
+    pub deleted: u64,
+    /// An administrator put the queue file in the queue again: another one tells the rest.
+    pub requeued: u64,
+}
+
+impl Recipients {
+    /// Those that are still tried, as far as the log shows.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.last.deferred.saturating_sub(self.deleted + self.requeued)
+    }
 }
 
 /// What said `sent` and was no delivery: the mail went on as another queue file of ours, whose fate counts.
@@ -249,7 +261,10 @@ impl Flow {
                 self.messages.expired += u64::from(self.asked(time));
             }
             Event::Policy(_, policy) => self.action(time, policy.action, record.repeat),
-            Event::ContentCheck(check) => self.action(time, check.action, record.repeat),
+            Event::ContentCheck(check) => {
+                self.action(time, check.action, record.repeat);
+                self.content_refused(time, record, check);
+            }
             _ => {}
         }
         self.trouble(time, record, event);
@@ -449,6 +464,11 @@ impl Flow {
             if fate == Fate::Sent {
                 self.messages.bytes_delivered += message.size.unwrap_or_default();
             }
+            match message.end {
+                End::Deleted if fate == Fate::Deferred => self.recipients.deleted += 1,
+                End::Requeued if fate == Fate::Deferred => self.recipients.requeued += 1,
+                _ => {}
+            }
             if recipient.deferrals > 0 {
                 deferred = true;
                 add_fate(&mut self.recipients.deferred_then, fate);
@@ -538,9 +558,26 @@ impl Flow {
             Class::RelayDenied | Class::NotLoggedIn | Class::SenderMismatch => class.name(),
             _ => reject_reason(refusal),
         };
-        let row = self.rejects.entry(why).or_insert_with(|| RejectRow::new(&refusal.reply));
-        row.count += u64::from(refusal.count);
-        row.stages.add(Stage::of(&refusal.stage), refusal.count.into());
+        self.rejected(why, &refusal.reply, &refusal.stage, refusal.count);
+    }
+
+    /// A mail that `cleanup` refuses for its contents: its client is told so at the end of the message.
+    fn content_refused(&mut self, time: i64, record: &Record<'_>, check: &ContentCheck<'_>) {
+        // Delivery agents check headers, too, and refuse nothing.
+        if !check.action.eq_ignore_ascii_case(b"reject") || record.program != Program::Cleanup {
+            return;
+        }
+        self.count(time, Count::Rejected, record.repeat.into());
+        if self.asked(time) {
+            let reply = check.reply.unwrap_or_default();
+            self.rejected(Judge::of_check(check).name(), reply, b"END-OF-MESSAGE", record.repeat);
+        }
+    }
+
+    fn rejected(&mut self, why: &'static str, reply: &[u8], stage: &[u8], count: u32) {
+        let row = self.rejects.entry(why).or_insert_with(|| RejectRow::new(reply));
+        row.count += u64::from(count);
+        row.stages.add(Stage::of(stage), count.into());
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) static REASONS: &[Reason] = &[
             "temporary failure in name resolution",
             "dns error",
             "unable to resolve",
+            "malformed or unexpected name server reply",
         ],
         codes: &[(4, 3)],
         next: &[

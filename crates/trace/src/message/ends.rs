@@ -123,7 +123,11 @@ impl Messages {
         self.due = self.due.min(self.closing.due());
     }
 
-    pub(super) fn await_claim(&mut self, handle: Handle) {
+    /// Of logins' mail alone: it came from this host itself, and may be a copy of one of them.
+    pub(super) fn is_unclaimed_yet(&mut self, slot: u32) {
+        let Some(file) = self.files.get_mut(slot as usize) else { return };
+        file.unclaimed = true;
+        let handle = Handle { slot, number: file.message.number };
         self.unclaimed.push(self.now, handle);
         self.due = self.due.min(self.unclaimed.due());
         while self.unclaimed.len() > self.bounds.messages.max(1) {

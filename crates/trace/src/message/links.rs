@@ -33,7 +33,7 @@ pub(super) struct Joined {
     pub(super) open: usize,
 }
 
-/// What has been handed on and has not come in yet, and the other way round. Not of [`crate::Follow::Logins`].
+/// What has been handed on and has not come in yet, and the other way round. Of [`crate::Follow::Logins`] only to commands.
 #[derive(Default)]
 pub(super) struct Links {
     hosts: Vec<Symbol>,
@@ -145,6 +145,7 @@ impl Messages {
                 None if self.follow.is_all() => self.await_next(slot, recipient, id),
                 None => {}
             },
+            None if runs_command(delivery) => self.hand_to_filter(slot, recipient),
             None if self.follow.is_all() && comes_back(delivery) => self.hand_to_filter(slot, recipient),
             None => {}
         }
@@ -354,10 +355,12 @@ impl OnTheWay {
 
 /// Whether the message may come back to us from there: a filter on this host, or a command.
 fn comes_back(delivery: &Delivery<'_>) -> bool {
-    let response = delivery.response;
-    response.starts_with(b"delivered via ")
-        || response.starts_with(b"delivered to command")
-        || delivery.relay_host().is_some_and(|relay| relay.is_local())
+    runs_command(delivery) || delivery.relay_host().is_some_and(|relay| relay.is_local())
+}
+
+/// Whether a command took it, which may hand it in again (`pipe`(8), `local`(8)).
+fn runs_command(delivery: &Delivery<'_>) -> bool {
+    delivery.response.starts_with(b"delivered via ") || delivery.response.starts_with(b"delivered to command")
 }
 
 /// Instances of Postfix have names that begin with `postfix-` (Postfix `postmulti`(1)); any other first part of a tag is

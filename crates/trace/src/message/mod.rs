@@ -28,7 +28,7 @@ pub(crate) use tracker::{Arrival, Bounds, Messages, Place};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Follow {
     /// Those that logins sent, their copies past a content filter, and what `postsuper -r` made of them. Told as stories. Of their
-    /// lines only where they come from, what stops them, deliveries, expiry and removal are read, so Message-ID and size stay unknown.
+    /// lines only where they come from, what stops them, deliveries, expiry and removal are read, so size and sender stay unknown.
     #[default]
     Logins,
     /// All. Each queue file is told at its end; those of logins as stories, too.

@@ -1,5 +1,7 @@
 //! The words in which a message is told: origins, fates, ends, links.
 
+use maillog::ContentCheck;
+
 use crate::attempt::Where;
 
 /// Where a message came from.
@@ -155,6 +157,16 @@ pub enum Judge {
 }
 
 impl Judge {
+    /// Whose decision a line of `header_checks` and its kin is.
+    #[must_use]
+    pub fn of_check(check: &ContentCheck<'_>) -> Self {
+        match check.part {
+            b"header" => Self::HeaderCheck,
+            b"mime-error" => Self::MimeCheck,
+            _ => Self::BodyCheck,
+        }
+    }
+
     /// The name in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {

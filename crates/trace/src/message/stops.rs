@@ -255,11 +255,7 @@ fn end_of(action: &[u8]) -> Option<End> {
 
 /// Delivery agents check headers, too, and cannot refuse anything.
 fn of_check<'a>(program: Program, check: &ContentCheck<'a>) -> Option<Found<'a>> {
-    let by = match check.part {
-        b"header" => Judge::HeaderCheck,
-        b"mime-error" => Judge::MimeCheck,
-        _ => Judge::BodyCheck,
-    };
+    let by = Judge::of_check(check);
     let end = end_of(check.action).filter(|_| is_at_the_door(program))?;
     Some(Found { end, by, codes: [None; 2], words: check.reply.unwrap_or_default(), to: check.to })
 }

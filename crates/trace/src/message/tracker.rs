@@ -123,7 +123,7 @@ impl Messages {
     /// Whether lines about queue files can be left out: none is followed.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
-        self.keys.is_empty() && !self.follow.is_all()
+        self.keys.is_empty() && self.lingering.is_empty() && !self.follow.is_all()
     }
 
     /// When the earliest message under way began whose account is wanted.
@@ -172,11 +172,10 @@ impl Messages {
             mechanism: acceptance.sasl_method.filter(|_| self.follow.is_all()).map(Into::into),
             orig_queue_id: acceptance.orig_queue_id.map(|id| id.as_bytes().into()),
         }));
-        file.unclaimed = unclaimed;
         let handle = Handle { slot, number: file.message.number };
         self.took(pid.map(|pid| (place.host, place.tag, pid)), handle, at_time);
         if unclaimed {
-            self.await_claim(handle);
+            self.is_unclaimed_yet(slot);
         }
         if let Some(parent) = acceptance.orig_queue_id.and_then(|id| self.find(place.host, id.as_bytes())) {
             self.link(parent, slot, LinkKind::Filter);
@@ -245,8 +244,8 @@ impl Messages {
                     self.acted_on(slot, action, line.time);
                 }
             }
-            event if !self.follow.is_all() => self.noted(place, &event, line),
             Event::MessageId(id, message_id) => self.message_id(place, id, message_id, line),
+            event if !self.follow.is_all() => self.noted(place, &event, line),
             Event::Active(id, sender, size, nrcpt) => self.activated(place, id, (sender, size, nrcpt), line),
             Event::Notification(id, what, new) => {
                 let (Some(parent), Some(child)) = (at(self, id), at(self, new)) else { return };
@@ -306,10 +305,10 @@ impl Messages {
 
     fn picked_up(&mut self, place: Place<'_>, pickup: &Pickup<'_>, line: &Line<'_>) {
         let before = pickup.orig_queue_id.and_then(|id| self.find(place.host, id.as_bytes()));
-        if before.is_none() && !self.follow.is_all() {
-            return self.begins_unfollowed(place.host, pickup.queue_id);
-        }
         let slot = self.begun(place, pickup.queue_id, line.id, line.time);
+        if before.is_none() && !self.follow.is_all() {
+            self.is_unclaimed_yet(slot);
+        }
         if let Some(file) = self.files.get_mut(slot as usize) {
             let again = pickup.orig_queue_id.is_some();
             file.message.origin = if again { Origin::Requeue } else { Origin::Local { uid: pickup.uid } };
@@ -390,9 +389,7 @@ impl Messages {
         }
         let Some(slot) = self.known_or_new(place, id, line) else { return };
         self.change(slot, |message| message.set_message_id(message_id, resent));
-        if self.follow.is_all() {
-            self.match_by_message_id(slot);
-        }
+        self.match_by_message_id(slot);
         self.make_room(slot);
     }
 

@@ -146,8 +146,13 @@ impl Tracer {
         if self.window.is_empty() || !may_have_a_verdict(attempt) {
             return;
         }
-        let wanted = wanted(attempt);
-        match self.window.join(wanted) {
+        let Self { held, window, .. } = self;
+        // One that names itself has the better claim to what names it.
+        let rivals: Vec<Wanted<'_>> = match attempt.username {
+            Some(_) => Vec::new(),
+            None => held.iter().take(RIVALS).filter_map(|(_, held)| rival(held, attempt)).collect(),
+        };
+        match window.join(wanted(attempt), &rivals) {
             Joined::Nothing => {}
             Joined::Ambiguous => attempt.origin = NameOrigin::Ambiguous,
             Joined::Found { evidence, user, confidence } => {
@@ -190,7 +195,18 @@ impl Tracer {
 }
 
 /// Other attempts that are looked at, at most, before a name is believed.
-const RIVALS: usize = 64;
+const RIVALS: usize = 256;
+
+/// Another attempt of the same client that names itself.
+fn rival<'h>(held: &'h Held, attempt: &Attempt) -> Option<Wanted<'h>> {
+    match held {
+        Held::Attempt(other) => {
+            let names_itself = other.username.is_some() && other.at.client_ip == attempt.at.client_ip;
+            (names_itself && may_have_a_verdict(other)).then(|| wanted(other))
+        }
+        Held::Login(_) | Held::Accepted { .. } | Held::Story(_) => None,
+    }
+}
 
 /// Whether a backend was asked about an attempt, and no line of its own has been found yet.
 fn may_have_a_verdict(attempt: &Attempt) -> bool {
@@ -212,5 +228,6 @@ fn wanted(attempt: &Attempt) -> Wanted<'_> {
         user: attempt.username.as_deref(),
         mechanism: &attempt.mechanism,
         cyrus: matches!(&*attempt.reason, b"authentication failure" | b"generic failure"),
+        undecodable: attempt.reason.starts_with(b"Invalid base64 data"),
     }
 }

@@ -197,6 +197,30 @@ fn put_in_the_queue_again() {
     }
 }
 
+/// A command in a pipe hands a login's mail in again: its copy tells its fate, whichever of them is told of first.
+#[test]
+fn a_filter_in_a_pipe() {
+    let login = ("/smtpd", "AAAAA1: client=h[192.0.2.1], sasl_method=PLAIN, sasl_username=u");
+    let id = ("/cleanup", "AAAAA1: message-id=<m@a>");
+    let piped = "AAAAA1: to=<x@b>, relay=spamassassin, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered via spamassassin service)";
+    let piped = [("/pipe", piped), ("/qmgr", "AAAAA1: removed")];
+    let again = [("/pickup", "AAAAA2: uid=7 from=<s@a>"), ("/cleanup", "AAAAA2: message-id=<m@a>")];
+    let others = [("/pickup", "AAAAA2: uid=7 from=<s@a>"), ("/cleanup", "AAAAA2: message-id=<other@a>")];
+    let bounced = "AAAAA2: to=<x@b>, relay=none, delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (no)";
+    let bounced = [("/smtp", bounced), ("/qmgr", "AAAAA2: removed")];
+    for follow in [STORIES, Follow::Logins] {
+        let fate = |parts: [&[(&str, &str)]; 4]| {
+            let told = told(follow, 1_000, &parts.concat());
+            fates(told.stories.iter().find(|story| story.queue_id() == b"AAAAA1").unwrap())
+        };
+        let (sent, returned) = ([("x@b".to_owned(), Fate::Sent)], [("x@b".to_owned(), Fate::Bounced)]);
+        assert_eq!(fate([&[login, id], &again, &piped, &bounced]), returned, "{follow:?}");
+        assert_eq!(fate([&[login, id], &piped, &again, &bounced]), returned, "{follow:?}");
+        assert_eq!(fate([&[login, id], &again, &bounced, &piped]), returned, "{follow:?}");
+        assert_eq!(fate([&[login, id], &piped, &others, &bounced]), sent, "{follow:?}");
+    }
+}
+
 /// Programs write at the same time: what one says about the other's doing may stand first.
 #[test]
 fn before_their_first_lines() {
