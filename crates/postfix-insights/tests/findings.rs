@@ -256,3 +256,38 @@ fn an_account_is_told_of_failures_that_name_nobody() {
         }
     }
 }
+
+/// Whoever is refused as somebody has got in, even if the session's end is not in the log.
+#[test]
+fn a_login_that_only_a_refusal_shows_is_a_login() {
+    let attack: Vec<String> = (0..11).map(|n| failure(60 * n, "198.51.100.20", &format!("user{n}"))).collect();
+    let with = |refusal: &str| {
+        let mut lines = vec![login(0, "203.0.113.5", "anna@example.test")];
+        lines.extend(attack.clone());
+        let stamp = "Jun 17 01:00:00 mail postfix/submission/smtpd[92]:";
+        lines.push(format!("{stamp} connect from unknown[198.51.100.20]\n{stamp} NOQUEUE: {refusal}"));
+        triage(&lines)
+    };
+    let tail = "from=<bert@example.test> to=<u@remote.invalid> proto=ESMTP helo=<c>";
+    for refusal in [
+        format!(
+            "reject: RCPT from unknown[198.51.100.20]: 553 5.7.1 <ceo@example.test>: Sender address rejected: not owned by user bert@example.test; {tail}"
+        ),
+        format!(
+            "reject: RCPT from unknown[198.51.100.20]: 550 5.1.1 <u@remote.invalid>: Recipient address rejected: User unknown; {tail} sasl_method=PLAIN sasl_username=bert@example.test"
+        ),
+        format!(
+            "milter-reject: RCPT from unknown[198.51.100.20]: 451 4.7.1 Service unavailable - try again later; {tail} sasl_username=<bert@example.test>"
+        ),
+    ] {
+        let answer = with(&refusal);
+        assert_eq!(kinds(&answer, "198.51.100.20"), [("account_takeover".to_owned(), false)], "{refusal}");
+        assert_eq!(answer["findings"][0]["accounts"], serde_json::json!(["bert@example.test"]));
+        // It is no login by the counters.
+        assert_eq!(answer["classes"]["auth_ok"], 1);
+    }
+    let stranger = with(&format!(
+        "reject: RCPT from unknown[198.51.100.20]: 554 5.7.1 <u@remote.invalid>: Relay access denied; {tail}"
+    ));
+    assert_eq!(kinds(&stranger, "198.51.100.20"), [("spraying".to_owned(), true)]);
+}

@@ -210,6 +210,8 @@ pub struct Refusal {
     pub count: u32,
     /// The session logged in (before or after; a relay check comes after the login).
     pub logged_in: bool,
+    /// It is the first sign of a login of which no [`Login`] is told, as the session's counters are missing.
+    pub only_sign: bool,
     /// The account, where it is known.
     pub username: Option<Box<[u8]>>,
     /// Logins that failed or were refused in the session.

@@ -39,6 +39,19 @@ pub(super) fn logged_in(login: &Login) -> LoggedIn<'_> {
     }
 }
 
+/// A login that only a refusal shows.
+pub(super) fn shown(refusal: &Refusal) -> Option<LoggedIn<'_>> {
+    refusal.only_sign.then(|| LoggedIn {
+        time: refusal.at.time,
+        line: refusal.at.line,
+        host: &refusal.at.host,
+        service: service_name(&refusal.at.tag),
+        client: refusal.at.client_ip,
+        account: refusal.username.as_deref(),
+        count: 1,
+    })
+}
+
 /// A refusal that has to do with logins; `None` for others.
 pub(super) fn turned_away(refusal: &Refusal, class: Class) -> Option<TurnedAway<'_>> {
     let relay = match class {

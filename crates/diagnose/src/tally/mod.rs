@@ -261,6 +261,11 @@ impl Tally {
 
     /// Counts a refusal whose cause is known.
     pub fn refused(&mut self, refusal: &Refusal, diagnosis: &Diagnosis) {
+        // Not counted, as no counter or message proves it; but whoever is refused as somebody has got in.
+        if let Some(login) = facts::shown(refusal) {
+            let proofs = &self.proofs;
+            self.detector.logged_in(&login, |line| proofs.line(line));
+        }
         let Some(class) = diagnosis.class else { return };
         if let Some(away) = facts::turned_away(refusal, class) {
             let proofs = &self.proofs;

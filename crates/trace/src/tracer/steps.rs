@@ -269,6 +269,7 @@ impl Tracer {
             to: policy.to.map(Into::into),
             count,
             logged_in: owner.is_some(),
+            only_sign: false,
             username: owner.map(Into::into),
             failed_logins: 0,
         }
@@ -304,7 +305,10 @@ impl Tracer {
         }
         self.unexplained(key, session, by.map(|(line, _)| line), counters);
         self.tls_failed(key, session);
+        let mut untold = session.logins == 0;
         for mut refusal in std::mem::take(&mut session.refusals) {
+            refusal.only_sign = untold && refusal.logged_in;
+            untold &= !refusal.logged_in;
             refusal.logged_in |= session.logins > 0;
             refusal.failed_logins = session.failed;
             if refusal.username.is_none() && refusal.logged_in {
