@@ -377,12 +377,20 @@ fn silent(attempt: &Attempt) -> Diagnosis {
     if c.session_ok > 0 {
         return Diagnosis::new(refused, "client.double_auth", None, "the session was logged in");
     }
+    if c.tls && c.service_has_auth {
+        return Diagnosis::new(
+            refused,
+            "client.auth_misplaced",
+            None,
+            "the service answers other logins, and TLS was on: it may be bad syntax, no EHLO, AUTH inside a mail transaction, or a milter",
+        );
+    }
     if c.tls {
         return Diagnosis::new(
             refused,
             "config.auth_not_enabled",
             Some(0.5),
-            "TLS was on, so that was not what it lacked",
+            "TLS was on, so that was not what it lacked, and the service has answered nobody so far",
         );
     }
     if tag.is_submission() {

@@ -291,3 +291,24 @@ fn a_login_that_only_a_refusal_shows_is_a_login() {
     ));
     assert_eq!(kinds(&stranger, "198.51.100.20"), [("spraying".to_owned(), true)]);
 }
+
+#[test]
+fn auth_refused_unheard_where_others_log_in_is_not_switched_off() {
+    let refused = |tag: &str, counters: &str| {
+        let stamp = format!("Jun 17 10:00:00 mail postfix/{tag}[8]:");
+        format!("{stamp} connect from unknown[192.0.2.9]\n{stamp} disconnect from unknown[192.0.2.9] {counters}")
+    };
+    let tls = "ehlo=2 starttls=1 auth=0/1 quit=1 commands=4/5";
+    let causes = |lines: &[String]| triage(lines)["causes"].clone();
+    let here = refused("submission/smtpd", tls);
+    assert_eq!(causes(std::slice::from_ref(&here)), serde_json::json!({"config.auth_not_enabled": 1}));
+    let user = login(10, "192.0.2.5", "alice@example.org");
+    assert_eq!(causes(&[user.clone(), here.clone()]), serde_json::json!({"client.auth_misplaced": 1}));
+    let failed = failure(10, "192.0.2.5", "alice@example.org");
+    let both = serde_json::json!({"client.auth_misplaced": 1, "cred.undifferentiated": 1});
+    assert_eq!(causes(&[failed, here]), both);
+    // Without TLS that is what it lacks; and another service is another matter.
+    let plain = refused("submission/smtpd", "ehlo=1 auth=0/1 quit=1 commands=2/3");
+    assert_eq!(causes(&[user.clone(), plain]), serde_json::json!({"tls.auth_before_starttls": 1}));
+    assert_eq!(causes(&[user, refused("smtpd", tls)]), serde_json::json!({"config.auth_not_enabled": 1}));
+}

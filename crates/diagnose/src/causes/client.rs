@@ -145,6 +145,26 @@ pub(super) static CAUSES: &[Cause] = &[
         next: &[check(With::Client, "a bug of the client; harmless", "")],
     },
     Cause {
+        id: "client.auth_misplaced",
+        class: Some(AuthRefused),
+        title: "AUTH refused on a service that answers logins",
+        meaning: "The service answers the logins of others, and TLS was on, but this AUTH was refused before anybody looked at it. It may have been written wrongly (an argument or the mechanism missing), sent without EHLO before it or inside a mail transaction, or refused by a milter. Bots and home-made scripts do such things; Postfix logs nothing but the counter.",
+        confidence: 0.5,
+        signatures: &[],
+        evidence: "auth=0/1 and starttls=1 in the counters (or a service with TLS from the start), no failure line, and others' logins or failures on the same service.",
+        told: "501 5.5.4 Syntax: AUTH mechanism, 503 5.5.1 Error: send HELO/EHLO first, 503 5.5.1 Error: MAIL transaction in progress, or a milter's own words",
+        source: "Postfix src/smtpd/smtpd_sasl_proto.c",
+        next: &[
+            check(With::Client, "look at the client's own log: which answer does AUTH get?", ""),
+            check(With::Postfix, "postconf smtpd_milters smtpd_helo_required", "a milter may refuse AUTH"),
+            check(
+                With::Postfix,
+                "postconf debug_peer_list",
+                "with the client's address there, and debug_peer_level = 1, its whole session is logged; take it out afterwards, as passwords are logged too",
+            ),
+        ],
+    },
+    Cause {
         id: "client.wrong_port_25",
         class: Some(AuthRefused),
         title: "A mail user on port 25",

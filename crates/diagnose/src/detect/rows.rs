@@ -103,7 +103,7 @@ pub(crate) struct Rare {
     pub(crate) silent: u32,
     /// Of these: for want of STARTTLS.
     pub(crate) no_tls: u32,
-    /// Of these: on a service that answers no logins.
+    /// Of these: on a service that answers no logins, or that did not answer this one.
     pub(crate) no_auth: u32,
     /// Of these: by a mail user, on port 25.
     pub(crate) wrong_port: u32,

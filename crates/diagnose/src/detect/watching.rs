@@ -69,7 +69,7 @@ impl Detector {
         *counter = counter.saturating_add(count);
         let of_cause = match failed.cause {
             "tls.auth_before_starttls" => Some(&mut row.rare_mut().no_tls),
-            "config.auth_not_enabled" => Some(&mut row.rare_mut().no_auth),
+            "config.auth_not_enabled" | "client.auth_misplaced" => Some(&mut row.rare_mut().no_auth),
             "client.wrong_port_25" => Some(&mut row.rare_mut().wrong_port),
             "cred.unknown_user" => Some(&mut row.unknown_user),
             _ => None,
