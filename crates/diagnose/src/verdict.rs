@@ -80,6 +80,8 @@ impl Verdicts {
         for finding in findings {
             let sure = finding.confidence >= 0.8;
             let (client, account) = match finding.kind {
+                // One of several names, and nobody knows which.
+                Kind::AccountTakeover if finding.accounts.len() > 1 => (Some(Verdict::TakenOver), None),
                 Kind::AccountTakeover => (Some(Verdict::TakenOver), Some(Verdict::TakenOver)),
                 Kind::DistributedAttack => (Some(Verdict::Attack), Some(Verdict::Attack)),
                 Kind::Guessing | Kind::Spraying if finding.ban || sure => (Some(Verdict::Attack), None),

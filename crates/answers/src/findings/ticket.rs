@@ -44,7 +44,7 @@ pub fn ticket(page: &Page<'_>, finding: &Finding, audience: Audience) -> String 
 }
 
 fn for_user(page: &Page<'_>, finding: &Finding) -> String {
-    let (what, please) = plain(finding.kind);
+    let (what, please) = plain(finding);
     let account = match finding.accounts.as_slice() {
         [_] => page.accounts(finding).join(""),
         _ => "your account".to_owned(),
@@ -61,11 +61,15 @@ fn for_user(page: &Page<'_>, finding: &Finding) -> String {
 }
 
 /// What it means to a user, and what the user can do.
-fn plain(kind: Kind) -> (&'static str, &'static str) {
-    match kind {
+fn plain(finding: &Finding) -> (&'static str, &'static str) {
+    match finding.kind {
         Kind::StaleClient | Kind::SharedOffice => (
             "A device keeps trying to log in with a password that is not right, probably an old one.",
             "Please look at every phone, tablet, printer and computer that sends or fetches mail, and enter the current password.",
+        ),
+        Kind::AccountTakeover if finding.accounts.len() > 1 => (
+            "Somebody tried the passwords of several accounts, yours among them, and got in to one of them. The log does not say to which.",
+            "Please change the password now, and on every place where you used the same one.",
         ),
         Kind::AccountTakeover => (
             "Somebody logged in to your account in a way that does not look like you.",

@@ -3,12 +3,13 @@
 //! Of such an office the log shows what it shows of a patient attacker: names that fail, and no login. What speaks for people: accounts of
 //! one place, at the pace of mail programs, in a log too young to have seen them log in. What speaks against them: the backend knows no such
 //! users, somebody far away tries the same names, or the pace is no device's. Where nothing speaks against people, no ban may be advised.
+//! The same holds of an office that did get in, from another address that it has left since.
 
 use std::collections::HashSet;
 
 use trace::Map;
 
-use super::rows::{ClientRow, Name, Spelled};
+use super::rows::{ClientRow, Home, Name, Spelled};
 use super::source::Source;
 use super::{Detector, variants};
 
@@ -43,6 +44,21 @@ pub(crate) fn is_possible(detector: &Detector, source: Source, row: &ClientRow, 
     (few || patient) && domains(detector, names) <= DOMAINS && !is_a_list(detector, source, names)
 }
 
+/// All names are of accounts that used to log in from one network together, and none of them was seen there since the first failure: their
+/// office may have got another address, and something else be wrong with its logins. As soon as one of them logs in from where they were,
+/// this is somebody else.
+pub(crate) fn may_have_moved(detector: &Detector, row: &ClientRow) -> bool {
+    if row.names.len() < 2 || row.names.len() > PEOPLE || row.names_beyond > 0 {
+        return false;
+    }
+    let homes = |name: &Name| detector.accounts.get(name).map(|account| account.homes()).unwrap_or_default();
+    let left = |home: &Home| home.last < row.first_failure;
+    let Some((first, others)) = row.names.split_first() else { return false };
+    let together =
+        |home: &Home| others.iter().all(|name| homes(name).iter().any(|other| other.net == home.net && left(other)));
+    homes(first).iter().any(|home| left(home) && together(home))
+}
+
 /// Most names come back again and again, as devices do.
 fn come_back(detector: &Detector, source: Source, names: &[Name]) -> bool {
     let comes_back =
@@ -50,7 +66,8 @@ fn come_back(detector: &Detector, source: Source, names: &[Name]) -> bool {
     2 * names.iter().filter(comes_back).count() > names.len()
 }
 
-fn is_at_the_pace_of_people(row: &ClientRow, people: u32) -> bool {
+/// No more failures of each name than people's devices make.
+pub(crate) fn is_at_the_pace_of_people(row: &ClientRow, people: u32) -> bool {
     row.burst.per_minute() <= people.saturating_mul(PER_NAME_AND_MINUTE)
         && row.burst.per_ten_minutes() <= people.saturating_mul(PER_NAME_AND_TEN_MINUTES)
 }

@@ -8,7 +8,9 @@ use super::finding::{Finding, Kind, plural};
 use super::rows::{ClientRow, Home, Name};
 use super::source::Source;
 use super::thresholds::Thresholds;
-use super::{Detector, Told, crowd, people, variants};
+use super::tried::{Known, Tried};
+use super::who::Who;
+use super::{Detector, Told, crowd, people};
 
 /// A place that an account uses for longer is its own, in microseconds.
 const VISIT: i64 = 2 * 86_400 * 1_000_000;
@@ -22,16 +24,13 @@ const HASTY_TRIES: u32 = 2;
 /// Whoever got in with the one name it tried may be its owner; whoever reads mailboxes has some of his own.
 const GOT_IN: f32 = 0.75;
 
-/// What looks like a guesser and may be an office that never got in.
+/// What looks like a guesser and may be an office: one that never got in, or whose names have got another form.
 const MAY_BE_OFFICE: f32 = 0.6;
 
 /// What a source looks like, for the decision.
 struct Look {
-    names: u32,
-    /// Names tried that never log in from anywhere.
-    strange: u32,
-    /// How many people these are, if some are forms of one name.
-    strangers: u32,
+    /// The names it tried.
+    tried: Tried,
     /// Accounts in use that log in from about there.
     neighbours: u32,
     /// Tries with names that the backend says it does not know.
@@ -44,6 +43,7 @@ struct Look {
 /// One finding for each source that tried often enough.
 pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
     let thresholds = detector.thresholds();
+    let known = Known::default();
     for (source, row) in detector.ranked() {
         let tries = tries(row);
         if tries < thresholds.guess_tries && row.names() < thresholds.spray_names {
@@ -52,9 +52,9 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
         if told.clients.contains_key(&source) || is_users_own(detector, source, row) {
             continue;
         }
-        let look = look(detector, source, row);
+        let look = look(detector, &known, source, row);
         // Where an account usually is, only its own name, and in no hurry: its owner.
-        if look.names > 0 && look.neighbours == look.names && !look.fast {
+        if look.tried.names > 0 && look.neighbours == look.tried.names && !look.fast {
             continue;
         }
         let out = told.was_out(row.first_failure, row.last_failure);
@@ -116,23 +116,11 @@ fn got_in_at_last(detector: &Detector, source: Source, name: Name) -> bool {
     visitor && pair.failed >= detector.thresholds().guess_tries && pair.first_failure < pair.first_ok
 }
 
-fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
+fn look(detector: &Detector, known: &Known, source: Source, row: &ClientRow) -> Look {
     let thresholds = detector.thresholds();
-    let (mut strange, mut neighbours) = (row.names_beyond, 0);
-    for name in &row.names {
-        match detector.accounts.get(name) {
-            Some(account) if account.is_in_use() => {
-                let pair = detector.history(source, *name);
-                neighbours += u32::from(pair.is_some_and(|pair| people::lived_there(detector, *name, source, &pair)));
-            }
-            _ => strange += 1,
-        }
-    }
     Look {
-        names: row.names(),
-        strange,
-        strangers: if (2..=variants::FORMS).contains(&(strange as usize)) { strangers(detector, row) } else { strange },
-        neighbours,
+        tried: Tried::of(detector, known, row),
+        neighbours: neighbours(detector, source, row),
         unknown: row.unknown_user,
         fast: is_fast(row, thresholds, 1),
         very_fast: is_fast(row, thresholds, IMPATIENT),
@@ -140,37 +128,38 @@ fn look(detector: &Detector, source: Source, row: &ClientRow) -> Look {
     }
 }
 
+/// How many of the names are of accounts in use that log in from about there.
+pub(crate) fn neighbours(detector: &Detector, source: Source, row: &ClientRow) -> u32 {
+    let lives_there = |name: &&Name| {
+        let pair = detector.history(source, **name).filter(|_| detector.is_in_use(**name));
+        pair.is_some_and(|pair| people::lived_there(detector, **name, source, &pair))
+    };
+    u32::try_from(row.names.iter().filter(lives_there).count()).unwrap_or(u32::MAX)
+}
+
 /// Faster than devices are, so many times.
-fn is_fast(row: &ClientRow, thresholds: &Thresholds, times: u32) -> bool {
+pub(crate) fn is_fast(row: &ClientRow, thresholds: &Thresholds, times: u32) -> bool {
     row.burst.per_minute() >= times * thresholds.fast_per_minute
         || row.burst.per_ten_minutes() >= times * thresholds.fast_per_ten_minutes
 }
 
-/// How many people the names are that never log in from anywhere.
-fn strangers(detector: &Detector, row: &ClientRow) -> u32 {
-    let (known, strange): (Vec<Name>, Vec<Name>) = row.names.iter().partition(|name| detector.is_in_use(**name));
-    let spelled = |names: &[Name]| names.iter().filter_map(|name| detector.spelled(*name)).collect::<Vec<_>>();
-    variants::strangers(&spelled(&known), &spelled(&strange)) as u32
-}
-
 impl Look {
-    /// How many people the names are.
-    fn people(&self) -> u32 {
-        self.strangers + self.names.saturating_sub(self.strange)
-    }
-
     /// Whether nobody honest can be behind it.
     fn is_hostile(&self, detector: &Detector) -> bool {
         let thresholds = detector.thresholds();
         // Where nobody ever gets in, strange names may be everybody's: then only haste or the backend's word tells.
         let told_apart = detector.logins > 0 || self.fast || self.unknown >= thresholds.ban_strange_names;
-        let dictionary = self.strangers >= thresholds.ban_strange_names && 2 * self.strange > self.names && told_apart;
-        let few_each = self.tries <= self.names.saturating_mul(thresholds.spray_tries_per_name);
-        let list = self.names >= 2 * thresholds.ban_strange_names && (self.fast || detector.logins > 0 && few_each);
+        let Tried { names, strange, strangers, in_use, .. } = self.tried;
+        let dictionary = strangers >= thresholds.ban_strange_names && 2 * strange > names && told_apart;
+        let few_each = self.tries <= names.saturating_mul(thresholds.spray_tries_per_name);
+        // People whose mail programs leave out the domain, or have an old one, are not in a hurry.
+        let people = if self.fast { self.tried.people() } else { strangers + in_use };
+        let list = people >= 2 * thresholds.ban_strange_names && (self.fast || detector.logins > 0 && few_each);
         // A server that hands its mail in here may have just the one name, and tries it for each of its messages.
-        let one_of_ours = self.names == 1 && self.strange == 1 && self.unknown < thresholds.ban_strange_names;
-        // So may one whose names the log does not say, as Postfix before 3.7.8 and 3.8.3 does not without its backend's log.
-        let fast = if self.names <= 1 { self.very_fast } else { self.fast };
+        let one_of_ours = names == 1 && strange == 1 && self.unknown < thresholds.ban_strange_names;
+        // So may one whose names the log does not say, as Postfix before 3.7.8 and 3.8.3 does not without its backend's log. And
+        // whoever sets up a device goes through the forms of one name.
+        let fast = if self.tried.people() <= 1 { self.very_fast } else { self.fast };
         let hammer = fast && self.tries >= thresholds.ban_tries && !one_of_ours;
         self.tries >= thresholds.guess_tries.max(thresholds.ban_strange_names) && (dictionary || list || hammer)
     }
@@ -178,27 +167,27 @@ impl Look {
 
 fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look, during_outage: bool) -> Finding {
     let thresholds = detector.thresholds();
-    let spray = look.names >= thresholds.spray_names
-        && look.tries <= look.names.saturating_mul(thresholds.spray_tries_per_name);
+    let people = look.tried.people();
+    let spray = people >= thresholds.spray_names
+        && look.tries <= look.tried.names.saturating_mul(thresholds.spray_tries_per_name);
     let kind = if spray { Kind::Spraying } else { Kind::Guessing };
     let times = (row.first_failure, row.last_failure);
     let mut finding = Finding::new(kind, format!("attack-{}", source.ip()), times);
-    let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0;
-    let office = hostile && row.ok == 0 && crowd::is_possible(detector, source, row, look.fast, look.people());
-    let hostile = hostile && !office;
+    let who = who(detector, source, row, look);
+    let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0 && !who.may_be_people();
     let protected = detector.settings.protects(source);
     let reads = detector.readers.contains_key(&source);
     finding.ban = hostile && !protected && !reads && row.ok == 0 && look.neighbours == 0 && !during_outage;
-    finding.confidence = match (hostile, look.people() >= thresholds.spray_names || look.people() > 1 && look.fast) {
+    finding.confidence = match (hostile, people >= thresholds.spray_names || people > 1 && look.fast) {
         (true, _) => 0.95,
         (false, true) => 0.8,
         (false, false) if look.fast => 0.7,
         (false, false) => 0.55,
     };
-    if office {
-        finding.confidence = MAY_BE_OFFICE;
+    if who.may_be_people() {
+        finding.confidence = finding.confidence.min(MAY_BE_OFFICE);
     }
-    if row.ok > 0 && look.names == 1 || reads {
+    if row.ok > 0 && look.tried.names == 1 || reads {
         // Its one name got in: a password corrected, or guessed. And where mailboxes are read, people are.
         finding.confidence = finding.confidence.min(GOT_IN);
     }
@@ -206,21 +195,8 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     finding.accounts.reserve_exact(row.names.len());
     finding.accounts.extend(row.names.iter().filter_map(|name| detector.spelled(*name)));
     finding.accounts.sort_unstable();
-    let counts = [
-        ("auth_failed", u64::from(row.failed)),
-        ("held_off", u64::from(row.held_off)),
-        ("lost", u64::from(row.rare().lost)),
-        ("unheard", u64::from(row.rare().no_auth)),
-        ("usernames", u64::from(look.names)),
-        ("usernames_never_logged_in", u64::from(look.strange)),
-        ("auth_ok", u64::from(row.ok)),
-    ];
-    let matters = |(name, count): &(&str, u64)| *count > 0 || matches!(*name, "auth_failed" | "usernames" | "auth_ok");
-    finding.counts = counts.into_iter().filter(matters).collect();
-    finding.summary = summary(source, row, look);
-    if office {
-        finding.summary += "; or an office whose passwords are all old";
-    }
+    finding.counts = counts(row, look);
+    finding.summary = summary(source, row, look) + who.doubt();
     if reads {
         finding.summary += "; mailboxes are read from there";
     }
@@ -229,40 +205,58 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
         detector,
         &["guess_tries", "spray_names", "ban_tries", "ban_strange_names", "fast_per_minute", "fast_per_ten_minutes"],
     );
-    advised(finding, protected, office)
+    if protected { Who::OfOurs.advise(finding) } else { who.advise(finding) }
+}
+
+/// Who may be behind it. What looks like nobody's doing is asked about; so is what looks like an attack.
+fn who(detector: &Detector, source: Source, row: &ClientRow, look: &Look) -> Who {
+    if row.ok > 0 {
+        return if is_let_in(row) && look.tried.people() > 1 { Who::LetIn } else { Who::Somebody };
+    }
+    let Tried { names, forms, forms_people, .. } = look.tried;
+    let unhurried = !look.fast || crowd::is_at_the_pace_of_people(row, names);
+    let hostile = look.is_hostile(detector);
+    if 2 * forms > names && forms_people > 1 && unhurried {
+        Who::Renamed
+    } else if hostile && crowd::is_possible(detector, source, row, look.fast, look.tried.people()) {
+        Who::Office
+    } else if hostile && !look.fast && crowd::may_have_moved(detector, row) {
+        Who::Moved
+    } else {
+        Who::Somebody
+    }
+}
+
+/// It got in at last, and the log does not say as whom.
+fn is_let_in(row: &ClientRow) -> bool {
+    row.ok_names.is_empty() && row.last_ok > row.first_failure
+}
+
+fn counts(row: &ClientRow, look: &Look) -> Vec<(&'static str, u64)> {
+    let Tried { names, strange, forms, .. } = look.tried;
+    let counts = [
+        ("auth_failed", u64::from(row.failed)),
+        ("held_off", u64::from(row.held_off)),
+        ("lost", u64::from(row.rare().lost)),
+        ("unheard", u64::from(row.rare().no_auth)),
+        ("usernames", u64::from(names)),
+        ("usernames_never_logged_in", u64::from(strange + forms)),
+        ("usernames_in_another_form", u64::from(forms)),
+        ("auth_ok", u64::from(row.ok)),
+    ];
+    let matters = |(name, count): &(&str, u64)| *count > 0 || matches!(*name, "auth_failed" | "usernames" | "auth_ok");
+    counts.into_iter().filter(matters).collect()
 }
 
 fn summary(source: Source, row: &ClientRow, look: &Look) -> String {
-    let names = match look.names {
+    let names = match look.tried.names {
         0 => "names not logged".to_owned(),
         names => plural(u64::from(names), "name", "names"),
     };
-    let end = if row.ok > 0 { "got in with few of them, or at last" } else { "never got in" };
+    let end = match row.ok {
+        0 => "never got in",
+        _ if is_let_in(row) => "then got in; as whom the log does not say",
+        _ => "got in with few of them, or at last",
+    };
     format!("{} failed {} ({names}) and {end}", source.ip(), plural(u64::from(look.tries), "time", "times"))
-}
-
-fn advised(finding: Finding, protected: bool, office: bool) -> Finding {
-    if finding.ban {
-        return finding.advise(&["ban the address, or let fail2ban do it (jail postfix-sasl)"], &[]);
-    }
-    if protected {
-        return finding.advise(
-            &["find out who is behind this address: it is private or your own, and a gateway may hide the real client"],
-            &["do not ban a private address or one of your own: everybody behind it is cut off"],
-        );
-    }
-    if office {
-        return finding.advise(
-            &[
-                "see the names it tries (client view): do these accounts exist (doveadm user NAME, postmap -q NAME), and are they all of one customer? Then ask there whether passwords were changed",
-                "see whether they ever logged in from there: read older logs along with this one, and Dovecot's log for IMAP and POP3",
-                "ban it if the names are made up, or nobody knows the address",
-            ],
-            &["do not ban it before you know: if it is an office, everybody in it is cut off"],
-        );
-    }
-    finding.advise(
-        &["see the names it tries (client view): if one is a user's, ask whether a device of theirs has an old password"],
-        &["do not ban it before you know: it may be somebody's device"],
-    )
 }

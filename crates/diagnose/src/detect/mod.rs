@@ -30,9 +30,12 @@ mod takeover;
 mod tests;
 mod thresholds;
 mod told;
+mod tried;
 mod trouble;
+mod unnamed;
 mod variants;
 mod watching;
+mod who;
 
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
@@ -246,6 +249,7 @@ impl Detector {
         let mut told = Told::outages(&found);
         takeover::findings(self, &mut told, &mut found);
         people::findings(self, &mut told, &mut found);
+        unnamed::findings(self, &mut told, &mut found);
         guessing::findings(self, &mut told, &mut found);
         distributed::findings(self, &mut told, &mut found);
         trouble::findings(self, &told, &mut found);

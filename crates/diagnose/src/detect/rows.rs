@@ -48,6 +48,14 @@ impl Places {
         }
     }
 
+    /// Keeps one in the last room, whatever was there.
+    pub(crate) fn end_with(&mut self, place: Option<u32>) {
+        if let (Some(place), [.., last]) = (place, &mut self.0) {
+            *last = None;
+            self.push(place);
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
         self.0.into_iter().flatten().map(|after| u32::from(after.get()) - 1)
     }

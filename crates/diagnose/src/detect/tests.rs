@@ -572,3 +572,136 @@ fn forms_of_ones_own_name_are_no_guesses() {
     assert_eq!(told(&forms), []);
     assert_eq!(told(&others), [Kind::AccountTakeover]);
 }
+
+/// Logins `(second, host, name)`, then tries `(second, name)` of host 1; what is told of it.
+fn after(logins: &[(i64, u8, &str)], tries: &[(i64, &str)]) -> Vec<(Kind, bool, f32)> {
+    let mut detector = Detector::default();
+    logins.iter().zip(0..).for_each(|((second, host, name), line)| log_in(&mut detector, (line, *second), *host, name));
+    for ((second, name), line) in tries.iter().zip(100..) {
+        refuse(&mut detector, (line, *second), 1, Some(name), ("cred.undifferentiated", Class::AuthFailed));
+    }
+    detector.findings().iter().map(|finding| (finding.kind, finding.ban, finding.confidence)).collect()
+}
+
+const PEOPLE: [&str; 12] =
+    ["anna", "bert", "carla", "dieter", "eva", "frank", "gerda", "hans", "ines", "jan", "karin", "lars"];
+
+#[test]
+fn names_of_accounts_in_another_form_are_no_strangers() {
+    let full: Vec<String> = PEOPLE.iter().map(|name| format!("{name}@example.test")).collect();
+    let logins: Vec<(i64, u8, &str)> =
+        full.iter().zip(10..).map(|(name, n)| (i64::from(n), n, name.as_str())).collect();
+    let paced = |names: &[String], gap: i64| {
+        let tries: Vec<(i64, &str)> =
+            names.iter().chain(names).zip(0..).map(|(name, n)| (500_000 + n * gap, name.as_str())).collect();
+        after(&logins, &tries)
+    };
+    let twice = |names: &[String]| paced(names, 120);
+    let named = |of: fn(&str) -> String| PEOPLE.map(of).to_vec();
+    let maybe = [(Kind::Spraying, false, 0.6)];
+    assert_eq!(twice(&named(|name| name.to_owned())), maybe);
+    assert_eq!(twice(&named(|name| format!("{name}@old.test"))), maybe);
+    assert_eq!(twice(&named(|name| format!("EXAMPLE\\{name}"))), maybe);
+    // All of them come to work.
+    assert_eq!(paced(&named(|name| name.to_owned()), 3), maybe);
+    // Names that nobody has anywhere, or one name in all domains.
+    assert_eq!(twice(&named(|name| format!("x{name}y@example.test"))), [(Kind::Spraying, true, 0.95)]);
+    let everywhere: Vec<String> = (0..12).map(|n| format!("anna@d{n}.test")).collect();
+    assert_eq!(twice(&everywhere), [(Kind::Spraying, true, 0.95)]);
+    // With strangers among them.
+    let mut mixed = named(|name| name.to_owned());
+    mixed.truncate(4);
+    mixed.extend(["admin", "info", "scan", "oracle", "root"].map(str::to_owned));
+    assert_eq!(twice(&mixed), [(Kind::Spraying, true, 0.95)]);
+}
+
+#[test]
+fn forms_of_one_name_are_one_person_who_is_not_banned() {
+    let forms = ["anna.meyer", "anna.meyer@example.test", "ameyer", "ameyer@example.test", "a.meyer"];
+    let forms = forms.into_iter().chain(["a.meyer@example.test", "anna", "anna@example.test", "meyer", "Meyer@x.test"]);
+    let once = |gap: i64| forms.clone().zip(0..).map(move |(name, n)| (4_000 + n * gap, name)).collect::<Vec<_>>();
+    let home = [(0, 77, "anna.meyer@example.test")];
+    assert_eq!(after(&home, &once(60)), [(Kind::Guessing, false, 0.55)]);
+    // In a hurry, and again.
+    let hasty: Vec<_> =
+        once(6).into_iter().chain(once(6).into_iter().map(|(second, name)| (second + 60, name))).collect();
+    let hasty: Vec<_> = hasty.into_iter().map(|(second, name)| (second - 4_000, name)).collect();
+    assert!(after(&home, &hasty).iter().all(|(_, ban, _)| !ban));
+    // A machine is faster than that.
+    let machine: Vec<_> = (0..8).flat_map(|_| once(1)).zip(0..).map(|((_, name), n)| (4_000 + n, name)).collect();
+    assert!(after(&home, &machine).iter().any(|(_, ban, _)| *ban));
+}
+
+#[test]
+fn an_office_at_another_address_is_asked_first() {
+    let days = |until: i64, home: fn(usize) -> u8| {
+        let day = move |n: i64| (0..12).map(move |who| (n * 86_400 + who as i64 * 60, home(who), PEOPLE[who]));
+        (0..until).flat_map(day).collect::<Vec<(i64, u8, &str)>>()
+    };
+    let tries: Vec<(i64, &str)> = PEOPLE.iter().zip(0..).map(|(name, n)| (3 * 86_400 + n * 90, *name)).collect();
+    assert_eq!(after(&days(3, |_| 9), &tries), [(Kind::Spraying, false, 0.6)]);
+    // They were never in one place; or still are where they were.
+    assert_eq!(after(&days(3, |who| 10 + 10 * who as u8), &tries), [(Kind::Spraying, true, 0.95)]);
+    assert_eq!(after(&days(5, |_| 9), &tries), [(Kind::Spraying, true, 0.95)]);
+}
+
+/// Names are tried from host 1, and then a session there is logged in of which only the counters tell.
+#[test]
+fn who_got_in_unnamed_after_many_names_has_a_password() {
+    let let_in = |names: &[&str], gap: i64, more: &dyn Fn(&mut Detector)| {
+        let mut detector = Detector::default();
+        for (name, n) in PEOPLE.iter().zip(0..) {
+            log_in(&mut detector, (n, n as i64 * 60), 10 + n as u8 * 7, name);
+        }
+        let start = 5 * 86_400;
+        for (name, n) in names.iter().zip(0..) {
+            let line = (100 + n, start + n as i64 * gap);
+            refuse(&mut detector, line, 1, Some(name), ("cred.undifferentiated", Class::AuthFailed));
+        }
+        let time = START + (start + 9_000) * SECOND;
+        let login = LoggedIn {
+            time,
+            line: 200,
+            host: b"mail",
+            service: b"submission",
+            client: Some(address(1)),
+            account: None,
+            count: 1,
+        };
+        detector.logged_in(&login, proof);
+        more(&mut detector);
+        detector.findings()
+    };
+    let nothing = |_: &mut Detector| ();
+    let found = let_in(&PEOPLE, 15, &nothing);
+    let [taken] = &*found else { panic!("{found:?}") };
+    assert_eq!((taken.kind, taken.ban, taken.accounts.len()), (Kind::AccountTakeover, false, 12));
+    assert!(taken.evidence.iter().any(|proof| &*proof.text == "line 200"), "{:?}", taken.evidence);
+    assert!(taken.next[0].contains("change the passwords"));
+    // Strangers' names are as telling; a few are somebody's own.
+    let strange = ["admin", "info", "test", "root", "web", "scan", "sales", "oracle", "git", "ftp"];
+    assert_eq!(let_in(&strange, 200, &nothing)[0].kind, Kind::AccountTakeover);
+    let kinds = |found: Vec<Finding>| found.iter().map(|finding| finding.kind).collect::<Vec<_>>();
+    let own = [
+        "anna.meyer",
+        "ameyer",
+        "a.meyer",
+        "meyer",
+        "Anna-Meyer",
+        "anna.meyer@x",
+        "ameyer@x",
+        "a.meyer@x",
+        "meyer@x",
+        "annameyer",
+    ];
+    assert!(!kinds(let_in(&own, 20, &nothing)).contains(&Kind::AccountTakeover));
+    // People are there: they read their mailboxes, got in by name, or one of them lives there.
+    let reads = |detector: &mut Detector| detector.mailbox_read(START, address(1), None);
+    let by_name = |detector: &mut Detector| {
+        for (name, n) in PEOPLE.iter().zip(0..) {
+            log_in(detector, (300, 6 * 86_400 + n * 60), 1, name);
+        }
+    };
+    assert!(!kinds(let_in(&PEOPLE, 15, &reads)).contains(&Kind::AccountTakeover));
+    assert!(!kinds(let_in(&PEOPLE, 15, &by_name)).contains(&Kind::AccountTakeover));
+}

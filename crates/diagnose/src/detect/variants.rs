@@ -35,7 +35,7 @@ pub(crate) fn strangers(known: &[Spelled], strange: &[Spelled]) -> usize {
 }
 
 /// The letters and digits of a name without its domain, without case.
-fn local(name: &[u8]) -> Vec<u8> {
+pub(crate) fn local(name: &[u8]) -> Vec<u8> {
     let name = name.rsplit(|byte| matches!(byte, b'\\' | b'/')).next().unwrap_or(name);
     let local = name.iter().position(|byte| *byte == b'@').and_then(|at| name.get(..at)).unwrap_or(name);
     let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();

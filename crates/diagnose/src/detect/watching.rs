@@ -146,10 +146,18 @@ impl Detector {
         let row = self.client(ip, source, login.time);
         row.ok = row.ok.saturating_add(login.count);
         row.last_ok = row.last_ok.max(login.time);
+        let first = row.ok == login.count;
         let (tries, names) = (row.tries(), row.names());
         let fast = row.burst.per_minute() >= takeover::RUSH_PER_MINUTE
             || row.burst.per_ten_minutes() >= takeover::RUSH_PER_TEN_MINUTES;
-        let Some(account) = login.account else { return };
+        let Some(account) = login.account else {
+            // Of a login after many failures that names nobody its one line is the proof.
+            if first && tries >= self.settings.thresholds.takeover_tries {
+                let kept = keep_proof(&mut self.proofs, proof(login.line));
+                self.client(ip, source, login.time).proofs.end_with(kept);
+            }
+            return;
+        };
         let name = self.name(account);
         let first_here = self.pair_logged_in((source, name), login);
         if first_here
