@@ -346,7 +346,7 @@ fn what_is_thrown_away_is_not_delivered() {
             "2026-06-15T08:00:01Z m postfix/qmgr[3]: AAAAA1: removed".to_owned(),
         ];
         std::fs::write(&file, lines.join("\n") + "\n").unwrap();
-        text(&run(&["trace", "--timezone", "UTC", "AAAAA1", file.to_str().unwrap()]))
+        text(&run(["trace", "--timezone", "UTC", "AAAAA1", file.to_str().unwrap()]))
     };
     for (agent, relay, response, expected) in [
         (
@@ -388,6 +388,6 @@ fn nobody_gets_a_strangers_mail() {
         assert_eq!(answer["recovered"][0]["messages"], serde_json::json!([]), "{}", answer["recovered"]);
         assert_eq!(answer["accounts"][0]["messages"], 0);
     }
-    let page = text(&run(&["account", "--timezone", "UTC", "bob@example.test", file]));
+    let page = text(&run(["account", "--timezone", "UTC", "bob@example.test", file]));
     assert!(!page.contains("victim@r.example"), "{page}");
 }
