@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 
 use input::{FeedError, Line};
-use maillog::{Event, Program, Record};
+use maillog::{Event, Program, QueueId, Record};
 use trace::{Attempt, Follow, Login, Message, Refusal, Sink, Story, Where};
 
 use crate::narrowed::Narrow;
@@ -87,6 +87,8 @@ struct Finder {
     queue_ids: HashSet<Box<[u8]>>,
     /// One came through a filter in front of the queue: only its session's lines tell from whom.
     needs_sessions: bool,
+    /// One was never seen in the queue: lines of its client's session that name no queue file tell why.
+    needs_reasons: bool,
 }
 
 impl Sink for Finder {
@@ -102,6 +104,7 @@ impl Sink for Finder {
                 self.queue_ids.extend(story.messages().iter().map(|message| Box::from(message.queue_id())));
                 self.needs_sessions |=
                     story.messages().iter().any(|m| m.client().is_some_and(|c| c.at.line > m.first_line));
+                self.needs_reasons |= story.messages().iter().any(|m| m.client().is_some() && m.activations == 0);
             }
         }
     }
@@ -196,15 +199,31 @@ fn tells_of_proxy(record: &Record<'_>) -> bool {
     starts.iter().any(|words| record.text.starts_with(words))
 }
 
+/// A message taken from a client: which of a session's messages a line about none of them means hangs on all of them.
+fn is_taken(record: &Record<'_>, id: QueueId<'_>) -> bool {
+    let behind = record.text.get(id.as_bytes().len()..).unwrap_or_default();
+    record.program == Program::Smtpd && behind.starts_with(b": client=")
+}
+
+/// Whether a line may say what became of a message without naming it: a rule before it had a queue file, or its client's counters.
+fn may_tell_of_session(record: &Record<'_>) -> bool {
+    let starts = [b"NOQUEUE: ".as_slice(), b"disconnect from "];
+    record.program == Program::Smtpd && starts.iter().any(|words| record.text.starts_with(words))
+}
+
 /// Whether [`tells_of_break`] may hold.
 fn may_tell_of_break(record: &Record<'_>) -> bool {
     let starts = [b"lost connection after ".as_slice(), b"timeout after "];
     record.program == Program::Smtpd && starts.iter().any(|words| record.text.starts_with(words))
 }
 
-/// A client is gone in the middle of a message, which the line need not name.
+/// A client is gone in the middle of a message, or a rule has decided about one to come: the line need not name it.
 fn tells_of_break(event: &Event<'_>) -> bool {
-    matches!(event, Event::Gone { how, stage, .. } if trace::breaks_off(*how, stage))
+    match event {
+        Event::Gone { how, stage, .. } => trace::breaks_off(*how, stage),
+        Event::Policy(None, policy) => trace::is_foreseen(policy.action),
+        _ => false,
+    }
 }
 
 /// Stories, and what was read to tell them.
@@ -223,13 +242,18 @@ pub fn find(wanted: Wanted, reading: Reading) -> Result<Found, FeedError> {
     let reading = reading.narrowed(Narrow::Mail(wanted.clone()));
     let read = if reading.can_be_repeated() {
         let again = reading.clone();
-        let mut finder = Finder { wanted, stories: 0, queue_ids: HashSet::new(), needs_sessions: false };
+        let mut finder =
+            Finder { wanted, stories: 0, queue_ids: HashSet::new(), needs_sessions: false, needs_reasons: false };
         let read = reading.run(&mut finder)?;
         if finder.stories > 0 {
-            let (ids, needs_sessions) = (finder.queue_ids, finder.needs_sessions);
+            let Finder { queue_ids: ids, needs_sessions, needs_reasons, .. } = finder;
             let only = |record: &Record<'_>| match queue_id(record) {
-                Some(id) => ids.contains(id.as_bytes()),
-                None => needs_sessions && tells_of_proxy(record) || may_tell_of_break(record),
+                Some(id) => ids.contains(id.as_bytes()) || needs_reasons && is_taken(record, id),
+                None => {
+                    needs_sessions && tells_of_proxy(record)
+                        || may_tell_of_break(record)
+                        || needs_reasons && may_tell_of_session(record)
+                }
             };
             // What could not be read has been noted already.
             drop(again.run_only(&mut teller, &only));

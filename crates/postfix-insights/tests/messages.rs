@@ -391,3 +391,31 @@ fn nobody_gets_a_strangers_mail() {
     let page = text(&run(["account", "--timezone", "UTC", "bob@example.test", file]));
     assert!(!page.contains("victim@r.example"), "{page}");
 }
+
+/// A rule holds a message before it has a queue file, and its client's counters say that it was taken: the story tells so, with the line.
+#[test]
+fn held_before_it_has_a_queue_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mail.log");
+    let rule = "2026-06-15T08:00:00Z m postfix/smtpd[1]: NOQUEUE: hold: RCPT from h.example[192.0.2.1]: <s@h.example>: Sender address triggers HOLD action; from=<s@h.example> to=<x@b.example> proto=ESMTP helo=<h>";
+    let told = |rule: &str, counters: &str| {
+        let lines = [
+            rule,
+            "2026-06-15T08:00:00Z m postfix/smtpd[1]: AAAAA1: client=h.example[192.0.2.1]",
+            "2026-06-15T08:00:00Z m postfix/cleanup[2]: AAAAA1: message-id=<1@h.example>",
+            &format!(
+                "2026-06-15T08:00:01Z m postfix/smtpd[1]: disconnect from h.example[192.0.2.1] ehlo=1 {counters} quit=1"
+            ),
+            "2026-06-15T09:30:00Z m postfix/smtpd[3]: connect from h.example[192.0.2.9]",
+        ];
+        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+        text(&run(["trace", "--timezone", "UTC", "AAAAA1", file.to_str().unwrap()]))
+    };
+    let connect = "2026-06-15T08:00:00Z m postfix/smtpd[1]: connect from h.example[192.0.2.1]";
+    let page = told(rule, "mail=1 rcpt=1 data=1");
+    assert!(page.contains("on hold at the end of the log") && page.contains("NOQUEUE: hold"), "{page}");
+    let page = told(connect, "mail=1 rcpt=1 data=1");
+    assert!(page.contains("still in the queue at the end of the log"), "{page}");
+    let page = told(connect, "mail=1 rcpt=1 data=0/1");
+    assert!(page.contains("the client broke off"), "{page}");
+}

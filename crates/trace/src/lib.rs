@@ -20,6 +20,7 @@ pub use attempt::{Attempt, AttemptKind, Context, Evidence, EvidenceSource, Login
 pub use line::Line;
 pub use message::{
     End, Fate, Follow, FromClient, Judge, Link, LinkKind, Message, Origin, Recipient, Stop, Story, Try, breaks_off,
+    is_foreseen,
 };
 pub use session::SessionId;
 pub use tracer::{Limits, Sink, Tracer, first_session_at};

@@ -20,7 +20,7 @@ use maillog::{Event, QueueAction};
 
 pub use parts::{End, Fate, FromClient, Judge, Link, LinkKind, Origin, Recipient, Stop, Try};
 pub use record::Message;
-pub use stops::breaks_off;
+pub use stops::{breaks_off, is_foreseen};
 pub use story::Story;
 pub(crate) use tracker::{Arrival, Bounds, Messages, Place};
 

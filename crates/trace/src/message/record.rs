@@ -377,8 +377,17 @@ impl Message {
     }
 
     pub(super) fn add_line(&mut self, line: u64) {
-        if self.lines.len() < Self::LINES && self.lines.last() != Some(&line) {
-            self.lines.push(line);
+        if self.lines.len() >= Self::LINES || self.lines.last() == Some(&line) {
+            return;
+        }
+        // A rule's word may stand before the line that opens the queue file.
+        let at = if self.lines.last() > Some(&line) {
+            self.lines.partition_point(|known| *known < line)
+        } else {
+            self.lines.len()
+        };
+        if self.lines.get(at) != Some(&line) {
+            self.lines.insert(at, line);
         }
     }
 

@@ -196,8 +196,9 @@ pub(super) fn is_final(action: &[u8]) -> bool {
     end_of(without_milter(action)).is_some()
 }
 
-/// Whether an action of a rule's is about the whole message, even if none has been opened yet.
-pub(super) fn is_foreseen(action: &[u8]) -> bool {
+/// Whether an action of a rule's (`hold`, `discard`, also a milter's) is about the whole message, even if none has been opened yet.
+#[must_use]
+pub fn is_foreseen(action: &[u8]) -> bool {
     is_hold(action) || end_of(without_milter(action)) == Some(End::Discarded)
 }
 
