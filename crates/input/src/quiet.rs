@@ -54,6 +54,10 @@ impl<'b> Quiet<'b> {
     /// Takes the next line that is wanted, which will stand at `place`. Output: the session that it ends, if nothing is wanted of it.
     #[inline]
     pub(crate) fn see(&mut self, record: &Record<'b>, worth: Worth, place: usize) -> Option<Passed> {
+        // About a queue file, whoever's it is: the session is as quiet as before.
+        if matches!(worth, Worth::Noted(_)) {
+            return None;
+        }
         let pid = record.pid?;
         let slot = pid.wrapping_mul(0x9e37_79b9) >> (u32::BITS - PROCESSES.trailing_zeros());
         let process = self.processes.get_mut(slot as usize)?;
@@ -132,17 +136,14 @@ mod tests {
 
     #[test]
     fn what_happens_in_between_counts() {
-        for between in [
-            ("a[1]", Worth::Keep),
-            ("b[1]", Worth::Noted(1)),
-            ("a[1]", Worth::Unknown),
-            ("b[1]", OPENS),
-            ("a[257]", Worth::Keep),
-        ] {
+        for between in [("a[1]", Worth::Keep), ("a[1]", Worth::Unknown), ("b[1]", OPENS), ("a[257]", Worth::Keep)] {
             let found = play(&[("a[1]", CLOSES), ("a[1]", OPENS), between, ("a[1]", CLOSES)]);
             let other = between.0 == "a[257]";
             assert_eq!(found.last(), Some(&other.then_some((1, false))), "{between:?}");
         }
+        let noted = ("a[1]", Worth::Noted(1));
+        let found = play(&[("a[1]", CLOSES), ("a[1]", OPENS), noted, ("a[1]", CLOSES)]);
+        assert_eq!(found.last(), Some(&Some((1, false))));
         assert_eq!(
             play(&[("a[1]", CLOSES), ("a[1]", OPENS), ("a[1]", OPENS), ("a[1]", CLOSES)]),
             [None, None, None, Some((2, true))]
