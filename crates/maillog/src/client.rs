@@ -2,7 +2,7 @@
 //!
 //! Source: Postfix `src/smtpd/smtpd_peer.c` (`namaddr`, `SMTP_ADDR…`); the port with `smtpd_client_port_logging`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::scan::{number, split_around, split_byte};
 
@@ -61,6 +61,19 @@ pub fn address(text: &[u8]) -> Option<IpAddr> {
     let bare = split_byte(text, b'%').map_or(text, |(bare, _scope)| bare);
     let ip: IpAddr = std::str::from_utf8(bare).ok()?.parse().ok()?;
     Some(ip.to_canonical())
+}
+
+/// Whether no client on the Internet has such an address: private (RFC 1918, RFC 4193), loopback, link-local, and what providers keep for
+/// themselves (RFC 6598). Whoever has it is one of ours, or stands behind a gateway with many others: a ban or a delay hits them all.
+#[must_use]
+pub fn is_inside(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let provider = v4.to_bits() >> 22 == Ipv4Addr::new(100, 64, 0, 0).to_bits() >> 22;
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || provider
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 /// A dotted quad. The common case by far, so it does not go through the general parser.
@@ -131,6 +144,16 @@ mod tests {
         check("unknown[unknown]", "unknown", "unknown", None, "");
         check("[192.0.2.9]:2525", "", "192.0.2.9", Some(2525), "");
         check("a b@c[::1]:99999", "a b@c", "::1", None, ":99999");
+    }
+
+    #[test]
+    fn addresses_of_ones_own() {
+        let insides =
+            ["10.1.2.3", "127.0.0.8", "169.254.1.1", "fd00::1", "::1", "fe80::1", "100.64.0.1", "100.127.255.255"];
+        let outsides = ["100.63.255.255", "100.128.0.0", "203.0.113.9", "2001:db8::1", "172.32.0.1"];
+        for (ip, inside) in insides.map(|ip| (ip, true)).into_iter().chain(outsides.map(|ip| (ip, false))) {
+            assert_eq!(is_inside(ip.parse().unwrap()), inside, "{ip}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ mod tag;
 mod unwrap;
 
 pub use anvil::Peak;
-pub use client::{Client, address};
+pub use client::{Client, address, is_inside};
 pub use content::ContentCheck;
 pub use delivery::{Delivery, Timing, queued_as};
 pub use dovecot::{DovecotAuth, DovecotLogin, LoginOutcome};

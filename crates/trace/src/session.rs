@@ -88,6 +88,12 @@ impl Session {
         !self.address.is_empty() && self.address != client.address
     }
 
+    /// Whether a line that tells of this account's login cannot be of this session: a client logs in once (RFC 4954, section 4: AUTH is
+    /// refused with 503 afterwards). So logs without `connect` and `disconnect` show where one session ends.
+    pub(crate) fn is_of_another_account(&self, account: &[u8]) -> bool {
+        self.logins > 0 && self.username.as_deref().is_some_and(|mine| mine != account)
+    }
+
     /// Remembers who it is. The address becomes a value only when somebody asks.
     pub(crate) fn meet(&mut self, client: &Client<'_>) {
         if self.address.is_empty() || self.address == b"unknown" {

@@ -54,7 +54,7 @@ fn judge(rows: &[(IpAddr, u32)], client: Option<IpAddr>) -> Check {
         Check::fault(&PENALTY, format!("the client {address} is being delayed (penalty {penalty}): its logins are lost after 10 s, right ones too"))
             .look("it wears off when the failures stop; find the device with the wrong password")
             .fix(OFF)
-    } else if let Some((address, _)) = hit.iter().find(|(address, _)| is_shared(*address)) {
+    } else if let Some((address, _)) = hit.iter().find(|(address, _)| maillog::is_inside(*address)) {
         Check::warn(&PENALTY, format!("{address} is being delayed: the address of a proxy, a gateway or this host, so it hits everybody behind it"))
             .look("let the proxy name the client: smtpd_upstream_proxy_protocol (haproxy), or XCLIENT")
             .fix(OFF)
@@ -71,14 +71,6 @@ fn same(one: IpAddr, other: IpAddr) -> bool {
     match (one, other) {
         (IpAddr::V6(one), IpAddr::V6(other)) => one.segments().iter().take(3).eq(other.segments().iter().take(3)),
         _ => one == other,
-    }
-}
-
-/// No client on the internet has such an address.
-fn is_shared(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
     }
 }
 

@@ -47,7 +47,8 @@ impl Tracer {
             // A new connection, or somebody else's line: the end of the old session is not in the log.
             Some(mut old)
                 if matches!(line.event, Event::Connect(_))
-                    || client.is_some_and(|client| old.is_of_another(client)) =>
+                    || client.is_some_and(|client| old.is_of_another(client))
+                    || account_of(line.event).is_some_and(|account| old.is_of_another_account(account)) =>
             {
                 let trouble = self.trouble_of_next(line, &mut old);
                 self.over(key, old, sink);
@@ -188,6 +189,14 @@ fn client_of<'a>(event: &'a Event<'a>) -> Option<&'a Client<'a>> {
         Event::Policy(_, policy) => policy.client.as_ref()?,
         _ => return None,
     })
+}
+
+/// Whose login a line tells of, in the wording that is the same throughout a session.
+fn account_of<'a>(event: &Event<'a>) -> Option<&'a [u8]> {
+    match event {
+        Event::Accepted(acceptance) => acceptance.sasl_username,
+        _ => None,
+    }
 }
 
 /// What a line's process is known by. Without process ids only lines that name the client can be tied together.

@@ -43,7 +43,7 @@ proptest! {
     }
 }
 
-fn log(lines: &[(i64, &str)]) -> Vec<Logged> {
+pub(crate) fn log(lines: &[(i64, &str)]) -> Vec<Logged> {
     lines
         .iter()
         .zip(1..)

@@ -5,4 +5,5 @@ mod interleaving;
 mod joins;
 mod model;
 mod sink;
+mod unframed;
 mod world;
