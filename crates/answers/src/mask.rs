@@ -97,8 +97,10 @@ impl Mask {
         let end = part.strip_prefix(word).unwrap_or_default();
         // A full stop may end the sentence, a colon the address.
         let bare = word.trim_end_matches(['.', ':']);
-        match bare.parse::<IpAddr>() {
-            Ok(ip) => format!("{}{}{end}", self.ip(ip), word.strip_prefix(bare).unwrap_or_default()),
+        // A network is told by its first address.
+        let address = bare.split_once('/').map_or(bare, |(address, _)| address);
+        match address.parse::<IpAddr>() {
+            Ok(ip) => format!("{}{}{end}", self.ip(ip), word.strip_prefix(address).unwrap_or_default()),
             Err(_) if word.contains('@') => self.name(word) + end,
             Err(_) => part.to_owned(),
         }
@@ -132,6 +134,7 @@ mod tests {
             "x <b***@example.org>: h[2001:db8:1::x]:25 said, rcpt=c***@example.net; from 198.51.100.x. a***@b.example 25:30 1.5"
         );
         assert_eq!(mask.within("::ffff:1.2.3.4 @ x@", &[]), "0:0:0::x ***@ x***@");
+        assert_eq!(mask.within("2001:db8:1:2::/64 failed", &[]), "2001:db8:1::x/64 failed");
         assert_eq!(Mask(false).value("192.0.2.77"), "192.0.2.77");
     }
 }

@@ -92,6 +92,18 @@ pub struct Read {
     pub unknown: Unknown,
     /// Days of the store that could not be read, and why.
     pub damaged: Vec<String>,
+    /// Since when and until when lines were asked for.
+    pub asked: (Option<i64>, Option<i64>),
+}
+
+impl Read {
+    /// Whether all lines are from before or after the time asked for: that nobody failed then is not known.
+    #[must_use]
+    pub fn misses_what_was_asked(&self) -> bool {
+        let (Some(from), Some(to)) = (self.coverage.from, self.coverage.to) else { return false };
+        let (since, until) = self.asked;
+        since.is_some_and(|since| to < since) || until.is_some_and(|until| until < from)
+    }
 }
 
 /// Lines not understood, by shape.
@@ -388,7 +400,7 @@ impl Reading {
         coverage.gaps.extend(lost);
         coverage.gaps.sort_by_key(|gap| gap.from);
         let damaged = stored.map(|stored| stored.damaged()).unwrap_or_default();
-        Ok(Read { coverage, unknown, damaged })
+        Ok(Read { coverage, unknown, damaged, asked: (self.since, self.until) })
     }
 
     /// The store that answers, if no files were named.

@@ -1,7 +1,8 @@
 //! Lines as entries, with what the lines around them tell.
 //!
 //! An attempt's class may hang on lines before and after it, so entries wait a while before they are handed on: up to a
-//! minute of log time, or so many of them. They come out in the order of the input.
+//! minute of log time, or so many of them. They come out in the order of the input. A refusal whose session goes on for longer is told as
+//! its own line tells it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -105,7 +106,7 @@ fn stored_entries(index: &Index, time: &Query, taker: &mut impl Taker) -> Read {
     });
     let failed = read.err().map(|error| format!("{:#}", anyhow::Error::from(error)));
     let damaged = failed.into_iter().chain(index.told().damaged.iter().map(state::words)).collect();
-    Read { coverage: Coverage::default(), unknown: Unknown::default(), damaged }
+    Read { coverage: Coverage::default(), unknown: Unknown::default(), damaged, asked: (None, None) }
 }
 
 /// An entry that may still learn something.
@@ -255,6 +256,10 @@ impl<T: Taker> Sink for Waiting<'_, T> {
     }
 
     fn refusal(&mut self, refusal: &Refusal) {
+        // Before its session was known it may have looked otherwise.
+        if let Some(entry) = self.entry(refusal.at.line) {
+            (entry.class, entry.cause, entry.confidence) = (None, None, None);
+        }
         self.note(&refusal.at, &diagnose::refusal(refusal));
     }
 

@@ -425,23 +425,27 @@ fn limited(kind: LimitKind) -> Diagnosis {
 /// The class and cause of a policy decision. Only what was really refused has a class.
 #[must_use]
 pub fn refusal(refusal: &Refusal) -> Diagnosis {
-    let refused = matches!(&*refusal.action, b"reject" | b"milter-reject" | b"proxy-reject" | b"hangup");
-    if !refused {
+    decision(&refusal.action, refusal.words(), Tag(&refusal.at.tag), refusal.logged_in)
+}
+
+fn decision(action: &[u8], words: &[u8], tag: Tag<'_>, logged_in: bool) -> Diagnosis {
+    if !matches!(action, b"reject" | b"milter-reject" | b"proxy-reject" | b"hangup") {
         return Diagnosis::default();
     }
     let other = Diagnosis { class: Some(Class::OtherReject), cause: None, confidence: 1.0, note: "" };
-    let Some((cause, confidence)) = of_words(Place::Reject, refusal.words()) else { return other };
-    if cause.id == "policy.relay_denied" && &*refusal.action != b"reject" {
+    let Some((cause, confidence)) = of_words(Place::Reject, words) else { return other };
+    if cause.id == "policy.relay_denied" && action != b"reject" {
         return other;
     }
-    let wants_login = Tag(&refusal.at.tag).is_submission() && !refusal.logged_in;
+    let wants_login = tag.is_submission() && !logged_in;
     if cause.id == "policy.not_authenticated" && !wants_login {
         return other;
     }
     Diagnosis::of(cause, confidence, "")
 }
 
-/// The class and cause of a line that needs no other line to tell.
+/// The class and cause of a line as far as it tells without others. A policy decision may look otherwise once its session is known:
+/// see [`refusal`].
 #[must_use]
 pub fn line(event: &Event<'_>, tag: Tag<'_>) -> Diagnosis {
     match event {
@@ -451,6 +455,7 @@ pub fn line(event: &Event<'_>, tag: Tag<'_>) -> Diagnosis {
         Event::RelayhostSaslFailed(..) => {
             Diagnosis::new(Some(Class::RelayhostAuthFailed), "outbound.sasl_client", None, "")
         }
+        Event::Policy(_, policy) => decision(policy.action, policy.words(), tag, policy.sasl_username.is_some()),
         Event::Delivery(delivery) => {
             Diagnosis { class: Class::of_delivery(delivery.status), confidence: 1.0, ..Diagnosis::default() }
         }

@@ -54,6 +54,10 @@ impl Exit {
         if let Some(choice) = coverage.choice.as_deref().filter(|_| !quiet) {
             print::note(choice);
         }
+        if let (true, Some(from), Some(to)) = (read.misses_what_was_asked() && !quiet, coverage.from, coverage.to) {
+            let (from, to) = (query::rfc3339(from), query::rfc3339(to));
+            print::note(&format!("no line lies in the time asked for: the log goes from {from} to {to}"));
+        }
         for problem in &coverage.problems {
             print::error(&problem.to_string());
         }

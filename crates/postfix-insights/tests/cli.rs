@@ -304,6 +304,16 @@ fn time_bounds_leave_out_what_is_outside() {
         ),
         (2, 1, 1, 0)
     );
+    // That nobody failed in a time without lines is not known.
+    for (bounds, known) in
+        [(["--since", "2026-06-18"], false), (["--until", "2026-06-16"], false), (["--since", "2026-06-17"], true)]
+    {
+        let args = ["triage", "--year", "2026", "--timezone", "UTC"];
+        let output = program().args(args).args(bounds).arg(&log).output().unwrap();
+        assert_eq!(!text(&output).contains("no line lies in the time asked for"), known, "{bounds:?}");
+        let said = "no line lies in the time asked for: the log goes from 2026-06-17T10:25:14";
+        assert_eq!(!errors(&output).contains(said), known, "{bounds:?}: {}", errors(&output));
+    }
 }
 
 /// What lines mean hangs on those before them, also where these are before the time asked for.

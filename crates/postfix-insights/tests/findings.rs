@@ -50,6 +50,18 @@ fn a_guesser_is_banned_and_a_sprayer_too() {
     assert_eq!(kinds(&answer, "203.0.113.68"), [("guessing".to_owned(), false)]);
 }
 
+/// A client that goes on to another mechanism wanted the first one, not that.
+#[test]
+fn a_mechanism_that_is_not_offered_is_named() {
+    let ntlm =
+        "warning: unknown[203.0.113.9]: SASL NTLM authentication failed: Invalid authentication mechanism: 'NTLM'";
+    let lines = [format!("{} {ntlm}, sasl_username=(unavailable)", stamp(1)), failure(2, "203.0.113.9", "alice")];
+    let answer = triage(&lines);
+    let finding =
+        answer["findings"].as_array().unwrap().iter().find(|one| one["kind"] == "mechanism_mismatch").unwrap();
+    assert!(finding["summary"].as_str().unwrap().contains("(1 failure: NTLM)"), "{finding}");
+}
+
 #[test]
 fn an_office_whose_people_never_got_in_is_asked_first() {
     let people = ["anna", "bert", "carl", "dora", "emil", "fritz", "gerd", "hans"];

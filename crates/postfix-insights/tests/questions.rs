@@ -148,6 +148,26 @@ fn distinct_values_of_another_field() {
     assert_eq!(told, users.iter().map(|(client, names)| (*client, names.len() as u64)).collect());
 }
 
+/// What a refusal is counted as does not hang on how long its session goes on.
+#[test]
+fn refusals_of_long_sessions_have_their_class() {
+    let log = |end: &str| {
+        format!(
+            "Nov 20 08:00:00 mail postfix/smtpd[7]: connect from unknown[203.0.113.6]\n\
+             Nov 20 08:00:01 mail postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[203.0.113.6]: 454 4.7.1 <u@r.example>: Relay access denied; from=<a@e.example> to=<u@r.example> proto=ESMTP helo=<c>\n\
+             Nov 20 08:00:02 mail postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[203.0.113.6]: 550 5.1.1 <v@example.test>: Recipient address rejected: User unknown; from=<a@e.example> to=<v@example.test> proto=ESMTP helo=<c>\n\
+             Nov 20 08:{end} mail postfix/smtpd[7]: disconnect from unknown[203.0.113.6] ehlo=1 mail=1 rcpt=0/2 commands=2/4\n"
+        )
+    };
+    for end in ["00:03", "05:02"] {
+        for class in ["relay_denied", "other_reject"] {
+            let args = ["count", "-q", &format!("class:{class}"), "--timezone", "UTC", "--year", "2026", "-"];
+            let output = run_with_input(args, log(end).as_bytes());
+            assert_eq!(text(&output).trim(), "1", "{class} {end}: {}", errors(&output));
+        }
+    }
+}
+
 #[test]
 fn exit_codes() {
     let log = recording("guessing");

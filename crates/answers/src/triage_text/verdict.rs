@@ -69,6 +69,9 @@ impl Page<'_> {
         if coverage.understood == 0 && coverage.lines > 0 {
             return "nothing in it could be read as a line of a mail log".to_owned();
         }
+        if self.read.misses_what_was_asked() {
+            return "no line lies in the time asked for: nothing is known of it".to_owned();
+        }
         let logins = |count| plural(count, "login", "logins");
         let faults = [
             (self.tally.class(Class::BackendFault), "the SASL backend did not answer", Class::BackendFault),

@@ -258,5 +258,5 @@ fn summary(source: Source, row: &ClientRow, look: &Look) -> String {
         _ if is_let_in(row) => "then got in; as whom the log does not say",
         _ => "got in with few of them, or at last",
     };
-    format!("{} failed {} ({names}) and {end}", source.ip(), plural(u64::from(look.tries), "time", "times"))
+    format!("{} failed {} ({names}) and {end}", source, plural(u64::from(look.tries), "time", "times"))
 }

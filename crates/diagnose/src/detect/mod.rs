@@ -63,7 +63,7 @@ use trouble::Secrets;
 /// Lines kept as evidence at most.
 pub const PROOFS: usize = 20_000;
 /// The layout of what [`Detector::snapshot`] writes.
-const LAYOUT: u8 = 6;
+const LAYOUT: u8 = 7;
 
 /// How much is remembered at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -217,7 +217,7 @@ fn office_finding(detector: &Detector, source: Source, row: &ClientRow) -> Findi
     finding.summary = format!(
         "{} log in from {}; {} failed",
         plural(row.ok_names.len() as u64, "account", "accounts"),
-        source.ip(),
+        source,
         plural(u64::from(row.failed), "login", "logins")
     );
     finding.evidence = detector.evidence(row.proofs.iter());

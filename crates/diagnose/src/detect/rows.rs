@@ -116,6 +116,8 @@ pub(crate) struct Rare {
     /// Of these: by a mail user, on port 25.
     pub(crate) wrong_port: u32,
     pub(crate) mechanism_refused: u32,
+    /// The last mechanism that was not offered: the number of its word.
+    pub(crate) refused_mechanism: u8,
     /// Refused for want of a login; and to relay, though logged in.
     pub(crate) not_logged_in: u32,
     pub(crate) relay_denied: u32,
@@ -130,6 +132,7 @@ static NOTHING_RARE: Rare = Rare {
     no_auth: 0,
     wrong_port: 0,
     mechanism_refused: 0,
+    refused_mechanism: 0,
     not_logged_in: 0,
     relay_denied: 0,
 };

@@ -2,6 +2,7 @@
 //!
 //! An address goes in, keys to count by come out.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -32,7 +33,7 @@ impl Source {
     pub fn ip(self) -> IpAddr {
         match u32::try_from(self.0) {
             Ok(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4)),
-            Err(_) if self.0 == Self::LOOPBACK => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            Err(_) if self.0 == Self::LOOPBACK => IpAddr::V6(Ipv6Addr::LOCALHOST),
             Err(_) => IpAddr::V6(Ipv6Addr::from_bits(u128::from(self.0) << 64)),
         }
     }
@@ -72,6 +73,13 @@ impl Source {
     }
 }
 
+/// As a person reads it: the address, or the whole /64, of which no single address may ever have been seen.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_v6() && self.0 != Self::LOOPBACK { self.net().fmt(f) } else { self.ip().fmt(f) }
+    }
+}
+
 /// The network half of an address.
 fn upper(ip: Ipv6Addr) -> u64 {
     u64::try_from(ip.to_bits() >> 64).unwrap_or_default()
@@ -94,8 +102,10 @@ mod tests {
         assert_eq!(source("2001:db8:1:2::").near(), source("2001:db8:1::"));
         assert_eq!(source("192.0.2.9").wide(), source("192.0.0.0"));
         assert_eq!(source("2001:db8:1:2::3").net().to_string(), "2001:db8:1:2::/64");
+        let shown = ["192.0.2.9", "::1", "2001:db8:1:2::3"].map(|ip| source(ip).to_string());
+        assert_eq!(shown, ["192.0.2.9", "::1", "2001:db8:1:2::/64"]);
         assert_ne!(source("::1"), source("0.0.0.0"));
-        assert_eq!((source("::1").ip().to_string(), source("::1").near()), ("::".to_owned(), source("::1")));
+        assert_eq!((source("::1").ip().to_string(), source("::1").near()), ("::1".to_owned(), source("::1")));
         assert!(source("255.255.255.255") < source("::1") && source("::1") < source("2001:db8::1"));
         assert_eq!(["10.1.2.3", "::1", "203.0.113.9"].map(|ip| source(ip).is_inside()), [true, true, false]);
     }

@@ -47,7 +47,7 @@ pub(crate) fn findings(detector: &Detector, told: &Told, found: &mut Vec<Finding
     };
     // Junk for a mechanism is a scanner's: nobody's program is set up so.
     let mut refused = of(|row| row.rare().mechanism_refused);
-    refused.retain(|(_, row)| is_mechanism(detector.word_of(row.mechanism)));
+    refused.retain(|(_, row)| is_mechanism(detector.word_of(row.rare().refused_mechanism)));
     found.extend(mechanisms(detector, &refused));
     found.extend(tls(detector, &of(|row| row.rare().no_tls)));
     found.extend(wrong_port(detector, &of(|row| row.rare().not_logged_in + row.rare().wrong_port)));
@@ -84,7 +84,7 @@ fn mechanisms(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     let mut finding = about(detector, Kind::MechanismMismatch, rows)?;
     let mut words: Vec<String> = rows
         .iter()
-        .map(|(_, row)| detector.word_of(row.mechanism))
+        .map(|(_, row)| detector.word_of(row.rare().refused_mechanism))
         .map(|word| String::from_utf8_lossy(word).into_owned())
         .collect();
     words.sort();
@@ -183,7 +183,7 @@ fn hidden(detector: &Detector, (source, row): Row<'_>) -> Option<Finding> {
     finding.summary = format!(
         "{} stand behind the private address {}: a proxy, container gateway or webmail hides who they are",
         plural(people.len() as u64, "login name", "login names"),
-        source.ip()
+        source
     );
     Some(finding.decided(detector, &["gateway_accounts"]).advise(
         &[

@@ -89,7 +89,7 @@ fn finding(detector: &Detector, source: Source, row: &ClientRow, before: &Before
     ];
     finding.summary = format!(
         "{} failed {} ({}) and then got in; as whom the log does not say, so probably one of these passwords is known there",
-        source.ip(),
+        source,
         plural(u64::from(before.tries), "time", "times"),
         plural(before.names.len() as u64, "name", "names"),
     );

@@ -67,6 +67,9 @@ impl Detector {
             What::Fault | What::Other => return,
         };
         *counter = counter.saturating_add(count);
+        if what == What::Mechanism {
+            row.rare_mut().refused_mechanism = mechanism;
+        }
         let of_cause = match failed.cause {
             "tls.auth_before_starttls" => Some(&mut row.rare_mut().no_tls),
             "config.auth_not_enabled" | "client.auth_misplaced" => Some(&mut row.rare_mut().no_auth),
