@@ -46,6 +46,7 @@ mod seen;
 mod source;
 mod spool;
 mod syslog;
+mod tie;
 mod wrapped;
 mod years;
 

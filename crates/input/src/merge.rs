@@ -1,15 +1,18 @@
 //! Sources whose times overlap, merged by time; lines that stand in several of them delivered once.
 //!
-//! Each source keeps its own order: what stands later in it goes later, whatever its stamp says. Among lines of the same time the source
-//! that was given first goes first.
+//! Each source keeps its own order: what stands later in it goes later, whatever its stamp says. Of lines of the same time one that
+//! stands in several sources goes after what stands before it in any of them ([`crate::tie`]); otherwise those of the source that begins
+//! earlier go first. The order in which the sources were given does not matter.
 
-use crate::block::{Block, Detail, Kind, LINE_BYTES_MAX, has_text};
+use crate::block::{Block, Detail, Kind, LINE_BYTES_MAX, Span, has_text};
 use crate::feed::{Course, Desk, Hands, Progress};
 use crate::line::{GoOn, Inferred, Line, Worth};
 use crate::plan::Planned;
-use crate::pool::Stream;
+use crate::pool::{Stream, Workshop};
 use crate::seen::Seen;
+use crate::tie::Tie;
 
+/// Blocks of each source: the one before the current one, this one, the one after it, one being filled.
 const BLOCKS: usize = 4;
 /// All blocks of sources that are read at the same time take about so much.
 const BLOCKS_BYTES: usize = 6 << 20;
@@ -20,6 +23,8 @@ struct Lane {
     stream: Stream,
     course: Course,
     block: Block,
+    /// The block after it, if it was looked into.
+    peeked: Option<Block>,
     at: usize,
     next: Option<Next>,
     /// Merge time of the line before.
@@ -43,21 +48,30 @@ pub(crate) fn merge<'scope, R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)
 ) {
     let block_bytes = (BLOCKS_BYTES / BLOCKS / most_at_once(&group)).clamp(2 * LINE_BYTES_MAX, BLOCK_BYTES_MAX);
     let mut waiting = group.into_iter().peekable();
-    let (mut lanes, mut seen): (Vec<Lane>, Seen) = (Vec::new(), Seen::default());
+    let (mut lanes, mut due): (Vec<Lane>, Vec<usize>) = (Vec::new(), Vec::new());
+    let (mut seen, mut tie) = (Seen::default(), Tie::default());
     while !desk.coverage.stopped {
         // A source is opened when its time has come.
-        let turn = lanes.iter().filter_map(Lane::turn).min();
+        let turn = lanes.iter().filter_map(Lane::turn_us).min();
         let starts = |source: &Planned| source.from.unwrap_or(i64::MIN);
-        if let Some(source) = waiting.next_if(|source| turn.is_none_or(|(turn, _)| starts(source) <= turn)) {
+        if let Some(source) = waiting.next_if(|source| turn.is_none_or(|turn| starts(source) <= turn)) {
             lanes.push(Lane::open(desk, hands, source, block_bytes));
             continue;
         }
-        let Some(at) = lanes.iter().position(|lane| lane.turn() == turn && turn.is_some()) else { break };
-        let others =
-            lanes.iter().enumerate().filter(|(other, _)| *other != at).filter_map(|(_, lane)| lane.turn()).min();
-        let until = others.into_iter().chain(waiting.peek().map(|source| (starts(source), 0))).min();
-        if let Some(lane) = lanes.get_mut(at) {
-            lane.deliver(desk, &mut seen, until);
+        let Some(turn) = turn else { break };
+        due.clear();
+        due.extend((0..).zip(&lanes).filter(|(_, lane)| lane.turn_us() == Some(turn)).map(|(at, _)| at));
+        let until = if due.len() > 1 {
+            deliver_shared(desk, &mut lanes, &mut seen, &mut tie, &mut due);
+            turn
+        } else {
+            let others = lanes.iter().filter_map(Lane::turn_us).filter(|others| *others > turn);
+            others.chain(waiting.peek().map(starts)).min().map_or(i64::MAX, |next| next.saturating_sub(1))
+        };
+        for at in &due {
+            if let Some(lane) = lanes.get_mut(*at) {
+                lane.deliver(desk, &mut seen, until);
+            }
         }
         close_ended(desk, &mut lanes);
     }
@@ -66,9 +80,36 @@ pub(crate) fn merge<'scope, R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)
     }
 }
 
+/// Delivers the lines of lanes whose turn is at the same time, if some stand in several of them. If not, or if there are too many to look
+/// at, one lane may follow the other, as `due` then says.
+fn deliver_shared<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(
+    desk: &mut Desk<'_, S, P>,
+    lanes: &mut [Lane],
+    seen: &mut Seen,
+    tie: &mut Tie,
+    due: &mut [usize],
+) {
+    tie.clear();
+    let mut is_whole = true;
+    for nth in 0..due.len() {
+        let Some((at, lane)) = due.get(nth).and_then(|at| Some((*at, lanes.get_mut(*at)?))) else { continue };
+        if !lane.look_ahead(desk.workshop, |hash| tie.add(hash, at)) {
+            is_whole = false;
+            // What has so many is not the copy.
+            due.get_mut(..=nth).unwrap_or_default().rotate_right(1);
+        }
+    }
+    for at in if is_whole { tie.order() } else { &[] } {
+        if let Some(lane) = lanes.get_mut(*at) {
+            lane.deliver_next(desk, seen);
+        }
+    }
+}
+
+/// The others stay in their order, which is the one of their start.
 fn close_ended<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(desk: &mut Desk<'_, S, P>, lanes: &mut Vec<Lane>) {
     while let Some(at) = lanes.iter().position(|lane| lane.next.is_none()) {
-        lanes.swap_remove(at).close(desk);
+        lanes.remove(at).close(desk);
     }
 }
 
@@ -92,31 +133,60 @@ impl Lane {
     ) -> Self {
         let high_us = source.from.unwrap_or(i64::MIN);
         let (stream, course) = desk.start(hands, source, Detail::Hashed, block_bytes, BLOCKS);
-        let mut lane = Self { stream, course, block: Block::default(), at: 0, next: None, high_us };
+        let mut lane = Self { stream, course, block: Block::default(), peeked: None, at: 0, next: None, high_us };
         lane.look(desk);
         lane
     }
 
-    /// Time and source of the next line: what decides whose turn it is.
-    fn turn(&self) -> Option<(i64, usize)> {
-        self.next.map(|next| (next.turn_us, self.course.index))
+    /// What decides whether it is this lane's turn.
+    fn turn_us(&self) -> Option<i64> {
+        self.next.map(|next| next.turn_us)
     }
 
-    /// Delivers lines as long as it is this lane's turn.
+    /// Delivers all lines up to this time.
     fn deliver<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(
         &mut self,
         desk: &mut Desk<'_, S, P>,
         seen: &mut Seen,
-        until: Option<(i64, usize)>,
+        until_us: i64,
     ) {
-        while let Some(next) = self.next {
-            let turn = (next.turn_us, self.course.index);
-            if until.is_some_and(|until| turn > until) || !self.deliver_one(desk, seen, next) {
-                return;
-            }
-            self.at += 1;
-            self.look(desk);
+        while self.next.is_some_and(|next| next.turn_us <= until_us) && self.deliver_next(desk, seen) {}
+    }
+
+    /// Delivers the next line. `false`: there is none, or the sink wants no more.
+    fn deliver_next<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(
+        &mut self,
+        desk: &mut Desk<'_, S, P>,
+        seen: &mut Seen,
+    ) -> bool {
+        let Some(next) = self.next.filter(|_| !desk.coverage.stopped) else { return false };
+        if !self.deliver_one(desk, seen, next) {
+            return false;
         }
+        self.at += 1;
+        self.look(desk);
+        true
+    }
+
+    /// Tells the hashes of the next line and of those that go with it. `false`: there may be more than stand in this block and the next.
+    fn look_ahead(&mut self, workshop: &Workshop<'_>, mut tell: impl FnMut(u64)) -> bool {
+        let Some(Next { turn_us, .. }) = self.next else { return true };
+        let mut clock = self.course.clock.clone();
+        let mut is_later = |span: &Span| {
+            let time = span.stamp.as_ref().and_then(|stamp| clock.resolve(stamp).0);
+            let later = time.is_some_and(|time| time > turn_us);
+            if !later {
+                tell(span.hash);
+            }
+            later
+        };
+        if self.block.spans.iter().skip(self.at).any(&mut is_later) {
+            return true;
+        }
+        if self.peeked.is_none() {
+            self.peeked = self.stream.next(workshop);
+        }
+        self.peeked.as_ref().is_none_or(|block| block.spans.iter().any(is_later))
     }
 
     fn deliver_one<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(
@@ -149,7 +219,7 @@ impl Lane {
     fn look<R: GoOn, S: FnMut(Line<'_>) -> R, P: FnMut(Progress)>(&mut self, desk: &mut Desk<'_, S, P>) {
         self.next = None;
         while self.at >= self.block.spans.len() {
-            let Some(block) = self.stream.next(desk.workshop) else { return };
+            let Some(block) = self.peeked.take().or_else(|| self.stream.next(desk.workshop)) else { return };
             let done = std::mem::replace(&mut self.block, block);
             self.at = 0;
             if !done.data.is_empty() {

@@ -141,6 +141,12 @@ fn drop_copies(planned: &mut [Planned]) {
 }
 
 impl Planned {
+    /// Its place among the others, whatever the order in which they were given: the one that begins earlier first, and of those that
+    /// begin at the same time the one that ends earlier. Those without any time come last, as given.
+    fn place(&self) -> (i64, i64, &[u8]) {
+        self.from.map_or((i64::MAX, 0, b""), |from| (from, self.to, self.head()))
+    }
+
     fn candidate(&self) -> Option<Candidate<'_>> {
         match (&self.input, &self.file) {
             (Input::File(path), Some(file)) => {
@@ -229,8 +235,7 @@ fn date(planned: &mut [Planned], options: &Options) {
 pub(crate) fn groups(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
     let mut sorted = planned;
     sorted.retain(|source| source.copy_of.is_none());
-    // Sorting is stable: as given among those that start at the same time. Those without any time come last.
-    sorted.sort_by_key(|source| source.from.unwrap_or(i64::MAX));
+    sorted.sort_by(|a, b| a.place().cmp(&b.place()));
     let mut groups: Vec<Vec<Planned>> = Vec::new();
     for source in sorted {
         match groups.last_mut() {

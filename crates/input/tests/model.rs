@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use common::{Folder, instant, options, read, syslog_stamp};
 use input::{Options, Sources, Worth};
@@ -52,29 +53,107 @@ fn render(source: usize, start_s: i64, rows: &[Row]) -> Vec<(Vec<u8>, Option<i64
     rows.iter().map(line).collect()
 }
 
-/// What the feed must deliver: source, line number, time, bytes.
+/// A line to come: when its turn is, where it stands, what it says.
+struct Turn<'l> {
+    turn: i64,
+    source: usize,
+    number: u64,
+    time: Option<i64>,
+    bytes: &'l [u8],
+}
+
+/// What the feed must deliver: source, line number, time, bytes. The sources begin at different times.
 fn model(sources: &[Vec<(Vec<u8>, Option<i64>)>]) -> Vec<(usize, u64, Option<i64>, Vec<u8>)> {
-    let mut turns = Vec::new();
-    for (index, lines) in sources.iter().enumerate() {
-        let mut turn = lines.iter().find_map(|(_, time)| *time).unwrap_or(i64::MAX);
-        for (number, (bytes, time)) in lines.iter().enumerate() {
+    let first = |source: usize| sources[source].iter().find_map(|(_, time)| *time).unwrap_or(i64::MAX);
+    let mut turns: Vec<Turn<'_>> = Vec::new();
+    for (source, lines) in sources.iter().enumerate() {
+        let mut turn = first(source);
+        for (number, (bytes, time)) in (1..).zip(lines) {
             turn = turn.max(time.unwrap_or(turn));
-            turns.push((turn, index, number, *time, bytes.clone()));
+            turns.push(Turn { turn, source, number, time: *time, bytes });
         }
     }
-    turns.sort_by_key(|(turn, index, number, ..)| (*turn, *index, *number));
-    let mut delivered: HashMap<Vec<u8>, u32> = HashMap::new();
-    let mut counts: HashMap<(Vec<u8>, usize), u32> = HashMap::new();
-    turns.retain(|(turn, index, _, _, bytes)| {
-        // Sources without any time follow one another and are no copies of anything.
-        let count = counts.entry((bytes.clone(), *index)).or_default();
+    turns.sort_by_key(|line| (line.turn, first(line.source), line.source, line.number));
+    let mut seconds: BTreeMap<i64, Vec<Turn<'_>>> = BTreeMap::new();
+    for line in turns {
+        seconds.entry(line.turn).or_default().push(line);
+    }
+    // Sources without any time follow one another and are no copies of anything.
+    let timeless = seconds.remove(&i64::MAX).unwrap_or_default();
+    let mut timed: Vec<Turn<'_>> = seconds.into_values().flat_map(in_turn).collect();
+    let mut delivered: HashMap<&[u8], u32> = HashMap::new();
+    let mut counts: HashMap<(&[u8], usize), u32> = HashMap::new();
+    timed.retain(|line| {
+        let count = counts.entry((line.bytes, line.source)).or_default();
         *count += 1;
-        let most = delivered.entry(bytes.clone()).or_default();
-        let new = *count > *most || *turn == i64::MAX;
+        let most = delivered.entry(line.bytes).or_default();
+        let new = *count > *most;
         *most = (*most).max(*count);
         new
     });
-    turns.into_iter().map(|(_, index, number, time, bytes)| (index, number as u64 + 1, time, bytes)).collect()
+    let told = timed.into_iter().chain(timeless);
+    told.map(|line| (line.source, line.number, line.time, line.bytes.to_vec())).collect()
+}
+
+/// Each line goes after those before it in any source that holds it.
+fn in_turn<'l>(lines: Vec<Turn<'l>>) -> Vec<Turn<'l>> {
+    // The n-th of the same lines of a source is the n-th of any other.
+    let nth = |at: usize| {
+        let is_same = |other: &&Turn<'_>| (other.source, other.bytes) == (lines[at].source, lines[at].bytes);
+        (lines[at].bytes, lines[..at].iter().filter(is_same).count())
+    };
+    let names: Vec<_> = (0..lines.len()).map(nth).collect();
+    let mut rest: Vec<usize> = (0..lines.len()).collect();
+    let mut told: Vec<usize> = Vec::new();
+    while !rest.is_empty() {
+        let is_head = |at: usize, rest: &[usize]| {
+            rest.iter().all(|other| *other >= at || lines[*other].source != lines[at].source)
+        };
+        let heads: Vec<usize> = rest.iter().copied().filter(|at| is_head(*at, &rest)).collect();
+        let is_free = |head: &usize| rest.iter().all(|other| names[*other] != names[*head] || heads.contains(other));
+        let free = heads.iter().copied().find(is_free).unwrap_or(heads[0]);
+        // Of several that tell it, it is the one with most lines.
+        let length = |at: usize| lines.iter().filter(|line| line.source == lines[at].source).count();
+        let mut same: Vec<usize> = heads.iter().copied().filter(|at| names[*at] == names[free]).collect();
+        same.sort_by_key(|at| (Reverse(length(*at)), *at));
+        rest.retain(|at| !same.contains(at));
+        told.extend(same);
+    }
+    let mut lines: Vec<Option<Turn<'l>>> = lines.into_iter().map(Some).collect();
+    told.into_iter().map(|at| lines[at].take().unwrap()).collect()
+}
+
+/// How a log is cut, beside the lines of it that syslog wrote to other files.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// It is not, and the same line comes again and again.
+    Whole,
+    /// Its first lines are missing.
+    Behead(usize),
+    /// In two, within a second perhaps.
+    Halve(usize),
+}
+
+fn cut() -> impl Strategy<Value = Cut> {
+    prop_oneof![Just(Cut::Whole), (0usize..60).prop_map(Cut::Behead), (0usize..60).prop_map(Cut::Halve)]
+}
+
+/// A line of a log: its time, how urgent it is, itself.
+type Urgent = (i64, usize, String);
+
+fn one_log(rows: &[(i64, usize)], cut: Cut) -> Vec<Urgent> {
+    let mut now = instant(START);
+    let line = |(number, (step_s, urgency)): (usize, &(i64, usize))| {
+        now += step_s * 1_000_000;
+        let number = if matches!(cut, Cut::Whole) { 0 } else { number };
+        (now, *urgency, format!("{} mail p[1]: {urgency} {number}\n", syslog_stamp(now)))
+    };
+    rows.iter().enumerate().map(line).collect()
+}
+
+/// The lines that are so urgent.
+fn only(lines: &[Urgent], urgency: usize) -> String {
+    lines.iter().filter(|(_, own, _)| *own >= urgency).map(|(.., line)| line.as_str()).collect()
 }
 
 fn worth(record: &maillog::Record<'_>) -> Worth {
@@ -95,6 +174,9 @@ proptest! {
         // A blank line of one source is none of another's: blank lines would tie sources together that have nothing to do with each other.
         let blanks = rendered.iter().filter(|lines| lines.iter().any(|(bytes, _)| bytes.is_empty())).count();
         prop_assume!(blanks <= 1 || rendered.len() == 1);
+        // Of sources that begin at the same time any may be the first.
+        let firsts: Vec<i64> = rendered.iter().filter_map(|lines| lines.iter().find_map(|(_, time)| *time)).collect();
+        prop_assume!((1..firsts.len()).all(|at| !firsts[..at].contains(&firsts[at])));
         // Copies are another test's matter.
         let texts: Vec<Vec<u8>> = rendered.iter().map(|lines| lines.iter().flat_map(|(bytes, _)| [&bytes[..], b"\n"].concat()).collect()).collect();
         let alike = texts.iter().enumerate().any(|(a, x)| texts.iter().enumerate().any(|(b, y)| a != b && !x.is_empty() && y.starts_with(x)));
@@ -111,6 +193,36 @@ proptest! {
         prop_assert_eq!(found, wanted);
         let times = || rendered.iter().flatten().filter_map(|(_, time)| *time);
         prop_assert_eq!((coverage.from, coverage.to), (times().min(), times().max()));
+    }
+
+    /// Whatever the order in which they are given: a log and the files its urgent lines were written to as well are that log.
+    #[test]
+    fn files_cut_out_of_a_log_are_that_log(rows in prop::collection::vec((prop_oneof![4 => Just(0i64), 2 => 1i64..3, 1 => 3i64..40], 0usize..4), 1..60), cut in cut(), names in Just(["a.log", "b.log", "c.log", "d.log"]).prop_shuffle()) {
+        let log = one_log(&rows, cut);
+        let at = match cut {
+            Cut::Whole => 0,
+            Cut::Behead(at) | Cut::Halve(at) => at.min(log.len()),
+        };
+        let (before, after) = log.split_at(at);
+        // What begins within the same second, and of which nothing but copies tells what was before: nobody knows which begins first.
+        let first_urgent = log.iter().find(|(_, urgency, _)| *urgency >= 2).map(|(time, ..)| *time);
+        let is_lost = matches!(cut, Cut::Behead(_)) || before.iter().all(|(_, urgency, _)| *urgency >= 2);
+        prop_assume!(before.is_empty() || !is_lost || first_urgent != after.first().map(|(time, ..)| *time));
+        let ends = |lines: &[Urgent]| (lines.first().map(|(time, ..)| *time), lines.last().map(|(time, ..)| *time));
+        prop_assume!(ends(before) != ends(after));
+        let (older, truth) = match cut {
+            Cut::Behead(_) => (String::new(), only(before, 2) + &only(after, 0)),
+            _ => (only(before, 0), only(&log, 0)),
+        };
+        let folder = Folder::new();
+        let files = [only(after, 0), older, only(&log, 2), only(&log, 3)];
+        let mut named: Vec<_> = names.iter().zip(&files).filter(|(_, text)| !text.is_empty()).collect();
+        prop_assume!(!named.is_empty());
+        named.sort();
+        let paths = named.into_iter().map(|(name, text)| folder.write(name, text, MODIFIED));
+        let (found, _) = read(Sources::files(paths), &options("UTC", MODIFIED), |_| Worth::Keep);
+        let found: String = found.iter().map(|line| String::from_utf8_lossy(&line.raw).into_owned() + "\n").collect();
+        prop_assert_eq!(found, truth);
     }
 
     #[test]

@@ -39,13 +39,9 @@ fn any_order_of_files_gives_the_same_lines() {
     let first = lines(&paths);
     assert_eq!(first.len(), 3000 + 286);
     assert!(first.is_sorted_by_key(|(time, _)| *time));
-    let sorted = |mut lines: Vec<(Option<i64>, String)>| {
-        lines.sort();
-        lines
-    };
     for _ in 0..4 {
         paths.rotate_left(1);
-        assert_eq!(sorted(lines(&paths)), sorted(first.clone()));
+        assert_eq!(lines(&paths), first);
     }
 }
 
@@ -105,13 +101,85 @@ fn files_split_by_priority_count_each_line_once() {
     }
 }
 
+/// Lines of one second, as rsyslog writes them by default.
+fn in_second(second: u32, texts: &[&str]) -> String {
+    texts.iter().map(|text| format!("Nov 22 10:00:{second:02} mail p[1]: {text}\n")).collect()
+}
+
+/// The texts in order, whatever the order in which the files are given.
+fn in_any_order(paths: &[&std::path::PathBuf]) -> String {
+    let told = |paths: &[&std::path::PathBuf]| texts(&all(Sources::files(paths), &options("UTC", NOW)).0).join(",");
+    let expected = told(paths);
+    let mut paths = paths.to_vec();
+    for _ in 0..2 {
+        for _ in 0..paths.len() {
+            paths.rotate_left(1);
+            assert_eq!(told(&paths), expected, "{paths:?}");
+        }
+        paths.reverse();
+    }
+    expected
+}
+
+#[test]
+fn copies_of_a_second_follow_the_log_that_has_more() {
+    let folder = Folder::new();
+    let write = |name: &str, texts: [&[&str]; 3]| {
+        folder.write(name, (1..).zip(texts).map(|(second, texts)| in_second(second, texts)).collect::<String>(), NOW)
+    };
+    let log = write("mail.log", [&["a", "warn", "b"], &["c", "warn", "d", "warn", "fatal", "e"], &["f"]]);
+    let warn = write("mail.warn", [&["warn"], &["warn", "warn", "fatal"], &[]]);
+    let err = write("mail.err", [&[], &["fatal"], &[]]);
+    let expected = "a,warn,b,c,warn,d,warn,fatal,e,f";
+    assert_eq!(in_any_order(&[&warn, &log]), expected);
+    assert_eq!(in_any_order(&[&err, &warn, &log]), expected);
+    let (found, _) = all(Sources::files([&err, &warn, &log]), &options("UTC", NOW));
+    assert!(found.iter().all(|line| line.source == 2), "each line is told of where its neighbours stand: {found:?}");
+    // It was rotated later than the log, and goes further back.
+    let warn =
+        folder.write("warn", format!("{}{}", stamped([0], "older"), in_second(2, &["warn", "warn", "fatal"])), NOW);
+    assert_eq!(in_any_order(&[&err, &warn, &log]), format!("older0,{expected}"));
+}
+
+#[test]
+fn halves_of_a_log_that_meet_within_a_second_follow_each_other() {
+    let folder = Folder::new();
+    let older = folder.write("b.log", in_second(1, &["a"]) + &in_second(2, &["b", "w", "c"]), NOW);
+    let newer = folder.write("a.log", in_second(2, &["d", "x", "e"]) + &in_second(3, &["f"]), NOW);
+    let warn = folder.write("mail.warn", in_second(2, &["w", "x"]), NOW);
+    assert_eq!(in_any_order(&[&newer, &older]), "a,b,w,c,d,x,e,f");
+    assert_eq!(in_any_order(&[&newer, &warn, &older]), "a,b,w,c,d,x,e,f");
+    // All of the older one is of that second.
+    let short = folder.write("c.log", in_second(2, &["b", "w", "c"]), NOW);
+    assert_eq!(in_any_order(&[&newer, &warn, &short]), "b,w,c,d,x,e,f");
+}
+
+#[test]
+fn a_second_that_fills_many_blocks_keeps_its_order() {
+    let folder = Folder::new();
+    let kind = |n: u32| if n.is_multiple_of(10) { "warning" } else { "info" };
+    let log_of = |count: u32| {
+        (0..count).map(|n| in_second(7, &[&format!("{} {n} {}", kind(n), "x".repeat(60))])).collect::<String>()
+    };
+    let only =
+        |text: &str| text.lines().filter(|l| l.contains("warning")).map(|l| format!("{l}\n")).collect::<String>();
+    // The second one does not fit into what can be looked at.
+    for count in [6000, 30_000] {
+        let whole = log_of(count);
+        let log = folder.write("mail.log", in_second(6, &["start"]) + &whole + &in_second(8, &["end"]), NOW);
+        let warn = folder.write("mail.warn", in_second(1, &["older"]) + &only(&whole), NOW);
+        let number = |text: &str| text.split(' ').nth(1).and_then(|n| n.parse::<u32>().ok());
+        assert!(in_any_order(&[&warn, &log]).split(',').filter_map(number).eq(0..count));
+    }
+}
+
 #[test]
 fn a_source_keeps_its_own_order() {
     let folder = Folder::new();
     let a = folder.write("a.log", stamped([10, 30, 20, 40], "a"), NOW);
-    let b = folder.write("b.log", stamped([10, 25, 30, 35], "b"), NOW);
+    let b = folder.write("b.log", stamped([10, 25, 30, 45], "b"), NOW);
     let (found, _) = all(Sources::files([a, b]), &options("UTC", NOW));
-    assert_eq!(texts(&found), ["a10", "b10", "b25", "a30", "a20", "b30", "b35", "a40"]);
+    assert_eq!(texts(&found), ["a10", "b10", "b25", "a30", "a20", "b30", "a40", "b45"]);
 }
 
 #[test]

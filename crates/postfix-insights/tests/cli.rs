@@ -479,3 +479,50 @@ fn a_failed_login_that_a_long_silence_follows_has_its_class() {
         (Some("auth_failed"), Some("cred.undifferentiated"))
     );
 }
+
+/// What Debian's rsyslog writes to `mail.log`, and of it to `mail.warn` and `mail.err`; and the end of a session in the second in which the
+/// log was cut in two.
+#[test]
+fn files_that_share_a_second_are_read_as_the_log_in_any_order() {
+    let log = [
+        "connect from unknown[203.0.113.6]",
+        "warning: SASL: Connect to private/auth failed: Connection refused",
+        "fatal: no SASL authentication mechanisms",
+    ]
+    .map(|text| format!("Nov 20 08:01:01 mail postfix/submissions/smtpd[91]: {text}\n"));
+    check_any_order(&log.concat(), &[&log.concat(), &log[1..].concat(), &log[2]]);
+    let log = [
+        "08:24:58 mail postfix/submission/smtpd[58]: connect from unknown[198.51.100.57]",
+        "08:25:01 mail postfix/submission/smtpd[58]: warning: unknown[198.51.100.57]: SASL LOGIN authentication failed: (reason unavailable), sasl_username=anna@example.test",
+        "08:25:01 mail postfix/submission/smtpd[58]: disconnect from unknown[198.51.100.57] ehlo=2 starttls=1 auth=0/1 commands=3/4",
+        "08:25:09 mail postfix/submission/smtpd[58]: connect from unknown[198.51.100.58]",
+    ]
+    .map(|line| format!("Nov 20 {line}\n"));
+    check_any_order(&log.concat(), &[&log[2..].concat(), &log[..2].concat()]);
+}
+
+fn check_any_order(log: &str, parts: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let told = |files: &[&Path]| {
+        let answer = triage(files);
+        let clients: Vec<String> =
+            answer["clients"].as_array().unwrap().iter().map(|c| c["client_ip"].to_string()).collect();
+        (answer["classes"].clone(), answer["sessions_killed"].clone(), clients)
+    };
+    let expected = told(&[&write("whole.log", log)]);
+    let paths: Vec<_> =
+        ["part-a", "part-b", "part-c"].iter().zip(parts).map(|(name, text)| write(name, text)).collect();
+    let mut paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    for _ in 0..2 {
+        for _ in 0..paths.len() {
+            assert_eq!(told(&paths), expected, "{paths:?}");
+            paths.rotate_left(1);
+        }
+        paths.reverse();
+    }
+}
