@@ -43,6 +43,9 @@ pub(crate) struct Planned {
     file: Option<Metadata>,
 }
 
+/// 1998-12-01, in seconds since 1970 UTC: no log of Postfix is older.
+const POSTFIX_BEGINS: i64 = 912_470_400;
+
 impl Planned {
     /// Its first bytes, unpacked.
     pub(crate) fn head(&self) -> &[u8] {
@@ -163,8 +166,11 @@ impl Planned {
         }
     }
 
+    /// When the file was last written to. Archives and images that keep no times give their files the first moment of 1970 or 1980:
+    /// that says nothing.
     fn modified_us(&self) -> Option<i64> {
-        self.file.as_ref().map(|file| file.mtime().saturating_mul(1_000_000).saturating_add(file.mtime_nsec() / 1000))
+        let file = self.file.as_ref().filter(|file| file.mtime() >= POSTFIX_BEGINS)?;
+        Some(file.mtime().saturating_mul(1_000_000).saturating_add(file.mtime_nsec() / 1000))
     }
 
     /// A local time that none of its lines without a year is later than.

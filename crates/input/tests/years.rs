@@ -52,6 +52,17 @@ fn a_clock_two_hours_ahead_stays_in_this_year() {
     assert_eq!(times(&found), ["2026-11-22T14:00:00Z"]);
 }
 
+/// A container image's file, or one out of an archive without times.
+#[test]
+fn a_file_time_before_postfix_says_nothing() {
+    let folder = Folder::new();
+    for (name, modified) in [("a.log", "1970-01-01T00:00:00Z"), ("b.log", "1980-01-01T00:00:00Z")] {
+        let path = folder.write(name, log(&[("Nov 20 14:00:00", "a")]), modified);
+        let (found, _) = all(Sources::files([path]), &options("UTC", NOW));
+        assert_eq!(times(&found), ["2026-11-20T14:00:00Z"]);
+    }
+}
+
 /// The first of each of 14 months, newest first, in files whose own times say nothing.
 #[test]
 fn fourteen_months_of_archives() {
