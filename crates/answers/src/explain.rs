@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use diagnose::{Class, Diagnoser, Diagnosis, Reason, StatusCode};
+use input::LINE_BYTES_MAX;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use maillog::{Event, Program, Record, Stamp, Tag, WallTime};
@@ -69,9 +70,6 @@ impl Reply {
     }
 }
 
-/// Longest line looked at, as everywhere.
-const LONGEST: usize = 64 << 10;
-
 /// What a stamp may leave out, as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct Unsaid {
@@ -99,7 +97,17 @@ impl Unsaid {
 
 /// What a line means, whatever it is.
 pub fn explain(line: &[u8], unsaid: &Unsaid) -> Explained {
-    let line = line.get(..LONGEST).unwrap_or(line);
+    match line.get(..LINE_BYTES_MAX).filter(|start| start.len() < line.len()) {
+        Some(start) => {
+            let mut explained = explain_whole(start, unsaid);
+            explained.entry.truncated = Some(true);
+            explained
+        }
+        None => explain_whole(line, unsaid),
+    }
+}
+
+fn explain_whole(line: &[u8], unsaid: &Unsaid) -> Explained {
     let unwrapped = if maillog::record(line).is_none() { maillog::unwrap(line) } else { None };
     let line = unwrapped.as_deref().unwrap_or(line);
     if let Some(record) = maillog::record(line) {

@@ -3,7 +3,7 @@
 //! The same counting as `triage` over the same lines; besides, the single attempts, logins, refusals and messages of the
 //! subject are kept: the latest [`KEPT`] of each.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -476,7 +476,9 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
         ),
         Subject::Account(name) => ("account", text(name, mask)),
     };
-    let wanted = |ip: &IpAddr| story.clients().iter().any(|(known, _)| known == ip);
+    let clients = story.clients();
+    let known: HashSet<IpAddr> = clients.iter().map(|(ip, _)| *ip).collect();
+    let wanted = |ip: &IpAddr| known.contains(ip);
     let mut object = Map::new();
     object.insert(key.into(), value.into());
     object.insert("coverage".into(), json::coverage(read));
@@ -489,12 +491,7 @@ pub fn to_json(story: &Story, read: &Read, mask: Mask) -> Value {
     object.insert(
         "clients".into(),
         json!(
-            story
-                .clients()
-                .into_iter()
-                .take(KEPT)
-                .map(|(ip, row)| json::client_row(tally, ip, row, mask))
-                .collect::<Vec<_>>()
+            clients.into_iter().take(KEPT).map(|(ip, row)| json::client_row(tally, ip, row, mask)).collect::<Vec<_>>()
         ),
     );
     object.insert(

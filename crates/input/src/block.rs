@@ -13,7 +13,7 @@ use crate::quiet::Quiet;
 use crate::repeated::{self, last_message_repeated};
 
 /// Longest line that is kept; a longer one is cut.
-pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
+pub const LINE_BYTES_MAX: usize = 64 << 10;
 /// Offsets from here on point into the side buffer.
 const SIDE: u32 = 1 << 31;
 

@@ -32,6 +32,8 @@ pub(crate) struct Clock {
     /// The year is not known: the first line without one is of the latest that is not after this local time.
     latest_us: Option<i64>,
     has_guessed: bool,
+    /// The user said the year: lines that name another one say nothing of those that name none.
+    is_said: bool,
     /// The stamp without a year that came last, and its instant: many lines share a second.
     last: Option<(WallTime, i64)>,
 }
@@ -67,8 +69,14 @@ impl Clock {
             known_us: None,
             latest_us,
             has_guessed: false,
+            is_said: false,
             last: None,
         }
+    }
+
+    /// The same for a year that the user said, if he did.
+    pub(crate) fn said(self, is_said: bool) -> Self {
+        Self { is_said, ..self }
     }
 
     /// The year of the last line that did not name it.
@@ -101,6 +109,9 @@ impl Clock {
 
     /// Lets a line that names its year set the year of those after it.
     fn learn(&mut self, local_us: i64) {
+        if self.is_said {
+            return;
+        }
         let date = civil(local_us).date();
         let (month, day) = (date.month().unsigned_abs(), date.day().unsigned_abs());
         let midnight = years::key_us(&WallTime { year: None, month, day, hour: 0, minute: 0, second: 0, micros: 0 });

@@ -50,6 +50,7 @@ mod tie;
 mod wrapped;
 mod years;
 
+pub use block::LINE_BYTES_MAX;
 pub use coverage::{Coverage, Damage, Gap, SourceCoverage};
 pub use dated::{Dated, Summed, coverage_of, feed_dated};
 pub use discover::discover;

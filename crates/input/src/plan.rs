@@ -187,12 +187,20 @@ impl Planned {
         }
     }
 
+    /// The year that its last line names. If it is the one that the user said, lines that name their year tell that of those before them.
+    fn last_year(&self, options: &Options) -> Option<i32> {
+        match self.look.last.as_ref()? {
+            Stamp::Instant(micros) => Some(clock::year_of(clock::local_us(&options.timezone, *micros))),
+            Stamp::Wall(wall) => wall.year.map(i32::from),
+        }
+    }
+
     /// Sets the clock to the year of the first line and finds out when the source begins and ends.
     fn set_clock(&mut self, options: &Options, first_us_max: Option<i64>) {
-        let said = if self.look.anchor.is_none() { options.year.map(i32::from) } else { None };
+        let said = options.year.map(i32::from).filter(|year| self.last_year(options) != Some(*year));
         let limits = Limits { last_us_max: self.latest_us(options), first_us_max, said };
         let year = years::start_year(&self.look.yearless, &limits, clock::year_of);
-        self.clock = Clock::new(options.timezone.clone(), year, limits.last_us_max);
+        self.clock = Clock::new(options.timezone.clone(), year, limits.last_us_max).said(said.is_some());
         self.from = self.look.first.as_ref().and_then(|first| self.clock.clone().resolve(first).0);
         self.to = self.end(options, year);
     }

@@ -170,6 +170,34 @@ fn the_year_the_user_says_is_that_of_the_last_line() {
 }
 
 #[test]
+fn a_log_that_got_years_ends_in_the_one_the_user_says() {
+    let folder = Folder::new();
+    let text = log(&[("Dec 31 10:25:01", "a"), ("2026-01-01T10:25:02Z", "b")]);
+    let options = input::Options { year: Some(2026), ..options("UTC", NOW) };
+    let (found, _) = all(Sources::files([folder.write("mail.log", text, NOW)]), &options);
+    assert_eq!(times(&found), ["2025-12-31T10:25:01Z", "2026-01-01T10:25:02Z"]);
+}
+
+/// Also if another line says otherwise: a device whose clock is wrong, or a stranger's word.
+#[test]
+fn one_line_with_a_year_does_not_overrule_the_user() {
+    let folder = Folder::new();
+    for year in ["2031", "9999", "1999"] {
+        let odd = format!("{year}-06-17T10:25:02Z");
+        let path = folder.write(
+            &format!("{year}.log"),
+            log(&[("Jun 17 10:25:01", "a"), (&odd, "b"), ("Jun 17 10:25:03", "c")]),
+            NOW,
+        );
+        let options = input::Options { year: Some(2026), ..options("UTC", NOW) };
+        assert_eq!(
+            times(&all(Sources::files([path]), &options).0),
+            ["2026-06-17T10:25:01Z", &odd, "2026-06-17T10:25:03Z"]
+        );
+    }
+}
+
+#[test]
 fn both_forms_of_stamps_in_one_file() {
     let folder = Folder::new();
     let text = log(&[

@@ -281,6 +281,17 @@ fn every_envelope_tells_the_same() {
     }
 }
 
+/// A line is looked at as far as a line is kept; what comes behind it is not lost.
+#[test]
+fn explain_cuts_endless_lines() {
+    let endless = format!("{FAILURE}{}\n{FAILURE}\n", "x".repeat(200_000));
+    let output = run_with_input(["explain", "-"], endless.as_bytes());
+    let rows: Vec<serde_json::Value> = text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((&rows[0]["truncated"], &rows[1]["truncated"]), (&true.into(), &serde_json::Value::Null));
+    assert!(rows[0]["text"].as_str().unwrap().len() <= 65_536);
+}
+
 #[test]
 fn time_bounds_leave_out_what_is_outside() {
     let dir = tempfile::tempdir().unwrap();

@@ -61,7 +61,7 @@ pub(super) static CAUSES: &[Cause] = &[
             weak(Reason, Is("integrity check failed"), 0.6),
             weak(Reason, Is("channel binding failure"), 0.6),
             sign(Dovecot, Starts("Invalid base64 data in ")),
-            sign(Cyrus, Has("Can only find author")),
+            sign(Cyrus, Starts("Can only find author")),
             weak(Cyrus, Is("Parse error"), 0.8),
         ],
         evidence: "",

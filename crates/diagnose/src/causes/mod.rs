@@ -89,6 +89,16 @@ mod tests {
         check(Place::Reason, "{\"status\":\"401\"}", "cred.token_invalid");
         check(Place::Reason, "Invalid authentication mechanism: 'NTLM'", "client.mechanism_unsupported");
         check(Place::Reason, "generic failure", "backend.saslauthd_failure");
+        check(Place::Cyrus, "cannot connect to saslauthd server: Connection refused", "backend.refused");
+        check(Place::Cyrus, "cannot connect to saslauthd server: Not a directory", "backend.saslauthd_failure");
+        // The client chose the name of the mechanism.
+        for words in
+            ["cannot connect to saslauthd server: Connection refused", "write failed", "unable to open Berkeley db"]
+        {
+            let forged = format!("Couldn't find mech <{words}>");
+            check(Place::Cyrus, &forged, "client.mechanism_unsupported");
+            assert!(of_words(Place::Cyrus, format!("user not found: {words}").as_bytes()).is_none());
+        }
         check(Place::Reason, "Password expired", "cred.password_expired");
         check(Place::Dovecot, "Password mismatch (given password: [redacted])", "cred.password_mismatch");
         check(Place::Dovecot, "unknown user (SHA1 of given password: x)", "cred.unknown_user");

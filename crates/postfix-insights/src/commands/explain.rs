@@ -1,10 +1,11 @@
 //! `explain`: the line of the command line, or each line of standard input.
 
-use std::io::{self, BufRead as _, BufWriter, Write as _};
+use std::io::{self, BufRead as _, BufWriter, Read as _, Write as _};
 
 use answers::explain::{Unsaid, draw, explain, to_json};
 use answers::mask::Mask;
 use answers::reading::zone;
+use input::LINE_BYTES_MAX;
 
 use crate::cli::Explain;
 use crate::exit::Exit;
@@ -32,11 +33,16 @@ fn each_line(unsaid: &Unsaid, mask: Mask) -> anyhow::Result<Exit> {
     let mut out = BufWriter::new(io::stdout());
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
-    while input.read_until(b'\n', &mut line)? > 0 {
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        serde_json::to_writer(&mut out, &to_json(&explain(text, unsaid), mask))?;
+    // One byte more shows that there is more.
+    let room = LINE_BYTES_MAX as u64 + 1;
+    while input.by_ref().take(room).read_until(b'\n', &mut line)? > 0 {
+        let whole = line.strip_suffix(b"\n");
+        serde_json::to_writer(&mut out, &to_json(&explain(whole.unwrap_or(&line), unsaid), mask))?;
         out.write_all(b"\n")?;
         out.flush()?;
+        if whole.is_none() {
+            input.skip_until(b'\n')?;
+        }
         line.clear();
     }
     Ok(Exit::Ok)
