@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use crate::contained::unfolded;
 use crate::heads::Heads;
 use crate::program::{Program, program as program_of};
 use crate::scan::{number, split_around, split_byte, two_digits, whole_u32, word};
@@ -33,7 +34,7 @@ pub struct Record<'a> {
     pub text: &'a [u8],
 }
 
-/// Takes a line's envelope apart. `None`: no readable stamp at its start.
+/// Takes a line's envelope apart. `None`: no readable stamp at its start. Of a line that a container printed it is the inner envelope.
 #[must_use]
 #[inline]
 pub fn record(line: &[u8]) -> Option<Record<'_>> {
@@ -76,7 +77,7 @@ impl Stamps {
     /// The same as [`record`], quicker on lines that follow one another.
     #[inline]
     pub fn record<'a>(&mut self, line: &'a [u8]) -> Option<Record<'a>> {
-        let Some((stamp, rest)) = self.known(line) else { return self.general(line) };
+        let Some((stamp, rest)) = self.known(line) else { return self.general(line).map(unfolded) };
         let rest = rest.strip_suffix(b"\r").unwrap_or(rest);
         self.heads.record(stamp, rest).or_else(|| self.new_head(stamp, rest, line))
     }
@@ -88,7 +89,7 @@ impl Stamps {
         let is_odd = may_be_another_stamp(rest) || matches!(rest.first(), Some(b's' | b'<'));
         let record = if is_odd { self.general(line)? } else { after_stamp(stamp, rest) };
         self.heads.learn(rest, &record);
-        Some(record)
+        Some(unfolded(record))
     }
 
     #[inline]
@@ -252,7 +253,7 @@ fn structured_data(rest: &[u8]) -> &[u8] {
 
 /// `HOST [facility.severity] TAG[PID]: TEXT`, or without a host: in Dovecot's own files and wherever [`is_tag`] tells.
 #[inline]
-fn after_stamp(stamp: Stamp, rest: &[u8]) -> Record<'_> {
+pub(crate) fn after_stamp(stamp: Stamp, rest: &[u8]) -> Record<'_> {
     let rest = if rest.first() == Some(&b'<') { bsd_facility(rest) } else { rest };
     let end = rest.iter().position(|b| *b == b' ').unwrap_or(rest.len());
     let (mut host, mut after_host) = split_around(rest, end, 1).unwrap_or((rest, b""));
@@ -275,6 +276,13 @@ fn after_stamp(stamp: Stamp, rest: &[u8]) -> Record<'_> {
     let record = Record { stamp, host, tag: Tag(tag), program: program_of(Tag(tag)), pid, repeat: 1, text };
     // Nearly no line starts with an `m`: look no further for those that do not.
     if text.first() == Some(&b'm') { repeated(record) } else { record }
+}
+
+/// `TAG[PID]: TEXT` of which the time is known from elsewhere. `None`: it has no tag.
+pub(crate) fn tagged(stamp: Stamp, rest: &[u8]) -> Option<Record<'_>> {
+    let (tag, pid, text) = program(rest);
+    let record = Record { stamp, host: b"", tag: Tag(tag), program: program_of(Tag(tag)), pid, repeat: 1, text };
+    (!tag.is_empty()).then(|| repeated(record))
 }
 
 /// `<mail.info> ` of BSD's `syslogd -v`.
@@ -617,7 +625,7 @@ mod tests {
             "",
             "x",
         ] {
-            assert_eq!(stamps.record(line.as_bytes()), general(line.as_bytes()), "{line}");
+            assert_eq!(stamps.record(line.as_bytes()), record(line.as_bytes()), "{line}");
         }
     }
 

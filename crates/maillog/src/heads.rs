@@ -3,6 +3,7 @@
 //! Input: a line behind its stamp. Output: its record, if a line that began so was read before. Looked at in words of eight bytes, as every
 //! line is asked.
 
+use crate::contained::may_hold;
 use crate::envelope::Record;
 use crate::program::Program;
 use crate::stamp::Stamp;
@@ -29,6 +30,8 @@ struct Head {
     /// Length of the host, which one blank follows.
     host: usize,
     program: Program,
+    /// Lines of other programs may stand in its messages: every line is for the general way.
+    holds_lines: bool,
 }
 
 impl Heads {
@@ -47,7 +50,7 @@ impl Heads {
         let (bytes, after) = rest.split_at_checked(end.len)?;
         let (pid, text) = behind(after)?;
         // Solaris' message ids and folded repetitions are for the general way.
-        if matches!(text.first(), Some(b'[' | b'm')) {
+        if head.holds_lines || matches!(text.first(), Some(b'[' | b'm')) {
             return None;
         }
         Some(Record {
@@ -79,10 +82,11 @@ impl Heads {
         if let Some(word) = words.get_mut(end.len / 8) {
             *word = end.last;
         }
-        let none = Head { words: [0; HEAD_WORDS_MAX], len: 0, host: 0, program: Program::Other };
+        let none = Head { words: [0; HEAD_WORDS_MAX], len: 0, host: 0, program: Program::Other, holds_lines: false };
         self.0.resize(HEADS, none);
         if let Some(head) = self.0.get_mut(end.slot()) {
-            *head = Head { words, len: end.len, host: record.host.len(), program: record.program };
+            let holds_lines = may_hold(record.program, record.tag);
+            *head = Head { words, len: end.len, host: record.host.len(), program: record.program, holds_lines };
         }
     }
 }

@@ -12,6 +12,7 @@
 
 mod anvil;
 mod client;
+mod contained;
 mod content;
 mod delivery;
 mod dovecot;

@@ -1,9 +1,14 @@
 //! Which program wrote a line, and whose grammar reads it.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::client::Client;
+use crate::contained::begins_as_line;
 use crate::envelope::{Record, last_message_repeated, lines_lost};
 use crate::event::Event;
-use crate::scan::{number, split_once};
+use crate::scan::{contains, number};
 use crate::tag::Tag;
 use crate::{delivery, dovecot, neighbour, queue, saslauthd, screening, service, smtpd};
 
@@ -86,7 +91,19 @@ pub fn program(tag: Tag<'_>) -> Program {
         b"saslauthd" | b"plesk_saslauthd" => Program::Saslauthd,
         b"postfix" => Program::PostfixCut,
         name if name.starts_with(b"dovecot:") => Program::Dovecot,
+        name if name.ends_with(b".service") => of_unit(name),
         name if neighbour::is_neighbour(name) => Program::Neighbour,
+        _ => Program::Other,
+    }
+}
+
+/// The unit that `journalctl -o with-unit` shows in the program's place. Postfix's has all of its programs: the message must tell.
+fn of_unit(name: &[u8]) -> Program {
+    match name {
+        b"postfix.service" => Program::PostfixCut,
+        b"dovecot.service" => Program::Dovecot,
+        b"saslauthd.service" => Program::Saslauthd,
+        name if name.starts_with(b"postfix@") => Program::PostfixCut,
         _ => Program::Other,
     }
 }
@@ -271,22 +288,23 @@ fn is_foreign(text: &[u8]) -> bool {
 
 /// The line of a program beside the mail system, or of none that is named.
 ///
-/// `None`: one without a tag that has an `smtpd`'s further on, as behind a second stamp or host in a form nobody knows. What it says
-/// is not for [`record`](crate::record) to guess, but that it was not understood must show.
+/// `None`: one that has an `smtpd`'s in it, without a tag, or about a login, as behind a second stamp or host in a form nobody knows.
+/// What it says is not for [`record`](crate::record) to guess, but that it was not understood must show.
 #[inline]
 fn of_others<'a>(record: &Record<'a>) -> Option<Event<'a>> {
     let found = foreign(record.text);
-    let hides = record.tag.0.is_empty() && matches!(found, Event::OtherProgram) && holds_smtpd_tag(record.text);
+    let hides = matches!(found, Event::OtherProgram) && (hides_smtpd(record) || begins_as_line(record));
     if hides { None } else { Some(found) }
 }
 
-/// `smtpd[77]:` anywhere.
-#[cold]
-fn holds_smtpd_tag(text: &[u8]) -> bool {
-    let mut rest = text;
-    while let Some((_, after)) = split_once(rest, b"smtpd[") {
-        if number(after).is_some_and(|(_, after)| after.starts_with(b"]:")) {
-            return true;
+/// Whether `smtpd[77]:` stands anywhere, with `SASL` behind it if another program is named: many quote a log.
+fn hides_smtpd(record: &Record<'_>) -> bool {
+    static SMTPD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"smtpd["));
+    let mut rest = record.text;
+    while let Some(at) = SMTPD.find(rest) {
+        let after = rest.get(at + SMTPD.needle().len()..).unwrap_or_default();
+        if let Some(behind) = number(after).and_then(|(_, after)| after.strip_prefix(b"]:")) {
+            return record.tag.0.is_empty() || contains(behind, b"SASL");
         }
         rest = after;
     }
@@ -427,7 +445,18 @@ mod tests {
             ("Mar 10 10:00:00 2026 mail postfix/smtpd[x]: a postfix/smtpd[7]: b", "unknown"),
             ("Mar 10 10:00:00 mail sshd postfix/smtpd[x]: a", "other_program"),
             ("Mar 10 10:00:00 mail sshd[7]: a postfix/smtpd[7]: b", "other_program"),
+            ("Mar 10 10:00:00 mail app[7]: a postfix/smtpd[7]: warning: h[192.0.2.1]: SASL x failed", "unknown"),
+            ("Mar 10 10:00:00 mail app[7]: SASL of a postfix/smtpd[7]: b", "other_program"),
+            ("Mar 10 10:00:00 mail app[7]: smtpd[x]: smtpd[7] SASL smtpd[8]:", "other_program"),
             ("Mar 10 10:00:00 mail -- MARK --", "other_program"),
+            (
+                "Tue 2026-03-10 10:00:00 UTC mx postfix@-.service[7]: warning: h[192.0.2.1]: SASL LOGIN authentication failed: x",
+                "sasl_failed",
+            ),
+            ("Tue 2026-03-10 10:00:00 UTC mx postfix.service[7]: 0F5383D12: removed", "removed"),
+            ("Tue 2026-03-10 10:00:00 UTC mx postfix.service[7]: what is this", "unknown"),
+            ("Tue 2026-03-10 10:00:00 UTC mx dovecot.service[7]: auth: Error: x", "dovecot_service"),
+            ("Tue 2026-03-10 10:00:00 UTC mx postfixadmin.service[7]: 0F5383D12: removed", "other_program"),
             ("Mar 10 10:00:00 mail last message repeated 3 times", "repeated"),
             ("Jun 17 10:25:14 mail dovecot: lda(a): msgid=<m>: saved mail to INBOX", "dovecot_delivery"),
             ("<22>1 2025-11-22T09:17:26Z mail postfix 42 - -  PASS OLD [192.0.2.1]:25", "postscreen"),

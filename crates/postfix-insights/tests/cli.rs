@@ -258,6 +258,13 @@ fn every_envelope_tells_the_same() {
         format!(
             "{{\"log\":\"Jun 17 10:25:14 mail postfix/submission/smtpd[7]: {message}\\n\",\"stream\":\"stdout\",\"time\":\"2026-06-17T10:25:14.000000000Z\"}}"
         ),
+        format!("Jun 17 10:25:14 host1 3f2ab1cd9e77[81]: Jun 17 08:25:14 mail postfix/submission/smtpd[7]: {message}"),
+        format!(
+            "Jun 17 10:25:15 host1 mailserver[81]: 2026-06-17T10:25:14.000000+00:00 mail postfix/submission/smtpd[7]: {message}"
+        ),
+        format!(
+            "{{\"__REALTIME_TIMESTAMP\":\"1781691914000000\",\"_HOSTNAME\":\"host1\",\"SYSLOG_IDENTIFIER\":\"mailserver\",\"_PID\":\"81\",\"MESSAGE\":\"Jun 17 10:25:14 mail postfix/submission/smtpd[7]: {message}\"}}"
+        ),
     ];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     for row in entries(&lines) {
@@ -290,6 +297,20 @@ fn explain_cuts_endless_lines() {
     assert_eq!(rows.len(), 2);
     assert_eq!((&rows[0]["truncated"], &rows[1]["truncated"]), (&true.into(), &serde_json::Value::Null));
     assert!(rows[0]["text"].as_str().unwrap().len() <= 65_536);
+}
+
+#[test]
+fn a_line_inside_another_program_s_message_is_not_taken_for_granted() {
+    let inner = FAILURE.trim_end();
+    let told = |outer: &str| {
+        let answer = triage_lines(&[&format!("Jun 17 10:25:15 host1 {outer} {inner}")]);
+        (answer["classes"]["auth_failed"].as_u64(), answer["coverage"]["unknown_about_logins"].as_u64())
+    };
+    assert_eq!(told("mailserver[81]:"), (Some(1), Some(0)));
+    // Whoever reaches the shop can make it print what he likes.
+    for outer in ["shop[81]:", "sshd[81]: Invalid user", "mailserver[81]: x"] {
+        assert_eq!(told(outer), (Some(0), Some(1)), "{outer}");
+    }
 }
 
 #[test]
