@@ -165,3 +165,36 @@ fn of_what_is_odd() {
     compare(&log, 100);
     log.same("4AAAA", mail(Some("4AAAA"), None, None));
 }
+
+/// Lines without process ids: who was just there when the backend was not.
+#[test]
+fn of_sessions_that_die_without_a_process_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mail.log");
+    let trouble = "warning: SASL: Connect to Dovecot auth socket 'inet:dovecot:10001' failed: Connection refused";
+    let fatal = "fatal: no SASL authentication mechanisms";
+    let lines = [
+        (0, "connect from unknown[192.0.2.1]"),
+        (1, trouble),
+        (1, fatal),
+        (5, trouble),
+        (6, "connect from unknown[192.0.2.2]"),
+        (6, fatal),
+        (9, "connect from unknown[192.0.2.3]"),
+        (9, "connect from unknown[192.0.2.4]"),
+        (9, trouble),
+        (9, fatal),
+        (10, fatal),
+        (10, trouble),
+        (10, "disconnect from unknown[192.0.2.3] commands=0/0"),
+        (11, fatal),
+    ];
+    let lines = lines.map(|(second, message)| {
+        let time = 1_795_161_600 + second;
+        let line =
+            serde_json::json!({"time": time.to_string(), "program": "postfix/submission/smtpd", "message": message});
+        format!("{line}\n")
+    });
+    std::fs::write(&path, lines.concat()).unwrap();
+    compare(&Log::of(vec![path]), 100);
+}

@@ -314,6 +314,28 @@ fn a_line_inside_another_program_s_message_is_not_taken_for_granted() {
 }
 
 #[test]
+fn an_outage_shows_without_process_ids() {
+    let line = |time: &str, message: &str| {
+        serde_json::json!({"time": time, "program": "postfix/submission/smtpd", "message": message}).to_string()
+    };
+    let lines = [
+        line("1795161600", "connect from unknown[203.0.113.53]"),
+        line(
+            "1795161600",
+            "warning: SASL: Connect to Dovecot auth socket 'inet:dovecot:10001' failed: Connection refused",
+        ),
+        line("1795161600", "fatal: no SASL authentication mechanisms"),
+    ];
+    let answer = triage_lines(&lines.each_ref().map(String::as_str));
+    let client = &answer["clients"][0];
+    assert_eq!(answer["sessions_killed"], 1);
+    assert_eq!(
+        (client["client_ip"].as_str(), client["sessions_killed"].as_u64(), client["verdict"].as_str()),
+        (Some("203.0.113.53"), Some(1), Some("outage"))
+    );
+}
+
+#[test]
 fn time_bounds_leave_out_what_is_outside() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("mail.log");

@@ -7,13 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use query::{Entry, Query};
 use store::index::{Date, Kept, Pick};
 
-use super::parts::{add_first, all, any, during, number, word};
+use super::parts::{add_first, all, any, during, missing, number, word};
 
 /// Sessions asked for in one go.
 const AT_ONCE: usize = 500;
 /// Sessions whose end is looked for at most.
 const OPEN_MAX: usize = 200;
 const SECOND_US: i64 = 1_000_000;
+/// How long before a session's death without a process id lines of no process may tell why, and some.
+const LAST_WORDS_US: i64 = 3 * SECOND_US;
 
 /// Sessions that are wanted, by the days in which they were seen.
 #[derive(Default)]
@@ -24,6 +26,8 @@ pub(super) struct Sessions {
     /// Those whose end was not seen: their last line's time, process, host and tag.
     open: BTreeMap<String, Last>,
     ended: BTreeSet<String>,
+    /// Deaths of sessions without a process id: time, host and tag.
+    nameless: BTreeSet<(i64, String, String)>,
 }
 
 /// Where a session was last seen.
@@ -59,6 +63,11 @@ impl Sessions {
         if matches!(entry.event.as_deref(), Some("disconnect" | "fatal")) {
             self.ended.insert(session.to_owned());
             self.open.remove(session);
+            if let (None, Some(host), Some(tag)) = (entry.pid, &entry.host, &entry.tag)
+                && entry.event.as_deref() == Some("fatal")
+            {
+                self.nameless.insert((ts, host.clone(), tag.clone()));
+            }
         } else if let (Some(pid), Some(host), Some(tag)) = (entry.pid, &entry.host, &entry.tag)
             && !self.ended.contains(session)
         {
@@ -86,6 +95,11 @@ impl Sessions {
             let of_process = vec![number("pid", last.pid), word("host", &last.host), word("tag", &last.tag)];
             let later = Query::of(during(last.ts.saturating_add(1), i64::MAX));
             add_first(pick, &Query::of(all(of_process)).and(later));
+        }
+        for (ts, host, tag) in &self.nameless {
+            let near = during(ts.saturating_sub(LAST_WORDS_US), *ts);
+            let of_service = vec![near, word("host", host), word("tag", tag), missing("pid")];
+            pick.add(&Query::of(all(of_service)), |_, _| ());
         }
         for (pid, ts) in self.further {
             pick.add(&Query::of(all(vec![during(ts, ts), number("pid", pid)])), |_, _| ());

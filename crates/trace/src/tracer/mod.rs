@@ -4,10 +4,12 @@
 //! to the next `connect from` of the same process. Logs begin and end in mid-session; that is normal.
 
 mod backend;
+mod nameless;
 mod processes;
 mod sessions;
 mod steps;
 
+use nameless::Newcomers;
 use processes::Processes;
 pub use sessions::first_session_at;
 
@@ -91,6 +93,7 @@ pub struct Tracer {
     names: Names,
     words: Names,
     processes: Processes,
+    newcomers: Newcomers,
     window: Window,
     recent: Recent,
     messages: Messages,
@@ -131,6 +134,7 @@ impl Tracer {
             // Challenges and library errors never come again: what does fits in a quarter.
             words: Names::new(limits.names / 4),
             processes: Processes::default(),
+            newcomers: Newcomers::default(),
             window: Window::default(),
             recent: Recent::default(),
             messages: Messages::new(follow, Bounds { messages: limits.messages, bytes: limits.message_bytes }),

@@ -36,7 +36,7 @@ impl Tracer {
     }
 
     pub(super) fn smtpd(&mut self, line: &Line<'_>, sink: &mut impl Sink) -> Option<SessionId> {
-        let key = self.key(line)?;
+        let Some(key) = self.key(line) else { return self.without_process(line, sink) };
         // Whether lines of no interest are fed or not must not change the outcome.
         if !Self::wants(line.event) {
             return self.processes.get(key).map(|session| SessionId(session.id));
@@ -61,6 +61,9 @@ impl Tracer {
         };
         if let Some(client) = client {
             session.meet(client);
+        }
+        if line.record.pid.is_none() && matches!(line.event, Event::Connect(_)) {
+            self.newcomers.add(key, line.time);
         }
         let id = SessionId(session.id);
         let over = self.step(key, &mut session, line, sink);
@@ -101,10 +104,13 @@ impl Tracer {
         let mut session = self.begin(key, row, record, id, time, sink);
         session.meet(client);
         self.processes.put(row, session);
+        if record.pid.is_none() {
+            self.newcomers.add(key, time);
+        }
     }
 
     /// Starts a session of a process that has none open. It is not among the open ones before it is put there.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         key: Key,
         row: Row,

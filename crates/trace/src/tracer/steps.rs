@@ -10,6 +10,9 @@ use crate::line::Line;
 use crate::message::{Arrival, Place, nothing};
 use crate::session::{Key, Session};
 
+/// The last words of a process that finds no SASL backend.
+pub(super) const NO_MECHANISMS: &[u8] = b"no SASL authentication mechanisms";
+
 impl Tracer {
     /// One line of a session. Output: whether the session is over.
     pub(super) fn step(&mut self, key: Key, session: &mut Session, line: &Line<'_>, sink: &mut impl Sink) -> bool {
@@ -174,7 +177,7 @@ impl Tracer {
             since_dovecot_change: self.dovecot_changed.map(|then| line.time - then),
             ..Context::default()
         };
-        if words == b"no SASL authentication mechanisms" {
+        if words == NO_MECHANISMS {
             let attempt = Attempt {
                 at,
                 kind: AttemptKind::Killed,
