@@ -14,6 +14,7 @@ use maillog::Stamp;
 use crate::block::{Block, LINE_BYTES_MAX};
 use crate::fingerprint::Identity;
 use crate::open::{self, Opened, Packing, Peeked};
+use crate::pace::DISORDER_US_MAX;
 use crate::reader::Reader;
 use crate::years::{self, Walk, Yearless};
 
@@ -32,6 +33,11 @@ const EDGE_BYTES: usize = 64 << 10;
 const SAMPLES_MAX: u64 = 1024;
 const SAMPLE_STEP_BYTES_MIN: u64 = 64 << 10;
 const SAMPLE_BYTES: usize = 4 << 10;
+/// A log is written newest line first if time goes back so often at least,
+const STEPS_BACK_MIN: u64 = 2;
+/// and so many times as often as it goes forth.
+const STEPS_BACK_PER_STEP_FORTH: u64 = 10;
+const HALF_YEAR_US: i64 = 183 * years::DAY_US;
 
 /// What a look found.
 #[derive(Clone, Debug, Default)]
@@ -47,10 +53,69 @@ pub(crate) struct Look {
     /// The first stamp that names a year.
     pub(crate) anchor: Option<Stamp>,
     walk: Option<Walk>,
+    direction: Direction,
+}
+
+/// Which way time goes from line to line.
+#[derive(Clone, Debug, Default)]
+struct Direction {
+    first: Option<Stamp>,
+    before: Option<Stamp>,
+    up: u64,
+    down: u64,
+    /// Whose session ended in the first line that tells of one's beginning or end.
+    ended: Option<Vec<u8>>,
+    begun: bool,
+    /// That session began in a later line.
+    ends_before_it_begins: bool,
+}
+
+impl Direction {
+    fn see(&mut self, stamp: Stamp) {
+        self.first.get_or_insert(stamp);
+        if let Some(before) = self.before.replace(stamp) {
+            let step = step_us(&before, &stamp);
+            self.up += u64::from(step > 0);
+            self.down += u64::from(step < 0);
+        }
+    }
+
+    fn see_text(&mut self, text: &[u8]) {
+        if let Some(client) = text.strip_prefix(b"connect from ") {
+            self.begun = true;
+            self.ends_before_it_begins |= self.ended.as_deref() == Some(client);
+        } else if let Some(rest) = text.strip_prefix(b"disconnect from ")
+            && !self.begun
+            && self.ended.is_none()
+        {
+            self.ended = Some(rest.split(|b| *b == b' ').next().unwrap_or_default().to_vec());
+        }
+    }
+
+    /// Whether it goes back nearly always, and further than mere disorder does, or from a session's end to its beginning. A newer file
+    /// in front of an older one makes some steps back among many forth.
+    fn is_back(&self) -> bool {
+        let far = self.first.zip(self.before).is_some_and(|(first, last)| step_us(&last, &first) > DISORDER_US_MAX);
+        let nearly_always = self.down >= STEPS_BACK_MIN && self.up * STEPS_BACK_PER_STEP_FORTH <= self.down;
+        nearly_always && (far || self.ends_before_it_begins)
+    }
+}
+
+/// From one time to the next, in microseconds; 0 if they cannot be compared, or if a year may have turned between them.
+fn step_us(before: &Stamp, after: &Stamp) -> i64 {
+    match (before, after) {
+        (Stamp::Instant(before), Stamp::Instant(after)) => after.saturating_sub(*before),
+        (Stamp::Wall(before), Stamp::Wall(after)) if before.year == after.year => {
+            let step = years::key_us(after) - years::key_us(before);
+            if step.abs() > HALF_YEAR_US { 0 } else { step }
+        }
+        _ => 0,
+    }
 }
 
 impl Look {
     fn see(&mut self, stamp: Stamp) {
+        self.direction.see(stamp);
         self.first.get_or_insert(stamp);
         let turns = self.yearless.turns;
         match stamp {
@@ -67,7 +132,11 @@ impl Look {
 
     fn see_lines(&mut self, text: &[u8]) {
         for line in text.split(|b| *b == b'\n') {
-            if let Some(stamp) = stamp_of(line) {
+            let stamp = with_record(line, |record| {
+                self.direction.see_text(record.text);
+                record.stamp
+            });
+            if let Some(stamp) = stamp {
                 self.see(stamp);
             }
         }
@@ -87,6 +156,13 @@ impl Look {
         if let Some(stamp) = whole.split(|b| *b == b'\n').take(8).find_map(stamp_of) {
             self.see(stamp);
         }
+    }
+
+    /// The look itself, unless the newest line stands first: sessions would begin with their ends, and counts would be wrong without a word.
+    fn in_order(self) -> io::Result<Self> {
+        let advice =
+            "it is written newest line first: turn it round (tac FILE, or journalctl without -r) and read that";
+        if self.direction.is_back() { Err(io::Error::other(advice)) } else { Ok(self) }
     }
 
     fn is_yearless(&self) -> bool {
@@ -109,10 +185,14 @@ fn after_newline(text: &[u8]) -> &[u8] {
 
 /// The stamp of a line, wrapped or not.
 pub(crate) fn stamp_of(line: &[u8]) -> Option<Stamp> {
+    with_record(line, |record| record.stamp)
+}
+
+fn with_record<T>(line: &[u8], tell: impl FnOnce(&maillog::Record<'_>) -> T) -> Option<T> {
     let line = line.get(..line.len().min(LINE_BYTES_MAX)).unwrap_or_default();
     match maillog::record(line) {
-        Some(record) => Some(record.stamp),
-        None => maillog::record(&crate::wrapped::inner(line)?).map(|record| record.stamp),
+        Some(record) => Some(tell(&record)),
+        None => maillog::record(&crate::wrapped::inner(line)?).map(|record| tell(&record)),
     }
 }
 
@@ -130,7 +210,7 @@ pub(crate) fn look_at_file(path: &Path, size: u64) -> io::Result<Look> {
             look_into(&mut look, path, size)?;
         }
     }
-    Ok(look)
+    look.in_order()
 }
 
 /// What a file is known by, packed or not; `None` if it has no whole line yet.
@@ -197,7 +277,41 @@ pub(crate) fn look_at_stream(opened: Opened) -> io::Result<(Look, Opened)> {
     let peeked = Peeked::new(opened.reader, EDGE_BYTES, has_time)?;
     let mut look = Look::default();
     look.see_lines(peeked.seen());
+    let mut look = look.in_order()?;
     look.last = None;
     look.head = peeked.seen().get(..peeked.seen().len().min(FINGERPRINT_BYTES)).unwrap_or_default().to_vec();
     Ok((look, Opened { reader: Box::new(peeked), packing: opened.packing, is_export: opened.is_export }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_back(minutes: &[u32]) -> bool {
+        let mut look = Look::default();
+        let lines: Vec<String> =
+            minutes.iter().map(|m| format!("Jun 17 {:02}:{:02}:00 h p: x\n", m / 60, m % 60)).collect();
+        look.see_lines(lines.concat().as_bytes());
+        look.in_order().is_err()
+    }
+
+    #[test]
+    fn newest_first_is_more_than_disorder() {
+        assert!(is_back(&[3, 2, 1]) && is_back(&[3, 3, 2, 2, 1, 1]));
+        let down: Vec<u32> = (0..100).rev().collect();
+        assert!(is_back(&down));
+        // Some lines of it stand in order.
+        let mut mostly = down.clone();
+        mostly.swap(10, 11);
+        mostly.swap(50, 51);
+        assert!(is_back(&mostly));
+        for lines in
+            [&[][..], &[1], &[2, 1], &[2, 1, 1], &[1, 2, 3], &[3, 2, 3, 2], &[3, 2, 1, 4], &[50, 51, 52, 1, 2, 3]]
+        {
+            assert!(!is_back(lines), "{lines:?}");
+        }
+        // Two files, the newer in front of the older.
+        let two: Vec<u32> = (100..200).chain(0..100).collect();
+        assert!(!is_back(&two));
+    }
 }

@@ -506,6 +506,31 @@ fn standard_input_is_read_as_it_comes() {
 }
 
 #[test]
+fn a_log_written_newest_line_first_is_not_counted_wrong() {
+    let mut lines: Vec<&str> = vec![
+        "Jun 17 10:25:12 mail postfix/smtpd[7]: connect from h[203.0.113.9]",
+        FAILURE.trim_end(),
+        "Jun 17 10:25:16 mail postfix/smtpd[7]: disconnect from h[203.0.113.9] ehlo=1 auth=0/1 quit=1 commands=2/3",
+    ];
+    let right = triage_lines(&lines);
+    lines.reverse();
+    let written = lines.join("\n") + "\n";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mail.log");
+    fs::write(&file, &written).unwrap();
+    for output in [run([&file]), run_with_input(["-"], written.as_bytes())] {
+        assert_eq!(code(&output), 3);
+        assert!(errors(&output).contains("newest line first: turn it round (tac FILE"), "{}", errors(&output));
+    }
+    // Beside another file, the other is answered.
+    let other = dir.path().join("other.log");
+    fs::write(&other, format!("{FAILURE}\n")).unwrap();
+    let output = run([&file, &other]);
+    assert!(code(&output) == 4 && text(&output).contains("1 refused by the backend"), "{}", text(&output));
+    assert_eq!(right["classes"]["auth_refused"], 0);
+}
+
+#[test]
 fn folders_and_patterns() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["mail.log", "mail.log.1"] {
