@@ -38,7 +38,7 @@ pub struct Coverage {
     pub gaps: Vec<Gap>,
     /// What was asked for and could not be read.
     pub problems: Vec<Problem>,
-    /// Which logs were chosen and why, when none were named.
+    /// Which logs were chosen and why, when none were named, or a folder of folders was.
     pub choice: Option<String>,
     /// The sink asked to stop before the end.
     pub stopped: bool,

@@ -7,14 +7,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::look;
-use crate::open;
+use crate::folder;
 use crate::problem::Problem;
 use crate::rotation;
 use crate::source::{Origin, Source, Sources};
@@ -29,8 +27,6 @@ const PLACES: [&str; 6] = [
     "var/log/zimbra.log",
 ];
 const JOURNALCTL: [&str; 2] = ["usr/bin/journalctl", "bin/journalctl"];
-/// How much of a file in a folder is looked at.
-const LOOK_BYTES: u64 = 16 << 10;
 
 /// Finds the sources behind the arguments; without arguments, those in the usual places below `root` (`/` but in tests).
 pub fn discover<A: AsRef<OsStr>>(arguments: &[A], root: &Path) -> Sources {
@@ -46,7 +42,7 @@ fn argument_sources(argument: &OsStr) -> Sources {
     }
     let path = Path::new(argument);
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => folder(path),
+        Ok(metadata) if metadata.is_dir() => folder::logs(path),
         Ok(metadata) if metadata.is_file() => Sources::files([path]),
         // A named pipe, `/dev/stdin`, the shell's `<(…)`.
         Ok(metadata) if metadata.file_type().is_fifo() || metadata.file_type().is_char_device() => {
@@ -73,57 +69,22 @@ fn problem(problem: Problem) -> Sources {
     Sources { problems: vec![problem], ..Sources::default() }
 }
 
-/// A pattern the shell has left alone, e.g. because it was quoted.
+/// A pattern the shell has left alone, e.g. because it was quoted: the files that it means, or if it means folders alone, the logs in them.
 fn pattern(path: &Path) -> Sources {
     let text = path.to_string_lossy();
-    let matches: Vec<PathBuf> =
-        glob::glob(&text).map(|paths| paths.flatten().filter(|p| !p.is_dir()).collect()).unwrap_or_default();
-    if matches.is_empty() {
-        return problem(Problem::NoMatch { pattern: text.into_owned() });
+    let matches = glob::glob(&text).map(|paths| paths.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = matches.into_iter().partition(|path| path.is_dir());
+    if !files.is_empty() {
+        return Sources::files(files);
     }
-    Sources::files(matches)
-}
-
-/// The files directly in a folder that look like logs. Those that cannot be read are named: they might be.
-fn folder(path: &Path) -> Sources {
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) => return problem(Problem::of(path, error)),
-    };
-    let mut paths: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|p| p.is_file() && !is_hidden(p)).collect();
-    paths.sort();
-    let mut found = Sources::default();
-    for file in paths {
-        match looks_like_log(&file) {
-            Ok(true) => found.list.push(Source::file(file)),
-            Ok(false) => {}
-            Err(error) => found.problems.push(Problem::of(&file, error)),
-        }
+    let mut found = folders.iter().map(|path| folder::logs(path)).fold(Sources::default(), Sources::and);
+    if !found.list.is_empty() {
+        found.problems.retain(|problem| !matches!(problem, Problem::NoLogs { .. }));
     }
     if found.list.is_empty() && found.problems.is_empty() {
-        found.problems.push(Problem::NoLogs { path: path.to_owned() });
+        return problem(Problem::NoMatch { pattern: text.into_owned() });
     }
     found
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."))
-}
-
-/// Whether one of the first lines has a time, after unpacking. An archive that cannot be unpacked counts: its damage is to be reported.
-fn looks_like_log(path: &Path) -> io::Result<bool> {
-    let opened = match open::open_file(path, &Arc::default()) {
-        Ok(opened) => opened,
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let (mut start, packed) = (Vec::new(), opened.packing != open::Packing::Plain);
-    match opened.reader.take(LOOK_BYTES).read_to_end(&mut start) {
-        Ok(_) => Ok(start.split(|b| *b == b'\n').any(|line| look::stamp_of(line).is_some())),
-        Err(_) if packed => Ok(true),
-        Err(error) => Err(error),
-    }
 }
 
 fn usual_places(root: &Path) -> Sources {
@@ -228,6 +189,24 @@ mod tests {
         assert_eq!(found(&files, &["l/x*"]).1[0].rsplit('/').next().unwrap(), "x*: no file matches this pattern");
         assert_eq!(found(&files, &["l/none", "l/mail.log"]).1, ["l/none: no such file or folder"]);
         assert_eq!(found(&files, &["e"]).1, ["e: no log in this folder"]);
+        let hosts = [
+            ("r/mx1/mail.log", LINE),
+            ("r/mx2/2026/mail.log", LINE),
+            ("r/mx3/README", "x"),
+            ("s/all.log", LINE),
+            ("s/mx1/mail.log", LINE),
+        ];
+        assert_eq!(found(&hosts, &["r"]).0, ["r/mx1/mail.log", "r/mx2/2026/mail.log"]);
+        assert_eq!(
+            found(&hosts, &["r/*"]),
+            (
+                vec!["r/mx1/mail.log".into(), "r/mx2/2026/mail.log".into()],
+                Vec::new(),
+                Some("r/mx2: one log in one folder below it".into())
+            )
+        );
+        assert_eq!(found(&hosts, &["s/*"]).0, ["s/all.log"]);
+        assert_eq!(found(&hosts, &["r/mx3*"]).1, ["r/mx3: no log in this folder"]);
     }
 
     #[test]

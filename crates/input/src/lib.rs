@@ -27,6 +27,7 @@ mod discover;
 mod export;
 mod feed;
 mod fingerprint;
+mod folder;
 mod follow;
 mod identity;
 mod journal;

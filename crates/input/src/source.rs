@@ -83,7 +83,7 @@ impl Sources {
         &self.problems
     }
 
-    /// Which logs were chosen and why, when none were named.
+    /// Which logs were chosen and why, when none were named, or a folder of folders was.
     #[must_use]
     pub fn choice(&self) -> Option<&str> {
         self.choice.as_deref()

@@ -545,6 +545,18 @@ fn folders_and_patterns() {
         (count(dir.path()), count(&dir.path().join("mail.log*")), count(&dir.path().join("mail.log"))),
         (2, 2, 1)
     );
+    // A log server keeps a folder for each host.
+    let server = tempfile::tempdir().unwrap();
+    for host in ["mx1", "mx2"] {
+        fs::create_dir_all(server.path().join(host)).unwrap();
+        fs::write(
+            server.path().join(host).join("mail.log"),
+            format!("{}\n", FAILURE.replace(" mail ", &format!(" {host} "))),
+        )
+        .unwrap();
+    }
+    assert_eq!((count(server.path()), count(&server.path().join("*"))), (2, 2));
+    assert!(errors(&run([server.path()])).contains("2 logs in 2 folders below it"));
 }
 
 #[test]
