@@ -169,6 +169,10 @@ fn general(line: &[u8]) -> Option<Record<'_>> {
     let (stamp, rest) = stamp(rest)?;
     // `docker logs -t` and CRI runtimes put their own stamp before the program's.
     let rest = if rest.starts_with(b"std") { stream_marker(rest) } else { rest };
+    if is_part(rest) {
+        let (host, tag) = (b"".as_slice(), Tag(b""));
+        return Some(Record { stamp, host, tag, program: Program::Other, pid: None, repeat: 1, text: rest });
+    }
     if may_be_another_stamp(rest)
         && let Some((inner, rest)) = crate::stamp::stamp(rest)
     {
@@ -205,7 +209,13 @@ fn priority(line: &[u8]) -> (bool, &[u8]) {
 /// `stdout F ` of the Kubernetes log format.
 fn stream_marker(rest: &[u8]) -> &[u8] {
     let marked = rest.strip_prefix(b"stdout ").or_else(|| rest.strip_prefix(b"stderr "));
-    marked.and_then(|r| r.strip_prefix(b"F ").or_else(|| r.strip_prefix(b"P "))).unwrap_or(rest)
+    marked.and_then(|r| r.strip_prefix(b"F ")).unwrap_or(rest)
+}
+
+/// `stdout P `: the beginning of a line that was too long for the runtime. What it says is not whole, and who said the rest is not told.
+#[inline]
+pub(crate) fn is_part(rest: &[u8]) -> bool {
+    rest.first() == Some(&b's') && (rest.starts_with(b"stdout P ") || rest.starts_with(b"stderr P "))
 }
 
 /// `STAMP HOST APP PROCID MSGID SD  msg`. rsyslog cuts APP at its first slash: the program may then be a bare `postfix`.

@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 
 use crate::client::Client;
 use crate::contained::begins_as_line;
-use crate::envelope::{Record, last_message_repeated, lines_lost};
+use crate::envelope::{Record, is_part, last_message_repeated, lines_lost};
 use crate::event::Event;
 use crate::scan::{contains, number};
 use crate::tag::Tag;
@@ -288,12 +288,13 @@ fn is_foreign(text: &[u8]) -> bool {
 
 /// The line of a program beside the mail system, or of none that is named.
 ///
-/// `None`: one that has an `smtpd`'s in it, without a tag, or about a login, as behind a second stamp or host in a form nobody knows.
+/// `None`: a part of a line, or one that has an `smtpd`'s in it, without a tag, or about a login, as behind a second stamp or host in a form nobody knows.
 /// What it says is not for [`record`](crate::record) to guess, but that it was not understood must show.
 #[inline]
 fn of_others<'a>(record: &Record<'a>) -> Option<Event<'a>> {
     let found = foreign(record.text);
-    let hides = matches!(found, Event::OtherProgram) && (hides_smtpd(record) || begins_as_line(record));
+    let is_part = record.tag.0.is_empty() && is_part(record.text);
+    let hides = matches!(found, Event::OtherProgram) && (hides_smtpd(record) || begins_as_line(record) || is_part);
     if hides { None } else { Some(found) }
 }
 
@@ -449,6 +450,17 @@ mod tests {
             ("Mar 10 10:00:00 mail app[7]: SASL of a postfix/smtpd[7]: b", "other_program"),
             ("Mar 10 10:00:00 mail app[7]: smtpd[x]: smtpd[7] SASL smtpd[8]:", "other_program"),
             ("Mar 10 10:00:00 mail -- MARK --", "other_program"),
+            (
+                "2026-03-10T10:00:00.1Z stdout F Mar 10 10:00:00 mail postfix/smtpd[7]: connect from h[192.0.2.1]",
+                "connect",
+            ),
+            // Only a part of it: the name, too.
+            (
+                "2026-03-10T10:00:00.1Z stdout P Mar 10 10:00:00 mail postfix/smtpd[7]: warning: h[192.0.2.1]: SASL LOGIN authentication failed: x, sasl_username=bo",
+                "unknown",
+            ),
+            ("2026-03-10T10:00:00.1Z stderr P rspamd says", "unknown"),
+            ("2026-03-10T10:00:00.1Z stderr F P rspamd says", "other_program"),
             (
                 "Tue 2026-03-10 10:00:00 UTC mx postfix@-.service[7]: warning: h[192.0.2.1]: SASL LOGIN authentication failed: x",
                 "sasl_failed",
