@@ -5,27 +5,28 @@
 //! fast, may be a server of one's own with an old password.
 
 use super::finding::{Finding, Kind, plural};
-use super::rows::{ClientRow, Home, Name};
+use super::insiders::{self, Sweep};
+use super::rows::{ClientRow, Name};
 use super::source::Source;
 use super::thresholds::Thresholds;
 use super::tried::{Known, Tried};
 use super::who::Who;
 use super::{Detector, Told, crowd, people};
 
-/// A place that an account uses for longer is its own, in microseconds.
-const VISIT: i64 = 2 * 86_400 * 1_000_000;
-
 /// A program that is set up wrongly tries its one account faster than a device of somebody's: a guesser so many times as fast.
-const IMPATIENT: u32 = 3;
+pub(crate) const IMPATIENT: u32 = 3;
 
 /// Before an owner sees that a password is wrong, a device may try so many times as often as makes guessing; not more.
-const HASTY_TRIES: u32 = 2;
+pub(crate) const HASTY_TRIES: u32 = 2;
 
 /// Whoever got in with the one name it tried may be its owner; whoever reads mailboxes has some of his own.
 const GOT_IN: f32 = 0.75;
 
 /// What looks like a guesser and may be an office: one that never got in, or whose names have got another form.
 const MAY_BE_OFFICE: f32 = 0.6;
+
+/// Where everybody logs in through one source, that all fail may be the backend's fault.
+const MAY_BE_OUTAGE: f32 = 0.65;
 
 /// What a source looks like, for the decision.
 struct Look {
@@ -54,7 +55,8 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
         }
         let look = look(detector, &known, source, row);
         // Where an account usually is, only its own name, and in no hurry: its owner.
-        if look.tried.names > 0 && look.neighbours == look.tried.names && !look.fast {
+        let at_home = look.tried.names > 0 && look.neighbours == look.tried.names;
+        if at_home && !look.fast && Sweep::of(detector, source, row).is_none() {
             continue;
         }
         let out = told.was_out(row.first_failure, row.last_failure);
@@ -85,10 +87,14 @@ fn is_users_own(detector: &Detector, source: Source, row: &ClientRow) -> bool {
     let unnamed = row.ok_names.is_empty()
         && row.tries() >= HASTY_TRIES * thresholds.guess_tries
         && row.tries() / HASTY_TRIES >= thresholds.guess_tries.saturating_mul(row.ok);
-    let guessed = |name: &Name| {
-        got_in_at_last(detector, source, *name) || alone && got_in_in_haste(detector, (source, row), *name)
-    };
-    !many && !unnamed && !row.names.iter().any(guessed)
+    let in_haste = |name: &Name| got_in_in_haste(detector, (source, row), *name);
+    let guesses = many
+        || unnamed
+        || alone && row.names.iter().any(in_haste)
+        || insiders::guessed(detector, source, row).next().is_some()
+        || insiders::tries_somebody_else(detector, source, row)
+        || Sweep::of(detector, source, row).is_some();
+    !guesses
 }
 
 /// The one account that logs in there failed again and again before it did, faster than any device, and was not known about there.
@@ -103,17 +109,6 @@ fn got_in_in_haste(detector: &Detector, (source, row): (Source, &ClientRow), nam
         && is_fast(row, thresholds, 1)
         && pair.first_failure < pair.first_ok
         && !people::lived_there(detector, name, source, &pair)
-}
-
-/// An account that logs in elsewhere, and got in here only after it had failed again and again.
-fn got_in_at_last(detector: &Detector, source: Source, name: Name) -> bool {
-    let (Some(pair), Some(account)) = (detector.history(source, name), detector.accounts.get(&name)) else {
-        return false;
-    };
-    let elsewhere = |home: &&Home| home.net.wide() != source.wide();
-    let visitor = account.homes().iter().filter(elsewhere).map(|home| home.ok).sum::<u32>() >= 3
-        && !account.homes().iter().any(|home| home.net.wide() == source.wide() && home.last - home.first >= VISIT);
-    visitor && pair.failed >= detector.thresholds().guess_tries && pair.first_failure < pair.first_ok
 }
 
 fn look(detector: &Detector, known: &Known, source: Source, row: &ClientRow) -> Look {
@@ -173,7 +168,8 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     let kind = if spray { Kind::Spraying } else { Kind::Guessing };
     let times = (row.first_failure, row.last_failure);
     let mut finding = Finding::new(kind, format!("attack-{}", source.ip()), times);
-    let who = who(detector, source, row, look);
+    let sweep = Sweep::of(detector, source, row);
+    let who = if sweep.is_some() { Who::Gateway } else { who(detector, source, row, look) };
     let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0 && !who.may_be_people();
     let protected = detector.settings.protects(source);
     let reads = detector.readers.contains_key(&source);
@@ -187,6 +183,9 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     if who.may_be_people() {
         finding.confidence = finding.confidence.min(MAY_BE_OFFICE);
     }
+    if sweep.is_some() {
+        finding.confidence = finding.confidence.min(MAY_BE_OUTAGE);
+    }
     if row.ok > 0 && look.tried.names == 1 || reads {
         // Its one name got in: a password corrected, or guessed. And where mailboxes are read, people are.
         finding.confidence = finding.confidence.min(GOT_IN);
@@ -194,9 +193,15 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     finding.clients = detector.addresses(source, row);
     finding.accounts.reserve_exact(row.names.len());
     finding.accounts.extend(row.names.iter().filter_map(|name| detector.spelled(*name)));
+    if row.names.is_empty() {
+        finding.accounts.extend(insiders::guessed(detector, source, row).filter_map(|name| detector.spelled(name)));
+    }
     finding.accounts.sort_unstable();
     finding.counts = counts(row, look);
-    finding.summary = summary(source, row, look) + who.doubt();
+    finding.summary = match sweep {
+        Some(sweep) => sweep.summary(source),
+        None => summary(detector, source, row, look) + who.doubt(),
+    };
     if reads {
         finding.summary += "; mailboxes are read from there";
     }
@@ -205,13 +210,18 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
         detector,
         &["guess_tries", "spray_names", "ban_tries", "ban_strange_names", "fast_per_minute", "fast_per_ten_minutes"],
     );
-    if protected { Who::OfOurs.advise(finding) } else { who.advise(finding) }
+    if protected && sweep.is_none() { Who::OfOurs.advise(finding) } else { who.advise(finding) }
 }
 
 /// Who may be behind it. What looks like nobody's doing is asked about; so is what looks like an attack.
 fn who(detector: &Detector, source: Source, row: &ClientRow, look: &Look) -> Who {
     if row.ok > 0 {
-        return if is_let_in(row) && look.tried.people() > 1 { Who::LetIn } else { Who::Somebody };
+        let guessed = || insiders::guessed(detector, source, row).next().is_some();
+        return match () {
+            () if is_let_in(row) && look.tried.people() > 1 => Who::LetIn,
+            () if guessed() => Who::Visitor,
+            () => Who::Somebody,
+        };
     }
     let Tried { names, forms, forms_people, .. } = look.tried;
     let unhurried = !look.fast || crowd::is_at_the_pace_of_people(row, names);
@@ -248,7 +258,7 @@ fn counts(row: &ClientRow, look: &Look) -> Vec<(&'static str, u64)> {
     counts.into_iter().filter(matters).collect()
 }
 
-fn summary(source: Source, row: &ClientRow, look: &Look) -> String {
+fn summary(detector: &Detector, source: Source, row: &ClientRow, look: &Look) -> String {
     let names = match look.tried.names {
         0 => "names not logged".to_owned(),
         names => plural(u64::from(names), "name", "names"),
@@ -256,6 +266,10 @@ fn summary(source: Source, row: &ClientRow, look: &Look) -> String {
     let end = match row.ok {
         0 => "never got in",
         _ if is_let_in(row) => "then got in; as whom the log does not say",
+        _ if insiders::guessed(detector, source, row).next().is_some() => {
+            "then got in as an account that logs in elsewhere"
+        }
+        _ if !row.names.iter().any(|name| row.ok_names.contains(name)) => "got in as somebody else only",
         _ => "got in with few of them, or at last",
     };
     format!("{} failed {} ({names}) and {end}", source, plural(u64::from(look.tries), "time", "times"))

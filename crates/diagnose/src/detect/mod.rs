@@ -15,6 +15,7 @@ mod forgetting;
 mod guessing;
 mod held;
 mod input;
+mod insiders;
 mod outage;
 mod owner;
 mod people;

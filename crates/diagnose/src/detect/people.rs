@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use super::finding::{Finding, Kind, hash_of, plural};
 use super::rows::{ClientRow, History, Name, Spelled};
 use super::source::Source;
-use super::{Detector, Told, roaming};
+use super::{Detector, Told, guessing, insiders, roaming};
 
 /// Somebody who does not remember a password is through with it sooner, in microseconds.
 const STALE_LASTS: i64 = 1_800 * 1_000_000;
+/// A device of somebody else's, where others live: so many names at most, and visits at least.
+const DEVICE_NAMES: u32 = 2;
+const VISITS_BESIDE: u32 = 8;
 
 /// Devices with an old password, and offices.
 pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
@@ -26,8 +29,11 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
         if told.clients.contains_key(&source) || row.tries() == 0 {
             continue;
         }
+        if insiders::Sweep::of(detector, source, row).is_some() {
+            continue;
+        }
         let names = stale_names(detector, told, source, row);
-        if !names.is_empty() || is_stale_without_name(detector, row) {
+        if !names.is_empty() || is_stale_without_name(detector, source, row) {
             told.clients.insert(source, Kind::StaleClient);
             let accounts = names.iter().filter_map(|(name, _)| detector.spelled(*name)).collect();
             devices.entry(accounts).or_default().push(Device { source, row, names });
@@ -100,6 +106,10 @@ fn stale_names(detector: &Detector, told: &Told, source: Source, row: &ClientRow
     let rush = row.ok == 0
         && (row.burst.per_minute() >= thresholds.fast_per_minute
             || row.burst.per_ten_minutes() >= thresholds.fast_per_ten_minutes);
+    // People live there, and one name comes back at its times: a device of somebody's who has no other there.
+    let shared = row.names() <= DEVICE_NAMES
+        && !guessing::is_fast(row, thresholds, 1)
+        && insiders::is_home(detector, source, row);
     let device = |name: &Name, pair: &History| {
         let lasts = pair.last_failure - pair.first_failure >= STALE_LASTS;
         let still_failing = pair.last_failure > pair.last_ok;
@@ -109,10 +119,10 @@ fn stale_names(detector: &Detector, told: &Told, source: Source, row: &ClientRow
         // A device elsewhere has one account; who tries several there is none.
         let here = at_home && (still_failing || regular || pair.cadence.visits() >= 6);
         let elsewhere = pair.cadence.clockwork().is_some_and(slow) && row.names() == 1 && row.unnamed == 0;
-        detector.is_in_use(*name)
+        let beside = shared && regular && pair.ok == 0 && pair.cadence.visits() >= VISITS_BESIDE;
+        (detector.is_in_use(*name) && (here || elsewhere) || beside)
             && lasts
             && !rush
-            && (here || elsewhere)
             && !told.was_out(pair.first_failure, pair.last_failure)
     };
     let names = row.names.iter().take(64).filter_map(|name| Some((*name, detector.history(source, *name)?)));
@@ -132,11 +142,13 @@ pub(crate) fn lived_there(detector: &Detector, name: Name, source: Source, pair:
 }
 
 /// Logs without names: it comes back at regular times, or fails on after it had got in.
-fn is_stale_without_name(detector: &Detector, row: &ClientRow) -> bool {
+fn is_stale_without_name(detector: &Detector, source: Source, row: &ClientRow) -> bool {
     let thresholds = detector.thresholds();
     let regular = row.cadence.period().is_some_and(|period| period >= f64::from(thresholds.stale_period));
     let one = row.names.is_empty() && row.unnamed >= thresholds.stale_tries;
-    one && row.ok > 0 && (regular || row.last_failure > row.last_ok)
+    one && row.ok > 0
+        && (regular || row.last_failure > row.last_ok)
+        && !insiders::tries_somebody_else(detector, source, row)
 }
 
 fn stale_finding(detector: &Detector, accounts: &[Spelled], devices: &[Device<'_>]) -> Finding {
@@ -155,6 +167,8 @@ fn stale_finding(detector: &Detector, accounts: &[Spelled], devices: &[Device<'_
     let period =
         moving.and_then(|account| account.cadence.period()).or_else(|| devices.iter().find_map(Device::period));
     finding.confidence = match (devices.iter().any(|device| device.is_at_home(detector)), period) {
+        // Others live there.
+        (true, _) if !is_used => 0.65,
         (true, Some(_)) => 0.9,
         (true, None) => 0.75,
         _ if is_used => 0.65,
@@ -170,9 +184,13 @@ fn stale_finding(detector: &Detector, accounts: &[Spelled], devices: &[Device<'_
         (1, Some(ip)) => format!("{ip} fails"),
         (many, _) => format!("{} fail in turn,", plural(many as u64, "address", "addresses")),
     };
-    let names = if accounts.len() > 1 { format!("{} names", accounts.len()) } else { "name".to_owned() };
+    let (names, what) = match accounts.len() {
+        0 | 1 => ("name".to_owned(), "a device with an old password"),
+        many if many <= DEVICE_NAMES as usize => (format!("{many} names"), "a device with an old password"),
+        many => (format!("{many} names"), "devices with old passwords"),
+    };
     finding.summary = format!(
-        "{who} again and again with the same {names} ({}{every}): probably a device with an old password",
+        "{who} again and again with the same {names} ({}{every}): probably {what}",
         plural(failed, "time", "times")
     );
     finding.evidence = detector.evidence(devices.iter().flat_map(|device| device.row.proofs.iter()).take(3));
@@ -195,10 +213,12 @@ fn stale_finding(detector: &Detector, accounts: &[Spelled], devices: &[Device<'_
 /// Several accounts log in from there, and it does not try strangers' names.
 pub(crate) fn is_office(detector: &Detector, source: Source, row: &ClientRow) -> bool {
     let thresholds = detector.thresholds();
-    let accounts = row.ok_names.len();
-    accounts >= thresholds.office_accounts as usize
+    let least = thresholds.office_accounts as usize;
+    row.ok_names.len() >= least
         && row.tries() >= thresholds.office_tries
+        && insiders::accounts(detector, source, row) >= least
         && !tries_strangers(detector, source, row)
+        && !insiders::tries_somebody_else(detector, source, row)
 }
 
 fn office_finding(detector: &Detector, source: Source, row: &ClientRow) -> Finding {

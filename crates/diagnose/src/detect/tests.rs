@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::class::Class;
 
+mod insiders;
+
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 const START: i64 = 1_772_409_600 * SECOND;

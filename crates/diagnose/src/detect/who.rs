@@ -17,6 +17,10 @@ pub(crate) enum Who {
     Renamed,
     /// Whoever it is, one of several names was let in at last, and the log does not say which.
     LetIn,
+    /// Whoever it is, an account that logs in elsewhere was let in there at last.
+    Visitor,
+    /// Somebody behind a gateway that everybody logs in through.
+    Gateway,
 }
 
 impl Who {
@@ -31,7 +35,7 @@ impl Who {
             Self::Office => "; or an office whose passwords are all old",
             Self::Moved => "; or the office these accounts log in from together, at another address",
             Self::Renamed => "; most are names of accounts in use without their domain, or with another one",
-            Self::Somebody | Self::OfOurs | Self::LetIn => "",
+            Self::Somebody | Self::OfOurs | Self::LetIn | Self::Visitor | Self::Gateway => "",
         }
     }
 
@@ -75,6 +79,23 @@ impl Who {
                     "if nobody was, whoever tries these names knows the password of one: change those of the accounts that exist",
                 ],
                 &["do not take it for somebody's device only because it was let in"],
+            ),
+            Self::Visitor => finding.advise(
+                &[
+                    "ask the owner of the account that got in whether the login from there was theirs (client view); if not, change its password and end open sessions",
+                    "look at what it sent since (account view)",
+                    "if the owner does not know the address, ban it",
+                ],
+                &["do not ban it before you know: the owner may have set up a device there, and corrected the password"],
+            ),
+            Self::Gateway => finding.advise(
+                &[
+                    "make it pass on the client's address: XCLIENT from a webmail (smtpd_authorized_xclient_hosts), smtpd_upstream_proxy_protocol = haproxy behind a balancer; then whoever guesses has an address",
+                    "see in its own log (webmail, proxy) who tried to log in at that time, and ban that address there",
+                    "see whether anybody got in just then (doveadm auth test NAME for now): if nobody did, the backend may have been at fault",
+                    "see whether one of these accounts sends since what its owner does not (account view)",
+                ],
+                &["do not ban this address: everybody behind it is cut off"],
             ),
             Self::Somebody => finding.advise(
                 &["see the names it tries (client view): if one is a user's, ask whether a device of theirs has an old password"],

@@ -1,0 +1,170 @@
+//! Who has a right to be where they log in, and who does not: each attack beside the honest people it looks like.
+
+use super::*;
+
+const HOUR: i64 = 3_600;
+
+fn login(second: i64, host: u8, name: u8) -> Fact {
+    Fact::LoggedIn { second, host, name }
+}
+
+/// Logins every hour.
+fn hourly(count: i64, host: u8, name: u8) -> impl Iterator<Item = Fact> {
+    (0..count).map(move |n| login(n * HOUR, host, name))
+}
+
+/// Failures at even times.
+fn failures(from: i64, count: i64, gap: i64, host: u8, name: Option<u8>) -> impl Iterator<Item = Fact> {
+    (0..count).map(move |n| refused(from + n * gap, host, name))
+}
+
+/// In the order of their times.
+fn in_order(mut facts: Vec<Fact>) -> Vec<Fact> {
+    facts.sort_by_key(|fact| match fact {
+        Fact::Failed { second, .. }
+        | Fact::LoggedIn { second, .. }
+        | Fact::Sent { second, .. }
+        | Fact::Lost { second } => *second,
+    });
+    facts
+}
+
+fn told(facts: impl IntoIterator<Item = Fact>) -> Vec<(Kind, bool)> {
+    kinds(&in_order(facts.into_iter().collect()))
+}
+
+const GUESSING: [(Kind, bool); 1] = [(Kind::Guessing, false)];
+const DEVICE: [(Kind, bool); 1] = [(Kind::StaleClient, false)];
+
+#[test]
+fn one_login_of_somebody_else_hides_no_guessing() {
+    for name in [Some(8), None] {
+        let rush = || failures(60, 600, 1, 1, name);
+        assert_eq!(told([login(0, 1, 7)].into_iter().chain(rush())), GUESSING, "{name:?}");
+    }
+    // Where somebody lives, one name that nobody has is a machine's only in such haste.
+    let rush = |gap| told(hourly(10, 1, 7).chain(failures(60, 600, gap, 1, Some(8))));
+    assert_eq!(rush(1), GUESSING);
+    assert_eq!(rush(6), []);
+    // A forgotten device, day and night; and in an office.
+    let forgotten = |name| failures(60, 1_700, 150, 1, name);
+    assert_eq!(told(hourly(72, 1, 7).chain(forgotten(Some(8)))), DEVICE);
+    assert_eq!(told(hourly(72, 1, 7).chain(forgotten(None))), DEVICE);
+    let office = || hourly(72, 1, 7).chain(hourly(72, 1, 6)).chain(hourly(72, 1, 5));
+    assert!(told(office().chain(forgotten(Some(8)))).iter().all(|(kind, ban)| *kind != Kind::Guessing && !ban));
+    // A program there that has an account of its own tries it as fast as it likes.
+    assert_eq!(told(office().chain(failures(60, 600, 1, 1, Some(8)))), [(Kind::SharedOffice, false)]);
+    // The account of somebody who lives elsewhere it has not.
+    let rush_elsewhere = failures(60, 600, 1, 1, Some(8)).chain(hourly(10, 70, 8));
+    assert_eq!(told(office().chain(rush_elsewhere)), GUESSING);
+}
+
+#[test]
+fn who_guessed_a_password_makes_no_office() {
+    // Anna lives at host 9. Host 70 has an account of its own, tries hers, and gets in.
+    let tries = |name| hourly(40, 9, 1).chain([login(39 * HOUR, 70, 7)]).chain(failures(40 * HOUR, 300, 58, 70, name));
+    for name in [Some(1), None] {
+        let got_in = || tries(name).chain([login(50 * HOUR, 70, 1)]);
+        let found = run(&in_order(got_in().collect()));
+        let [finding] = &*found else { panic!("{name:?} {found:?}") };
+        assert_eq!((finding.kind, finding.ban), GUESSING[0]);
+        assert!(finding.summary.contains("account that logs in elsewhere"), "{}", finding.summary);
+        assert!(finding.next[0].contains("ask the owner"), "{:?}", finding.next);
+    }
+    // It has not got in yet.
+    assert_eq!(told(tries(Some(1))), GUESSING);
+    // A colleague who works there, too: an office.
+    let colleague = hourly(40, 70, 1).chain(hourly(40, 70, 7)).chain(failures(40 * HOUR, 300, 58, 70, Some(1)));
+    assert!(told(colleague).iter().all(|(kind, _)| *kind != Kind::Guessing));
+}
+
+#[test]
+fn a_guess_that_names_nobody_is_told_of_like_one_that_does() {
+    let guessed = |name, home| {
+        let tries = hourly(40, home, 1).chain(failures(40 * HOUR, 300, 58, 70, name));
+        in_order(tries.chain([login(50 * HOUR, 70, 1)]).collect())
+    };
+    let told = |name, home| {
+        let found = run(&guessed(name, home));
+        found.iter().map(|found| (found.kind, found.ban, found.confidence, found.accounts.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(Some(1), 9).len(), 1);
+    assert_eq!(told(Some(1), 9), told(None, 9));
+    // At home, or a few slips of a traveller.
+    assert!(!kinds(&guessed(None, 70)).contains(&GUESSING[0]));
+    let slips = hourly(40, 9, 1).chain(failures(40 * HOUR, 9, 58, 70, None)).chain([login(41 * HOUR, 70, 1)]);
+    assert_eq!(kinds(&in_order(slips.collect())), []);
+}
+
+#[test]
+fn a_device_beside_others_who_get_in_is_one() {
+    let beside = |gap, visits| told(hourly(10, 9, 2).chain(failures(1_000, visits, gap, 9, Some(1))));
+    assert_eq!(beside(900, 40), DEVICE);
+    // A few visits are chance.
+    assert_eq!(beside(900, 6), []);
+    // Nobody lives there who logged in once.
+    assert!(!told([login(0, 9, 2)].into_iter().chain(failures(1_000, 40, 900, 9, Some(1)))).contains(&DEVICE[0]));
+    let found = run(&in_order(hourly(10, 9, 2).chain(failures(1_000, 40, 900, 9, Some(1))).collect()));
+    assert!(found[0].confidence < 0.7 && found[0].next[0].contains("whether the account exists"), "{found:?}");
+}
+
+/// Twenty people behind one address, and failures `(second, name)`.
+fn behind(gateway: &str, tries: impl Iterator<Item = (i64, u8)>) -> Vec<Finding> {
+    let client: IpAddr = gateway.parse().unwrap();
+    let mut detector = Detector::default();
+    let mut log_in = |second: i64, person: u8| {
+        let account = name(person);
+        let login = LoggedIn {
+            time: START + second * SECOND,
+            line: 0,
+            host: b"mail",
+            service: b"submission",
+            client: Some(client),
+            account: Some(account.as_bytes()),
+            count: 1,
+        };
+        detector.logged_in(&login, proof);
+    };
+    for n in 0..100 {
+        (0..20).for_each(|person| log_in(n * HOUR + i64::from(person) * 97, person));
+    }
+    for (second, person) in tries {
+        let account = name(person);
+        let failed = Failed {
+            time: START + second * SECOND,
+            line: 0,
+            host: b"mail",
+            service: b"submission",
+            client: Some(client),
+            account: Some(account.as_bytes()),
+            class: Some(Class::AuthFailed),
+            killed: false,
+            cause: "cred.undifferentiated",
+            mechanism: b"PLAIN",
+            count: 1,
+        };
+        detector.failed(&failed, proof);
+    }
+    detector.findings()
+}
+
+#[test]
+fn who_goes_through_the_names_behind_a_gateway_is_no_device() {
+    let sweep = || (0..200).map(|n| (200 * HOUR + n * 20, (n * 7 % 20) as u8));
+    for gateway in ["127.0.0.1", "203.0.113.5"] {
+        let found = behind(gateway, sweep());
+        let guess = found.iter().find(|finding| finding.kind == Kind::Guessing);
+        let guess = guess.unwrap_or_else(|| panic!("{gateway} {found:?}"));
+        assert!(!guess.ban && guess.confidence < 0.8 && guess.summary.contains("guesses through"), "{guess:?}");
+        assert!(guess.next[0].contains("pass on the client's address") && guess.avoid[0].contains("do not ban"));
+        assert!(!found.iter().any(|finding| matches!(finding.kind, Kind::StaleClient | Kind::SharedOffice)));
+    }
+    // Old passwords of a few people's devices, at their own times, for days.
+    let devices = (0..600).map(|n| (200 * HOUR + n * 450, (n % 6) as u8));
+    let found = behind("127.0.0.1", devices);
+    assert!(found.iter().any(|finding| finding.kind == Kind::StaleClient), "{found:?}");
+    assert!(!found.iter().any(|finding| finding.kind == Kind::Guessing));
+    // Everybody mistypes now and then.
+    let slips = (0..200).map(|n| (n * 3_500 + n * n % 13 * 60, (n % 20) as u8));
+    assert!(!behind("127.0.0.1", slips).iter().any(|finding| finding.kind == Kind::Guessing));
+}
