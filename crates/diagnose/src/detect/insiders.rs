@@ -2,11 +2,11 @@
 //!
 //! One login does not make a source somebody's home: whoever guesses may have an account of his own, and whoever guessed right has one more.
 
-use super::Detector;
 use super::finding::plural;
 use super::guessing::{HASTY_TRIES, IMPATIENT, is_fast};
 use super::rows::{AccountRow, ClientRow, History, Home, Name};
 use super::source::Source;
+use super::{Detector, Settings};
 
 /// A place that an account uses for longer is its own, in microseconds.
 const VISIT: i64 = 2 * 86_400 * 1_000_000;
@@ -102,12 +102,16 @@ pub(crate) fn tries_somebody_else(detector: &Detector, source: Source, row: &Cli
     unnamed || row.names.iter().any(tried)
 }
 
+/// Whether so many people log in there, or it is such an address, that it may be a gateway: a glance, before all logins are known.
+pub(crate) fn is_crowded(settings: &Settings, source: Source, row: &ClientRow) -> bool {
+    row.ok_names.len() >= ALL
+        || row.ok_names.len() >= settings.thresholds.gateway_accounts as usize && settings.protects(source)
+}
+
 /// Everybody's logins come from there, so whoever is behind it is not seen: a webmail, a proxy, a container's gateway.
 pub(crate) fn is_gateway(detector: &Detector, source: Source, row: &ClientRow) -> bool {
-    let accounts = row.ok_names.len();
     let most = u64::from(row.ok) * 2 >= detector.logins;
-    accounts >= detector.thresholds().gateway_accounts as usize
-        && (detector.settings.protects(source) || most && accounts >= ALL)
+    is_crowded(&detector.settings, source, row) && (detector.settings.protects(source) || most)
 }
 
 /// How somebody goes through the names of those who log in at a gateway.

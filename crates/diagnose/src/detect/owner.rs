@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::input::LoggedIn;
-use super::rows::{AccountRow, HOMES, Home, Owner, SUSPECTS, Suspect};
+use super::rows::{AccountRow, HOMES, Home, Owner, SUSPECTS, Suspect, Volume};
 use super::source::Source;
 use super::takeover;
 
@@ -49,6 +49,35 @@ impl Owner {
             self.homes.swap_remove(oldest);
         }
         self.homes.push(Home { net, ok: login.count, first: time, last: time });
+    }
+
+    /// Keeps an eye on what it sends from a place that says nothing about it, as everybody is there, once it sends `least` messages in an
+    /// hour and far more than ever.
+    pub(super) fn flood_through(&mut self, source: Source, least: u32) {
+        let Volume { start, count, before, .. } = self.sent;
+        if before == 0 || count < least || count < takeover::FLOOD_TIMES.saturating_mul(before) {
+            return;
+        }
+        let volume = self.sent;
+        self.suspect(Suspect {
+            client: source,
+            time: start,
+            tries: 0,
+            names: 0,
+            flood: true,
+            fast: false,
+            new_place: false,
+            dormant: false,
+            attackers: 0,
+            most_per_hour_before: before,
+            messages: count,
+            volume,
+            recipients: 0,
+            recipients_per_hour: Volume::default(),
+            bounced: 0,
+            listed: Vec::new(),
+            proof: None,
+        });
     }
 
     /// Keeps an eye on a login; the least interesting one gives way.

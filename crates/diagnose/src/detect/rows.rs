@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::cadence::{Burst, Cadence};
 use super::finding::SentThen;
 use super::source::Source;
+use super::takeover;
 
 /// A login name without case, as a keyed hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ const ADDRESSES: usize = 500;
 pub(crate) const HOMES: usize = 64;
 /// Logins of an account that are looked at closer at once, at most.
 pub(crate) const SUSPECTS: usize = 12;
+/// Logins from one network over so long, in microseconds, make an account known before it was seen for days.
+const KNOWN_LOGINS: u32 = 8;
+const KNOWN_HOURS: i64 = 6 * 3_600_000_000;
 /// Messages listed for each of them at most; all are counted.
 pub(crate) const MESSAGES: usize = 100;
 
@@ -226,6 +230,12 @@ impl AccountRow {
         self.homes().iter().any(|home| home.net.wide() == source.wide())
     }
 
+    /// Whether it had been seen for so long, or so often where it lives, that a place may be new to it.
+    pub(crate) fn is_known(&self, time: i64) -> bool {
+        let lives = |home: &Home| home.ok >= KNOWN_LOGINS && home.last - home.first >= KNOWN_HOURS;
+        self.ok > 0 && (time - self.first_ok >= takeover::KNOWN_FOR || self.homes().iter().any(lives))
+    }
+
     /// Whether somebody has the password, from wherever.
     pub(crate) fn is_in_use(&self) -> bool {
         self.ok > 0 || self.is_read
@@ -253,9 +263,11 @@ pub(crate) struct Suspect {
     /// Tries of that source before it, and names it had tried.
     pub(crate) tries: u32,
     pub(crate) names: u32,
+    /// It is no login from a new network, but the hour in which the account began to send as it never did from where everybody does.
+    pub(crate) flood: bool,
     /// The source was in a rush.
     pub(crate) fast: bool,
-    /// The account had logged in from elsewhere for days, and never from about there.
+    /// The account was known, and had never logged in from about there.
     pub(crate) new_place: bool,
     /// The account had not logged in from anywhere, in a log of days.
     pub(crate) dormant: bool,
@@ -276,15 +288,17 @@ pub(crate) struct Suspect {
 /// Messages or recipients in the hour that began with the first of them, and in the fullest such hour.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Volume {
-    start: i64,
-    count: u32,
+    pub(crate) start: i64,
+    pub(crate) count: u32,
     pub(crate) most: u32,
+    /// The most in any hour before this one.
+    pub(crate) before: u32,
 }
 
 impl Volume {
     pub(crate) fn add(&mut self, time: i64, count: u32) {
         if self.count == 0 || time - self.start >= 3_600_000_000 {
-            (self.start, self.count) = (time, 0);
+            (self.start, self.count, self.before) = (time, 0, self.most);
         }
         self.count = self.count.saturating_add(count);
         self.most = self.most.max(self.count);

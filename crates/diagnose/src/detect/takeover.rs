@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use super::finding::{Finding, Kind, hash_of, plural};
 use super::rows::{AccountRow, Home, Name, SUSPECTS, Suspect, WorstDay};
-use super::{Detector, Told, variants};
+use super::{Detector, Told, insiders, variants};
 
 const DAY: i64 = 86_400_000_000;
 /// So many failures in a minute, or in ten, are a rush, where a login follows them.
@@ -31,6 +31,13 @@ const SOURCES_FOR_NETWORKS: u32 = 8;
 const RECIPIENTS: u32 = 150;
 /// The same where much of it comes back.
 const RECIPIENTS_RETURNED: u32 = 60;
+/// So many times as much as ever is a flood, where nothing else speaks against the login.
+pub(crate) const FLOOD_TIMES: u32 = 6;
+/// Where everybody sends from one place, so many must be returned, and one in so many of all recipients.
+const RETURNED_THROUGH: u32 = 20;
+const RETURNED_THROUGH_OF: u32 = 4;
+/// Accounts of a source that are looked at for another one that was taken over there.
+const NEIGHBOURS: usize = 64;
 /// So many returned, and one in so many of all recipients: a list that nobody keeps. Of a list that is kept far fewer come back.
 const RETURNED: u32 = 10;
 const RETURNED_OF: u32 = 20;
@@ -54,15 +61,48 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
         if guilty.is_empty() && wandering.is_none() {
             continue;
         }
-        for (suspect, _) in &guilty {
+        // Who floods through a gateway is not the gateway.
+        for (suspect, _) in guilty.iter().filter(|(suspect, _)| !suspect.flood) {
             told.clients.insert(suspect.client, Kind::AccountTakeover);
         }
         found.push(finding(detector, row, name, &guilty, wandering));
     }
 }
 
-/// How many signs there are that a login was not its owner's.
+/// How many signs there are that a login was not its owner's. What was done there to another account is one, too.
 fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
+    if suspect.flood {
+        return if is_flood_through(detector, suspect) { ENOUGH } else { 0 };
+    }
+    match signs_with(detector, row, suspect, false) {
+        alone if alone < ENOUGH && is_with_a_thief(detector, row, suspect) => signs_with(detector, row, suspect, true),
+        alone => alone,
+    }
+}
+
+/// From where everybody sends, far more than ever, and a good part of it comes back. Nothing else can be told of whoever is behind it.
+fn is_flood_through(detector: &Detector, suspect: &Suspect) -> bool {
+    let gateway = detector.clients.get(&suspect.client);
+    gateway.is_some_and(|row| insiders::is_gateway(detector, suspect.client, row))
+        && suspect.bounced >= RETURNED_THROUGH
+        && suspect.bounced.saturating_mul(RETURNED_THROUGH_OF) >= suspect.recipients
+}
+
+/// Whether another account was taken over from the same source within a day, whatever is known of this one.
+fn is_with_a_thief(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> bool {
+    let Some(client) = detector.clients.get(&suspect.client) else { return false };
+    let stolen = |other: &AccountRow| {
+        let there = |theirs: &&Suspect| {
+            !theirs.flood && theirs.client == suspect.client && (theirs.time - suspect.time).abs() <= DAY
+        };
+        other.suspects().iter().filter(there).any(|theirs| signs_with(detector, other, theirs, false) >= ENOUGH)
+    };
+    let others = client.ok_names.iter().take(NEIGHBOURS).filter_map(|name| detector.accounts.get(name));
+    others.filter(|other| !std::ptr::eq::<AccountRow>(&***other, row)).any(|other| stolen(other))
+}
+
+/// The signs, `thief`: another account was taken over from there.
+fn signs_with(detector: &Detector, row: &AccountRow, suspect: &Suspect, thief: bool) -> u32 {
     let thresholds = detector.thresholds();
     let Names { forms, people: tried, own } = foreign_names(detector, suspect);
     let many_names =
@@ -87,15 +127,16 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
     let under_attack = u32::from(suspect.attackers >= thresholds.distributed_clients);
     let sent = Sent::about(row, suspect);
     let returned = u32::from(sent.is_returned());
+    let thief = u32::from(thief);
     // Of an account that is hardly known a new place says little by itself.
     let strange = suspect.new_place
         || tries > 0 && place == Place::Foreign
-        || under_attack + returned > 0 && place != Place::Unknown;
-    // Who failed before need not send as much to be noticed.
-    let flood = if tries + under_attack > 0 {
+        || under_attack + returned + thief > 0 && place != Place::Unknown;
+    // Who failed before, or has another account already, need not send as much to be noticed.
+    let flood = if tries + under_attack + thief > 0 {
         sent.is_flood(thresholds.takeover_burst / 2, 3)
     } else {
-        sent.is_flood(2 * thresholds.takeover_burst, 6)
+        sent.is_flood(2 * thresholds.takeover_burst, FLOOD_TIMES)
             || returned > 0 && sent.is_flood_returned(thresholds.takeover_burst, 3)
     };
     // A mailbox that nobody used for days, and much comes back of what it sends.
@@ -106,7 +147,7 @@ fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
         (true, false) => 1,
         _ => 0,
     };
-    tries + u32::from(strange) + under_attack + flood + returned
+    tries + u32::from(strange) + under_attack + flood + returned + thief
 }
 
 /// How many accounts log in from a suspect's source that nothing is held against: that live there, or do not send more than ever. Counted
@@ -279,7 +320,18 @@ fn finding(
     let places: Vec<u32> =
         guilty.iter().filter_map(|(s, _)| s.proof).chain(rows.flat_map(|row| row.proofs.iter())).take(6).collect();
     finding.evidence = detector.evidence(places);
-    finding.decided(detector, &["takeover_tries", "takeover_burst", "takeover_networks", "spray_names"]).advise(
+    let finding = finding.decided(detector, &["takeover_tries", "takeover_burst", "takeover_networks", "spray_names"]);
+    if !guilty.is_empty() && guilty.iter().all(|(s, _)| s.flood) {
+        return finding.advise(
+            &[
+                "look at the messages it sent (account view), stop what is still queued (postqueue -p)",
+                "ask the owner whether these were theirs; if not, change the password and end open sessions",
+                "see in the log of the webmail or proxy who was logged in as this account then, and from where",
+            ],
+            &["do not ban the address: everybody behind it is cut off"],
+        );
+    }
+    finding.advise(
         &[
             "look at the messages it sent (account view), stop what is still queued (postqueue -p)",
             "ask the owner whether the login was theirs; if not, change the password and end open sessions",
@@ -292,6 +344,7 @@ fn finding(
 fn clients(detector: &Detector, name: Name, guilty: &[(&Suspect, u32)], wandering: Option<WorstDay>) -> Vec<IpAddr> {
     let mut clients: Vec<IpAddr> = guilty
         .iter()
+        .filter(|(s, _)| !s.flood)
         .flat_map(|(s, _)| match detector.clients.get(&s.client) {
             Some(row) => detector.addresses(s.client, row),
             None => vec![s.client.ip()],
@@ -315,8 +368,12 @@ fn summary(
     (tries, messages): (u64, u64),
 ) -> String {
     let mut parts = Vec::new();
+    let through = guilty.iter().find(|(s, _)| s.flood).map(|(s, _)| s.client.ip());
+    if let Some(gateway) = through {
+        parts.push(format!("it sends through {gateway} as it never did, and a good part comes back"));
+    }
     match (clients, guilty) {
-        (_, []) => {}
+        (_, []) | ([], _) => {}
         (clients, _) => {
             let who = match clients {
                 [ip] => ip.to_string(),

@@ -10,7 +10,7 @@ use super::outage::cause_ids;
 use super::rows::{History, MESSAGES, Name, PER_ROW, PROOFS_PER_ROW, Suspect, Volume};
 use super::seams::Change;
 use super::source::Source;
-use super::{Detector, PROOFS, takeover};
+use super::{Detector, PROOFS, insiders, takeover};
 use crate::class::Class;
 
 /// After so many tries, or sources, another line is taken as evidence.
@@ -173,7 +173,7 @@ impl Detector {
         let known_for = login.time - self.first;
         let row = self.account(name, account, login.time);
         let dormant = row.ok == 0 && known_for >= takeover::KNOWN_FOR;
-        let new_place = row.ok > 0 && login.time - row.first_ok >= takeover::KNOWN_FOR && !row.lives_about(source);
+        let new_place = row.is_known(login.time) && !row.lives_about(source);
         let attackers = u32::try_from(row.clients.len()).unwrap_or(u32::MAX);
         // Of an account hardly known, too: what it sends then, and what of that comes back, may tell.
         let elsewhere = row.ok > 0 && !row.lives_about(source);
@@ -195,6 +195,7 @@ impl Detector {
                 time: login.time,
                 tries,
                 names,
+                flood: false,
                 fast,
                 new_place,
                 dormant,
@@ -233,18 +234,29 @@ impl Detector {
     /// A message was accepted from a login; its fate comes later.
     pub fn accepted(&mut self, time: i64, client: Option<IpAddr>, account: &[u8]) {
         let Some(source) = client.map(Source::of) else { return };
+        let mut crowded = false;
         if let Some(row) = self.clients.get_mut(&source) {
             row.messages = row.messages.saturating_add(1);
+            crowded = insiders::is_crowded(&self.settings, source, row);
         }
         let name = self.name(account);
         let Some(row) = self.accounts.get_mut(&name) else { return };
+        let known = crowded && row.is_known(time);
         let owner = row.owner_mut();
         match owner.suspects.iter_mut().rev().find(|s| s.covers(source, time)) {
             Some(suspect) => {
                 suspect.messages = suspect.messages.saturating_add(1);
                 suspect.volume.add(time, 1);
+                if suspect.flood {
+                    owner.sent.add(time, 1);
+                }
             }
-            None => owner.sent.add(time, 1),
+            None => {
+                owner.sent.add(time, 1);
+                if known {
+                    owner.flood_through(source, 2 * self.settings.thresholds.takeover_burst);
+                }
+            }
         }
     }
 

@@ -108,26 +108,32 @@ fn a_device_beside_others_who_get_in_is_one() {
     assert!(found[0].confidence < 0.7 && found[0].next[0].contains("whether the account exists"), "{found:?}");
 }
 
-/// Twenty people behind one address, and failures `(second, name)`.
+/// Twenty people who log in and send a message every hour behind one address.
+fn town_behind(client: IpAddr) -> Detector {
+    let mut detector = Detector::default();
+    for n in 0..100 {
+        for person in 0..20 {
+            let (account, time) = (name(person), START + (n * HOUR + i64::from(person) * 97) * SECOND);
+            let login = LoggedIn {
+                time,
+                line: 0,
+                host: b"mail",
+                service: b"submission",
+                client: Some(client),
+                account: Some(account.as_bytes()),
+                count: 1,
+            };
+            detector.logged_in(&login, proof);
+            detector.accepted(time, Some(client), account.as_bytes());
+        }
+    }
+    detector
+}
+
+/// Failures `(second, name)` behind one address.
 fn behind(gateway: &str, tries: impl Iterator<Item = (i64, u8)>) -> Vec<Finding> {
     let client: IpAddr = gateway.parse().unwrap();
-    let mut detector = Detector::default();
-    let mut log_in = |second: i64, person: u8| {
-        let account = name(person);
-        let login = LoggedIn {
-            time: START + second * SECOND,
-            line: 0,
-            host: b"mail",
-            service: b"submission",
-            client: Some(client),
-            account: Some(account.as_bytes()),
-            count: 1,
-        };
-        detector.logged_in(&login, proof);
-    };
-    for n in 0..100 {
-        (0..20).for_each(|person| log_in(n * HOUR + i64::from(person) * 97, person));
-    }
+    let mut detector = town_behind(client);
     for (second, person) in tries {
         let account = name(person);
         let failed = Failed {
@@ -167,4 +173,74 @@ fn who_goes_through_the_names_behind_a_gateway_is_no_device() {
     // Everybody mistypes now and then.
     let slips = (0..200).map(|n| (n * 3_500 + n * n % 13 * 60, (n % 20) as u8));
     assert!(!behind("127.0.0.1", slips).iter().any(|finding| finding.kind == Kind::Guessing));
+}
+
+#[test]
+fn a_flood_through_a_gateway_is_told_of_if_it_comes_back() {
+    let told = |gateway: &str, messages: i64, one_in: i64| {
+        let client: IpAddr = gateway.parse().unwrap();
+        let (mut detector, account) = (town_behind(client), name(3));
+        for n in 0..messages {
+            let time = START + (101 * HOUR + n * 3) * SECOND;
+            detector.accepted(time, Some(client), account.as_bytes());
+            // Whether it comes back is known a while later.
+            if detector.wants_mail_of(account.as_bytes()) {
+                let (client, account, bounced) = (Some(client), account.as_bytes(), u32::from(n % one_in == 0));
+                let mail = Mailed { time, client, account, queue_id: b"4A", recipients: 1, bounced, sent: 1 - bounced };
+                detector.mailed(&mail);
+            }
+        }
+        detector.findings()
+    };
+    for gateway in ["127.0.0.1", "203.0.113.5"] {
+        let found = told(gateway, 800, 3);
+        let [taken] = found.iter().filter(|finding| finding.kind == Kind::AccountTakeover).collect::<Vec<_>>()[..]
+        else {
+            panic!("{gateway} {found:?}")
+        };
+        assert!(taken.clients.is_empty() && !taken.ban && taken.summary.contains("sends through"), "{taken:?}");
+        assert!(taken.avoid[0].contains("do not ban the address"));
+        // A newsletter, some of which comes back; a day with much mail.
+        for found in [told(gateway, 800, 10), told(gateway, 30, 3)] {
+            assert!(!found.iter().any(|finding| finding.kind == Kind::AccountTakeover), "{gateway} {found:?}");
+        }
+    }
+}
+
+/// Messages within an hour, none of which comes back.
+fn spam(from: i64, count: i64, host: u8, name: u8) -> impl Iterator<Item = Fact> {
+    (0..count).map(move |n| Fact::Sent { second: from + n * 30, host, name, recipients: 1, bounced: 0 })
+}
+
+fn taken(facts: impl IntoIterator<Item = Fact>) -> usize {
+    told(facts).iter().filter(|(kind, _)| *kind == Kind::AccountTakeover).count()
+}
+
+#[test]
+fn an_account_is_known_by_many_logins_before_it_is_known_for_days() {
+    let stolen = |logins, gap, host, messages| {
+        let home = (0..logins).map(move |n| login(n * gap, 9, 1));
+        taken(home.chain([login(26 * HOUR, host, 1)]).chain(spam(26 * HOUR + 9, messages, host, 1)))
+    };
+    assert_eq!(stolen(24, HOUR, 70, 60), 1);
+    // Few logins, or all at once, tell little; at home, and of an everyday number, it is its owner.
+    assert_eq!(stolen(6, HOUR, 70, 60), 0);
+    assert_eq!(stolen(24, 60, 70, 60), 0);
+    assert_eq!(stolen(24, HOUR, 9, 60), 0);
+    assert_eq!(stolen(24, HOUR, 70, 30), 0);
+}
+
+#[test]
+fn what_a_thief_did_to_one_account_counts_for_another() {
+    let day = 24 * HOUR;
+    let ann =
+        || (0..4).map(move |n| login(n * day, 9, 1)).chain([login(4 * day, 70, 1)]).chain(spam(4 * day, 60, 70, 1));
+    let bob = |messages| {
+        let home = (0..4).map(move |n| login(3 * day + n * 3_600, 12, 2));
+        home.chain([login(4 * day + 300, 70, 2)]).chain(spam(4 * day + 300, messages, 70, 2))
+    };
+    assert_eq!(taken(ann().chain(bob(60))), 2);
+    // By itself it tells too little; and who is there, too, and sends as ever, may be anybody.
+    assert_eq!(taken(bob(60)), 0);
+    assert_eq!(taken(ann().chain(bob(5))), 1);
 }
