@@ -46,7 +46,7 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
     let thresholds = detector.thresholds();
     let known = Known::default();
     for (source, row) in detector.ranked() {
-        let tries = tries(row);
+        let tries = tries(row, thresholds);
         if tries < thresholds.guess_tries && row.names() < thresholds.spray_names {
             continue;
         }
@@ -65,10 +65,12 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
     }
 }
 
-/// Tries, with those whose answer was lost if passwords were refused besides, and those that were refused unheard.
-fn tries(row: &ClientRow) -> u32 {
+/// Tries, with those whose answer was lost if passwords were refused besides, and those that were refused unheard. The latter alone are a
+/// client set up wrongly, as nobody heard a password of its; not if it is faster than any device.
+fn tries(row: &ClientRow, thresholds: &Thresholds) -> u32 {
     let lost = if row.failed > 0 { row.rare().lost } else { 0 };
-    let unheard = if row.ok == 0 { row.rare().no_auth } else { 0 };
+    let guesses = row.ok == 0 && (row.tries() > 0 || is_fast(row, thresholds, 1));
+    let unheard = if guesses { row.rare().no_auth } else { 0 };
     row.tries().saturating_add(lost).saturating_add(unheard)
 }
 
@@ -119,7 +121,7 @@ fn look(detector: &Detector, known: &Known, source: Source, row: &ClientRow) -> 
         unknown: row.unknown_user,
         fast: is_fast(row, thresholds, 1),
         very_fast: is_fast(row, thresholds, IMPATIENT),
-        tries: tries(row),
+        tries: tries(row, thresholds),
     }
 }
 

@@ -84,6 +84,10 @@ pub struct TurnedAway<'a> {
     pub relay: bool,
     /// The session was logged in.
     pub logged_in: bool,
+    /// It is no service for mail users: other servers deliver there.
+    pub port_25: bool,
+    /// The envelope sender.
+    pub sender: Option<&'a [u8]>,
     /// How many refusals.
     pub count: u32,
 }

@@ -125,6 +125,36 @@ pub(crate) struct Rare {
     /// Refused for want of a login; and to relay, though logged in.
     pub(crate) not_logged_in: u32,
     pub(crate) relay_denied: u32,
+    /// Refused to relay on port 25, where nobody logs in.
+    pub(crate) relaying: Option<Box<Relaying>>,
+}
+
+/// What a source that never logged in sends as.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Relaying {
+    sender: Name,
+    /// The sender's domain, without case.
+    pub(crate) domain: Box<[u8]>,
+    /// It has used others, too.
+    pub(crate) others: bool,
+    pub(crate) refused: u32,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) cadence: Cadence,
+}
+
+impl Relaying {
+    pub(crate) fn of(sender: Name, domain: Vec<u8>, first: i64) -> Box<Self> {
+        let domain = domain.into_boxed_slice();
+        Box::new(Self { sender, domain, others: false, refused: 0, first, last: first, cadence: Cadence::default() })
+    }
+
+    pub(crate) fn refuse(&mut self, sender: Name, time: i64, count: u32) {
+        self.others |= sender != self.sender;
+        self.refused = self.refused.saturating_add(count);
+        self.last = self.last.max(time);
+        self.cadence.add(time);
+    }
 }
 
 /// A source of which nothing rare is known.
@@ -139,6 +169,7 @@ static NOTHING_RARE: Rare = Rare {
     refused_mechanism: 0,
     not_logged_in: 0,
     relay_denied: 0,
+    relaying: None,
 };
 
 impl Rare {
@@ -158,6 +189,11 @@ impl ClientRow {
 
     pub(crate) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// Refusals to relay on port 25, where nobody logs in.
+    pub(crate) fn relays(&self) -> u32 {
+        self.rare().relaying.as_ref().map_or(0, |relaying| relaying.refused)
     }
 
     /// Tries at credentials, whatever became of them.

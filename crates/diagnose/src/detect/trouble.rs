@@ -1,14 +1,21 @@
 //! Settings that keep people out, and what else the log gives away: `mechanism_mismatch`, `tls_before_auth`,
 //! `wrong_port_or_not_logged_in`, `relay_denied_while_logged_in`, `hidden_source`, `secrets_in_log`.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, Kind, plural};
-use super::rows::{ClientRow, Name, Spelled};
+use super::rows::{ClientRow, Name, Relaying, Spelled};
 use super::source::Source;
-use super::{Detector, Told};
+use super::{Detector, Told, variants};
 use crate::causes::by_id;
 
+/// A device that sends without a login comes back so often at least, over so long, in microseconds.
+const RELAY_VISITS: u32 = 4;
+const RELAY_LASTS: i64 = 3_600 * 1_000_000;
+/// It may be somebody who looks for an open relay, and is patient.
+const RELAYS_AS_USER: f32 = 0.7;
 /// Evidence lines of one finding.
 const EVIDENCE: usize = 3;
 
@@ -50,7 +57,10 @@ pub(crate) fn findings(detector: &Detector, told: &Told, found: &mut Vec<Finding
     refused.retain(|(_, row)| is_mechanism(detector.word_of(row.rare().refused_mechanism)));
     found.extend(mechanisms(detector, &refused));
     found.extend(tls(detector, &of(|row| row.rare().no_tls)));
-    found.extend(wrong_port(detector, &of(|row| row.rare().not_logged_in + row.rare().wrong_port)));
+    let mut own = OwnDomains::default();
+    let mut wrong = of(|row| row.rare().not_logged_in + row.rare().wrong_port + row.relays());
+    wrong.retain(|(_, row)| row.rare().not_logged_in + row.rare().wrong_port > 0 || own.relays(detector, row));
+    found.extend(wrong_port(detector, &wrong, &mut own));
     found.extend(relay(detector, &of(|row| row.rare().relay_denied)));
     found.extend(rows.iter().filter_map(|row| hidden(detector, *row)));
     found.extend(secrets(detector));
@@ -123,11 +133,50 @@ fn tls(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     Some(finding.steps_of(by_id("tls.auth_before_starttls")))
 }
 
-fn wrong_port(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
+/// Domains whose accounts log in here; looked up when somebody first asks, as few logs need them.
+#[derive(Default)]
+struct OwnDomains(Option<HashSet<Vec<u8>>>);
+
+impl OwnDomains {
+    /// Whether a source that never logs in comes back again and again to send as one of one's own users: a printer, a program. Whoever
+    /// looks for open relays does not come back, or sends as several.
+    fn relays(&mut self, detector: &Detector, row: &ClientRow) -> bool {
+        let returns = |relaying: &&Relaying| {
+            !relaying.others
+                && relaying.cadence.visits() >= RELAY_VISITS
+                && relaying.last - relaying.first >= RELAY_LASTS
+        };
+        row.ok == 0
+            && row.tries() == 0
+            && row
+                .rare()
+                .relaying
+                .as_deref()
+                .filter(returns)
+                .is_some_and(|relaying| self.has(detector, &relaying.domain))
+    }
+
+    fn has(&mut self, detector: &Detector, domain: &[u8]) -> bool {
+        let known = self.0.get_or_insert_with(|| {
+            let accounts = detector.accounts.values().filter(|row| row.is_in_use());
+            let default =
+                detector.settings.default_domain.iter().map(|domain| domain.to_ascii_lowercase().into_bytes());
+            accounts.map(|row| variants::domain(&row.name)).chain(default).collect()
+        });
+        !domain.is_empty() && known.contains(domain)
+    }
+}
+
+fn wrong_port(detector: &Detector, rows: &[Row<'_>], own: &mut OwnDomains) -> Option<Finding> {
     let mut finding = about(detector, Kind::WrongPortOrNotLoggedIn, rows)?;
     let (refused, port) = (sum(rows, |row| row.rare().not_logged_in), sum(rows, |row| row.rare().wrong_port));
-    finding.confidence = 0.9;
+    let relaying: Vec<Row<'_>> = rows.iter().filter(|(_, row)| own.relays(detector, row)).copied().collect();
+    let relays = sum(&relaying, ClientRow::relays);
+    finding.confidence = if refused + port > 0 { 0.9 } else { RELAYS_AS_USER };
     finding.counts = vec![("not_logged_in", refused), ("wrong_port", port)];
+    if relays > 0 {
+        finding.counts.push(("relay_denied", relays));
+    }
     let mut parts = Vec::new();
     if refused > 0 {
         parts.push(format!(
@@ -138,6 +187,13 @@ fn wrong_port(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
     }
     if port > 0 {
         parts.push(format!("{} of mail users on port 25, which takes none", plural(port, "login", "logins")));
+    }
+    if relays > 0 {
+        parts.push(format!(
+            "{} to send through port 25 without logging in, as a user of a domain of yours ({})",
+            plural(relaying.len() as u64, "client tries", "clients try"),
+            plural(relays, "refusal to relay", "refusals to relay")
+        ));
     }
     finding.summary = parts.join("; ");
     let finding = finding.advise(&[], &["this is no failed login: resetting the password does not help"]);

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use super::finding::{Proof, SentThen};
 use super::input::{Failed, LoggedIn, Mailed, TurnedAway};
 use super::outage::cause_ids;
-use super::rows::{History, MESSAGES, Name, PER_ROW, PROOFS_PER_ROW, Suspect, Volume};
+use super::rows::{History, MESSAGES, Name, PER_ROW, PROOFS_PER_ROW, Relaying, Suspect, Volume};
 use super::seams::Change;
 use super::source::Source;
-use super::{Detector, PROOFS, insiders, takeover};
+use super::{Detector, PROOFS, insiders, takeover, variants};
 use crate::class::Class;
 
 /// After so many tries, or sources, another line is taken as evidence.
@@ -289,7 +289,21 @@ impl Detector {
         let Some(ip) = away.client else { return };
         let source = Source::of(ip);
         let name = away.account.map(|account| self.name(account));
+        let sender = away.sender.filter(|_| away.relay && !away.logged_in && away.port_25);
+        let sender = sender.map(|sender| (self.name(sender), sender));
         let row = self.client(ip, source, away.time);
+        if let Some((name, sender)) = sender {
+            let relaying = &mut row.rare_mut().relaying;
+            let relaying = relaying.get_or_insert_with(|| Relaying::of(name, variants::domain(sender), away.time));
+            relaying.refuse(name, away.time, away.count);
+            let proofs = row.proofs.len();
+            if PROOF_AT.get(proofs).is_some_and(|least| row.relays() >= *least)
+                && let Some(kept) = keep_proof(&mut self.proofs, proof(away.line))
+            {
+                self.client(ip, source, away.time).proofs.push(kept);
+            }
+            return;
+        }
         let counter = match (away.relay, away.logged_in) {
             (true, true) => &mut row.rare_mut().relay_denied,
             (false, false) => &mut row.rare_mut().not_logged_in,

@@ -66,6 +66,8 @@ pub(super) fn turned_away(refusal: &Refusal, class: Class) -> Option<TurnedAway<
         account: refusal.username.as_deref(),
         relay,
         logged_in: refusal.logged_in,
+        port_25: !maillog::Tag(&refusal.at.tag).is_submission(),
+        sender: refusal.from.as_deref(),
         count: refusal.count,
     })
 }

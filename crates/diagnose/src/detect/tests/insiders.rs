@@ -244,3 +244,43 @@ fn what_a_thief_did_to_one_account_counts_for_another() {
     assert_eq!(taken(bob(60)), 0);
     assert_eq!(taken(ann().chain(bob(5))), 1);
 }
+
+/// Somebody of example.org logs in elsewhere; host 5 is refused to relay on port 25 with these senders, and its AUTH unheard besides.
+fn relaying(senders: &[&str], visits: i64, gap: i64) -> Vec<(Kind, bool)> {
+    let mut detector = Detector::default();
+    feed(&mut detector, 0, &login(0, 12, 1));
+    for (n, sender) in (0..visits).zip(senders.iter().cycle()) {
+        let (time, client) = (START + (n + 1) * gap * SECOND, Some(address(5)));
+        refuse(&mut detector, (1, (n + 1) * gap), 5, None, ("config.auth_not_enabled", Class::AuthRefused));
+        let away = TurnedAway {
+            time,
+            line: 2,
+            client,
+            account: None,
+            relay: true,
+            logged_in: false,
+            port_25: true,
+            sender: Some(sender.as_bytes()),
+            count: 1,
+        };
+        detector.turned_away(&away, proof);
+    }
+    kinds_of(&detector)
+}
+
+fn kinds_of(detector: &Detector) -> Vec<(Kind, bool)> {
+    detector.findings().iter().map(|finding| (finding.kind, finding.ban)).collect()
+}
+
+#[test]
+fn a_printer_on_port_25_does_not_guess() {
+    let printer = [(Kind::WrongPortOrNotLoggedIn, false)];
+    assert_eq!(relaying(&["scanner@Example.org"], 12, HOUR), printer);
+    // Who looks for an open relay does not come back, has several senders, or one of somewhere else.
+    assert_eq!(relaying(&["scanner@example.org"], 3, HOUR), []);
+    assert_eq!(relaying(&["scanner@example.org"], 12, 60), []);
+    assert_eq!(relaying(&["scanner@example.org", "root@example.org"], 12, HOUR), []);
+    assert_eq!(relaying(&["scanner@example.com"], 12, HOUR), []);
+    // As fast as no device, unheard or not.
+    assert_eq!(relaying(&["a@example.com"], 60, 1), [(Kind::Guessing, false)]);
+}
