@@ -3,6 +3,8 @@
 //! What a line means may hang on those before it: a session's own failures explain its counters, trouble of the backend the failure that
 //! follows. So lines before the time asked for are read, too, and only what they tell of themselves is left out.
 
+use std::net::IpAddr;
+
 use input::Line;
 use maillog::Event;
 use trace::{Attempt, Follow, Login, Message, Refusal, Sink, Story, Tracer, Where};
@@ -41,6 +43,12 @@ impl<R: Sink> Sink for Asked<'_, R> {
     fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>) {
         if at.time >= self.from {
             self.reader.message_accepted(at, username, queue_id);
+        }
+    }
+
+    fn came_in(&mut self, time: i64, client: Option<IpAddr>, count: u32) {
+        if time >= self.from {
+            self.reader.came_in(time, client, count);
         }
     }
 

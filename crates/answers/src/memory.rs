@@ -8,6 +8,7 @@
 //! Bounds: those of [`Detector`] and [`Diagnoser`]. Mail that was under way for more than a day at the place ([`BACK_MOST`]) is not known
 //! any more if it is returned later.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -199,6 +200,12 @@ impl Sink for Gate {
     fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>) {
         if self.counts() {
             self.counter.message_accepted(at, username, queue_id);
+        }
+    }
+
+    fn came_in(&mut self, time: i64, client: Option<IpAddr>, count: u32) {
+        if self.counts() {
+            self.counter.came_in(time, client, count);
         }
     }
 

@@ -1,5 +1,7 @@
 //! `report`: how the mail of a period fared. Lines go in, counts come out.
 
+use std::net::IpAddr;
+
 use anyhow::bail;
 use diagnose::{Finding, Flow, FlowOptions, Totals};
 use input::{FeedError, Line};
@@ -69,6 +71,10 @@ impl Sink for Counter {
     }
 
     fn message_accepted(&mut self, _at: &Where, _username: &[u8], _queue_id: Option<&[u8]>) {}
+
+    fn came_in(&mut self, time: i64, client: Option<IpAddr>, count: u32) {
+        self.flow.came_in(time, client, count);
+    }
 
     fn message(&mut self, message: &Message) {
         self.flow.message(message);

@@ -362,6 +362,10 @@ impl Sink for Story {
         self.counter.message_accepted(at, username, queue_id);
     }
 
+    fn came_in(&mut self, time: i64, client: Option<IpAddr>, count: u32) {
+        self.counter.came_in(time, client, count);
+    }
+
     fn story(&mut self, mail: &trace::Story) {
         self.counter.story(mail);
         let Some(at) = mail.at().filter(|at| self.subject.is(at, mail.username())) else { return };

@@ -1,5 +1,7 @@
 //! `triage`: lines go in, counts and findings come out.
 
+use std::net::IpAddr;
+
 use diagnose::detect::{Change, Settings};
 use diagnose::{Class, Detector, Finding, Tally};
 use input::{FeedError, Line};
@@ -118,6 +120,10 @@ impl Sink for Counter {
         self.tally.message_accepted(at, username, queue_id);
     }
 
+    fn came_in(&mut self, time: i64, client: Option<IpAddr>, count: u32) {
+        self.tally.came_in(time, client, count);
+    }
+
     fn story(&mut self, story: &Story) {
         self.tally.story(story);
     }
@@ -190,6 +196,10 @@ impl<O: Observer> Sink for Observed<O> {
 
     fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>) {
         self.counter.message_accepted(at, username, queue_id);
+    }
+
+    fn came_in(&mut self, time: i64, client: Option<IpAddr>, count: u32) {
+        self.counter.came_in(time, client, count);
     }
 
     fn story(&mut self, story: &Story) {

@@ -63,7 +63,8 @@ pub(crate) fn of_counts(record: &Record<'_>) -> Worth {
         Some(Glance::Other) => Worth::Skip,
         Some(Glance::Connect) => Worth::Opens,
         Some(Glance::Disconnect { auth }) => Worth::Closes { tells: auth },
-        Some(Glance::Removed | Glance::Taken | Glance::MessageId) => Worth::Noted(UNCOUNTED),
+        Some(Glance::Taken) => Worth::Noted(CAME_IN),
+        Some(Glance::Removed | Glance::MessageId) => Worth::Noted(UNCOUNTED),
         Some(Glance::Delivery { login_failed: true, .. }) => Worth::Keep,
         Some(Glance::Delivery { status, .. }) => {
             Worth::Noted(Class::of_delivery(status).map_or(UNCOUNTED, |class| class as u8))
@@ -76,6 +77,9 @@ pub(crate) fn of_counts(record: &Record<'_>) -> Worth {
 
 /// The note of a line that is counted in no class; others are the class's place in [`Class::ALL`].
 const UNCOUNTED: u8 = u8::MAX;
+
+/// The note of a message that was accepted without a login.
+pub(crate) const CAME_IN: u8 = u8::MAX - 1;
 
 /// What a line is worth that is not among the commonest.
 fn by_event(record: &Record<'_>) -> Worth {

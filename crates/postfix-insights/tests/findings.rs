@@ -324,3 +324,49 @@ fn auth_refused_unheard_where_others_log_in_is_not_switched_off() {
     assert_eq!(causes(&[user.clone(), plain]), serde_json::json!({"tls.auth_before_starttls": 1}));
     assert_eq!(causes(&[user, refused("smtpd", tls)]), serde_json::json!({"config.auth_not_enabled": 1}));
 }
+
+/// Whatever way the log is read: only what is needed, all of the time asked for, with every message, from a store.
+#[test]
+fn a_balancer_that_mail_comes_in_through_is_not_banned() {
+    let session = |n: u32, what: &str, counters: &str| {
+        let stamp = |second| format!("Jun 17 08:{:02}:{:02} mail postfix", n % 60, n / 60 * 20 + second);
+        let (smtpd, ip) = (format!("smtpd[{n}]:"), "lb.example.org[198.51.100.5]");
+        let (connect, middle, disconnect) = (stamp(1), stamp(2), stamp(3));
+        let middle = match what {
+            "" => format!(
+                "{middle}/{smtpd} warning: {ip}: SASL LOGIN authentication failed: (reason unavailable), sasl_username=name{n}x"
+            ),
+            id => format!("{middle}/{smtpd} {id}: client={ip}\n{middle}/cleanup[9]: {id}: message-id=<{n}@r>"),
+        };
+        format!("{connect}/{smtpd} connect from {ip}\n{middle}\n{disconnect}/{smtpd} disconnect from {ip} {counters}")
+    };
+    let tries = (0..40).map(|n| session(n, "", "ehlo=1 auth=0/1 quit=1 commands=2/3"));
+    let mail = (0..40).map(|n| session(60 + n, &format!("9A{n:08X}"), "ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5"));
+    let folder = tempfile::tempdir().unwrap();
+    let bans = |name: &str, lines: Vec<String>| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+        let (file, state) = (file.to_str().unwrap(), folder.path().join(format!("{name}-state")));
+        let state = state.to_str().unwrap();
+        let zone = ["--timezone", "UTC", "--year", "2026"];
+        let filled = run(["ingest", "--state", state].into_iter().chain(zone).chain([file]));
+        assert_eq!(code(&filled), 0, "{}", common::errors(&filled));
+        let ways: [&[&str]; 5] = [
+            &["triage", "--json", file],
+            &["triage", "--json", "--since", "2026-06-17 08:00:00", file],
+            &["client", "--json", "198.51.100.5", file],
+            &["findings", "--json", file],
+            &["triage", "--json", "--state", state],
+        ];
+        let bans = |way: &&[&str]| {
+            let zone: &[&str] = if way.contains(&"--state") { &zone[..2] } else { &zone };
+            let answer = text(&run(way.iter().chain(zone)));
+            assert!(answer.contains("attack-198.51.100.5"), "{way:?} {answer}");
+            answer.replace(' ', "").contains("\"ban\":true")
+        };
+        ways.iter().map(bans).collect::<Vec<_>>()
+    };
+    let user = || [login(8 * 3_600, "192.0.2.5", "alice@example.org")].into_iter();
+    assert_eq!(bans("guessed", user().chain(tries.clone()).collect()), [true; 5]);
+    assert_eq!(bans("balanced", user().chain(tries).chain(mail).collect()), [false; 5]);
+}

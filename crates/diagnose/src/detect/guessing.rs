@@ -171,7 +171,12 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     let times = (row.first_failure, row.last_failure);
     let mut finding = Finding::new(kind, format!("attack-{}", source.ip()), times);
     let sweep = Sweep::of(detector, source, row);
-    let who = if sweep.is_some() { Who::Gateway } else { who(detector, source, row, look) };
+    let server = detector.inbound.is_server(source, look.tries);
+    let who = match () {
+        () if sweep.is_some() => Who::Gateway,
+        () if server => Who::Server,
+        () => who(detector, source, row, look),
+    };
     let hostile = look.is_hostile(detector) && row.failed + row.held_off > 0 && !who.may_be_people();
     let protected = detector.settings.protects(source);
     let reads = detector.readers.contains_key(&source);
@@ -188,8 +193,8 @@ fn finding(detector: &Detector, (source, row): (Source, &ClientRow), look: &Look
     if sweep.is_some() {
         finding.confidence = finding.confidence.min(MAY_BE_OUTAGE);
     }
-    if row.ok > 0 && look.tried.names == 1 || reads {
-        // Its one name got in: a password corrected, or guessed. And where mailboxes are read, people are.
+    if row.ok > 0 && look.tried.names == 1 || reads || server {
+        // Its one name got in: a password corrected, or guessed. And where mailboxes are read, or mail comes from, others are.
         finding.confidence = finding.confidence.min(GOT_IN);
     }
     finding.clients = detector.addresses(source, row);

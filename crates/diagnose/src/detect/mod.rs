@@ -14,6 +14,7 @@ mod finding;
 mod forgetting;
 mod guessing;
 mod held;
+mod inbound;
 mod input;
 mod insiders;
 mod outage;
@@ -48,6 +49,7 @@ use trace::Map;
 pub use cadence::Cadence;
 pub use finding::{Decided, Finding, Kind, Proof, SentThen};
 use held::{Held, Spare};
+use inbound::Inbound;
 pub use input::{Failed, LoggedIn, Mailed, TurnedAway};
 pub use outage::Incident;
 use outage::Outages;
@@ -106,6 +108,8 @@ pub struct Detector {
     pairs: Map<(Source, Name), Pair>,
     /// Where mailboxes are read from (IMAP, POP3), and when last; as many as sources at most.
     readers: Map<Source, i64>,
+    /// Where mail comes in from without a login, and how much; as many as sources at most.
+    inbound: Inbound,
     outages: Outages,
     seams: Seams,
     secrets: Secrets,
@@ -145,6 +149,7 @@ impl Detector {
             accounts: Map::default(),
             pairs: Map::default(),
             readers: Map::default(),
+            inbound: Inbound::default(),
             outages: Outages::default(),
             seams: Seams::default(),
             secrets: Secrets::default(),

@@ -231,6 +231,11 @@ impl Detector {
         self.readers.insert(source, time);
     }
 
+    /// A message was accepted without a login: mail comes in from there.
+    pub fn came_in(&mut self, client: IpAddr, count: u32) {
+        self.inbound.add(Source::of(client), count, self.bounds.sources);
+    }
+
     /// A message was accepted from a login; its fate comes later.
     pub fn accepted(&mut self, time: i64, client: Option<IpAddr>, account: &[u8]) {
         let Some(source) = client.map(Source::of) else { return };

@@ -19,6 +19,8 @@ pub(crate) enum Who {
     LetIn,
     /// Whoever it is, an account that logs in elsewhere was let in there at last.
     Visitor,
+    /// Somebody behind a server from which mail comes in, or that server.
+    Server,
     /// Somebody behind a gateway that everybody logs in through.
     Gateway,
 }
@@ -26,7 +28,7 @@ pub(crate) enum Who {
 impl Who {
     /// Whether what looks hostile may be people.
     pub(crate) fn may_be_people(self) -> bool {
-        matches!(self, Self::Office | Self::Moved | Self::Renamed)
+        matches!(self, Self::Office | Self::Moved | Self::Renamed | Self::Server)
     }
 
     /// What is added to what it did.
@@ -35,6 +37,9 @@ impl Who {
             Self::Office => "; or an office whose passwords are all old",
             Self::Moved => "; or the office these accounts log in from together, at another address",
             Self::Renamed => "; most are names of accounts in use without their domain, or with another one",
+            Self::Server => {
+                "; but mail for your users comes in from there, so it is a balancer or gateway that hides who it is, or somebody's mail server"
+            }
             Self::Somebody | Self::OfOurs | Self::LetIn | Self::Visitor | Self::Gateway => "",
         }
     }
@@ -87,6 +92,14 @@ impl Who {
                     "if the owner does not know the address, ban it",
                 ],
                 &["do not ban it before you know: the owner may have set up a device there, and corrected the password"],
+            ),
+            Self::Server => finding.advise(
+                &[
+                    "find out what it is (its host name, the client view): a balancer, gateway or backup MX of your own, or somebody's mail server",
+                    "if it is your own, let it name the client: smtpd_upstream_proxy_protocol = haproxy (postscreen_upstream_proxy_protocol), or XCLIENT (smtpd_authorized_xclient_hosts)",
+                    "let it take no logins if none of your users comes by it (smtpd_sasl_auth_enable = no, or smtpd_discard_ehlo_keyword_address_maps for its address)",
+                ],
+                &["do not ban it before you know: mail for your users comes in from there"],
             ),
             Self::Gateway => finding.advise(
                 &[

@@ -13,6 +13,7 @@ mod tls;
 mod totals;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use maillog::{ContentCheck, Delivery, Event, Level, Program, Record};
 use trace::{Attempt, End, Fate, Judge, LinkKind, Login, Message, Origin, Refusal};
@@ -437,6 +438,14 @@ impl Flow {
         self.diagnoser.logged_in(login);
         if self.asked(login.at.time) {
             self.tally.login(login);
+        }
+    }
+
+    /// Takes a message that was accepted without a login.
+    pub fn came_in(&mut self, time: i64, client: Option<IpAddr>, count: u32) {
+        use trace::Sink as _;
+        if self.asked(time) {
+            self.tally.came_in(time, client, count);
         }
     }
 

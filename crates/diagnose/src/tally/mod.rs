@@ -506,6 +506,12 @@ impl Sink for Tally {
         }
     }
 
+    fn came_in(&mut self, _time: i64, client: Option<IpAddr>, count: u32) {
+        if let Some(client) = client {
+            self.detector.came_in(client, count);
+        }
+    }
+
     fn story(&mut self, story: &Story) {
         let Some(at) = story.at() else { return };
         if !story.got_in() {

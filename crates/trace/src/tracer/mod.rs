@@ -14,6 +14,7 @@ use processes::Processes;
 pub use sessions::first_session_at;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use maillog::{Acceptance, Client, Event, Program, QueueAction, QueueId, Record};
@@ -37,6 +38,8 @@ pub trait Sink {
     fn refusal(&mut self, refusal: &Refusal);
     /// A login's message was accepted; its fate comes later.
     fn message_accepted(&mut self, at: &Where, username: &[u8], queue_id: Option<&[u8]>);
+    /// A message was accepted without a login, so many times: mail comes in from there. Told at once, as it hangs on nothing else.
+    fn came_in(&mut self, _time: i64, _client: Option<IpAddr>, _count: u32) {}
     /// A queue file ended, or the log did. Told with [`Follow::All`] only.
     fn message(&mut self, _message: &Message) {}
     /// A mail with all its queue files is complete, or as complete as the log makes it. Told for mail of logins; with
@@ -271,6 +274,7 @@ impl Tracer {
 
     /// A message without a login: of no interest to its session.
     fn accepted_from_stranger(&mut self, line: &Line<'_>, acceptance: &Acceptance<'_>, sink: &mut impl Sink) {
+        sink.came_in(line.time, acceptance.client.ip(), line.record.repeat);
         let host = self.names.number(line.record.host);
         if !self.messages.follow().is_all() {
             if let Some(id) = acceptance.queue_id {

@@ -284,3 +284,21 @@ fn a_printer_on_port_25_does_not_guess() {
     // As fast as no device, unheard or not.
     assert_eq!(relaying(&["a@example.com"], 60, 1), [(Kind::Guessing, false)]);
 }
+
+#[test]
+fn where_mail_comes_in_nobody_is_banned() {
+    let told = |messages: u32| {
+        let mut detector = Detector::default();
+        let spray: Vec<Fact> = with_town((0..40).map(|n| refused(1_000 + n * 60, 1, Some(n as u8))));
+        spray.iter().zip(0..).for_each(|(fact, line)| feed(&mut detector, line, fact));
+        // Others deliver more.
+        detector.came_in(address(99), 5_000);
+        (0..messages).for_each(|_| detector.came_in(address(1), 1));
+        let found = detector.findings();
+        let [finding] = &*found else { panic!("{found:?}") };
+        (finding.kind, finding.ban, finding.confidence < 0.8, finding.summary.contains("comes in from there"))
+    };
+    assert_eq!(told(20), (Kind::Spraying, false, true, true));
+    // Who guesses may send a little, too.
+    assert_eq!(told(9), (Kind::Spraying, true, false, false));
+}
