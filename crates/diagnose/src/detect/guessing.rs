@@ -60,6 +60,10 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
             continue;
         }
         let out = told.was_out(row.first_failure, row.last_failure);
+        // Everybody behind a gateway fails at once when the backend does.
+        if out && Sweep::of(detector, source, row).is_some() {
+            continue;
+        }
         found.push(finding(detector, (source, row), &look, out));
         told.clients.insert(source, Kind::Guessing);
     }

@@ -134,6 +134,11 @@ fn town_behind(client: IpAddr) -> Detector {
 fn behind(gateway: &str, tries: impl Iterator<Item = (i64, u8)>) -> Vec<Finding> {
     let client: IpAddr = gateway.parse().unwrap();
     let mut detector = town_behind(client);
+    fail_behind(&mut detector, client, tries);
+    detector.findings()
+}
+
+fn fail_behind(detector: &mut Detector, client: IpAddr, tries: impl Iterator<Item = (i64, u8)>) {
     for (second, person) in tries {
         let account = name(person);
         let failed = Failed {
@@ -151,7 +156,6 @@ fn behind(gateway: &str, tries: impl Iterator<Item = (i64, u8)>) -> Vec<Finding>
         };
         detector.failed(&failed, proof);
     }
-    detector.findings()
 }
 
 #[test]
@@ -170,6 +174,15 @@ fn who_goes_through_the_names_behind_a_gateway_is_no_device() {
     let found = behind("127.0.0.1", devices);
     assert!(found.iter().any(|finding| finding.kind == Kind::StaleClient), "{found:?}");
     assert!(!found.iter().any(|finding| finding.kind == Kind::Guessing));
+    // The backend is out: everybody behind the gateway fails at once.
+    let client = "127.0.0.1".parse().unwrap();
+    let mut detector = town_behind(client);
+    for (time, n) in (0..80).map(|n| (200 * HOUR + n * 50, n)) {
+        refuse(&mut detector, (1, time), 1 + 3 * (n % 20) as u8, None, ("backend.socket", Class::BackendFault));
+    }
+    fail_behind(&mut detector, client, sweep());
+    let found = kinds_of(&detector);
+    assert!(found.contains(&(Kind::BackendOutage, false)) && !found.contains(&GUESSING[0]), "{found:?}");
     // Everybody mistypes now and then.
     let slips = (0..200).map(|n| (n * 3_500 + n * n % 13 * 60, (n % 20) as u8));
     assert!(!behind("127.0.0.1", slips).iter().any(|finding| finding.kind == Kind::Guessing));
