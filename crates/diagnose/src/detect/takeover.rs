@@ -5,11 +5,13 @@
 //! places new to the account send at about the same time counts as one. And by themselves: logins from more places in a day than anybody
 //! travels.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::finding::{Finding, Kind, hash_of, plural};
 use super::rows::{AccountRow, Home, Name, SUSPECTS, Suspect, WorstDay};
+use super::source::Source;
 use super::{Detector, Told, insiders, variants};
 
 const DAY: i64 = 86_400_000_000;
@@ -50,12 +52,13 @@ const SETTLED: i64 = 3 * 86_400_000_000;
 
 /// Accounts that may have been taken over, and who has been told of by that.
 pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
+    let sources = Sources { detector, names: RefCell::default() };
     for (name, row) in detector.ranked_accounts() {
         if row.ok == 0 {
             continue;
         }
         let mut guilty: Vec<(&Suspect, u32)> =
-            row.suspects().iter().map(|suspect| (suspect, signs(detector, row, suspect))).collect();
+            row.suspects().iter().map(|suspect| (suspect, signs(&sources, row, suspect))).collect();
         guilty.retain(|(suspect, signs)| *signs >= ENOUGH && !detector.settings.leaves_out(suspect.client));
         let wandering = row.worst_day().filter(|worst| is_nobody(detector, worst));
         if guilty.is_empty() && wandering.is_none() {
@@ -70,12 +73,12 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
 }
 
 /// How many signs there are that a login was not its owner's. What was done there to another account is one, too.
-fn signs(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> u32 {
+fn signs(sources: &Sources<'_>, row: &AccountRow, suspect: &Suspect) -> u32 {
     if suspect.flood {
-        return if is_flood_through(detector, suspect) { ENOUGH } else { 0 };
+        return if is_flood_through(sources.detector, suspect) { ENOUGH } else { 0 };
     }
-    match signs_with(detector, row, suspect, false) {
-        alone if alone < ENOUGH && is_with_a_thief(detector, row, suspect) => signs_with(detector, row, suspect, true),
+    match signs_with(sources, row, suspect, false) {
+        alone if alone < ENOUGH && is_with_a_thief(sources, row, suspect) => signs_with(sources, row, suspect, true),
         alone => alone,
     }
 }
@@ -89,22 +92,24 @@ fn is_flood_through(detector: &Detector, suspect: &Suspect) -> bool {
 }
 
 /// Whether another account was taken over from the same source within a day, whatever is known of this one.
-fn is_with_a_thief(detector: &Detector, row: &AccountRow, suspect: &Suspect) -> bool {
+fn is_with_a_thief(sources: &Sources<'_>, row: &AccountRow, suspect: &Suspect) -> bool {
+    let detector = sources.detector;
     let Some(client) = detector.clients.get(&suspect.client) else { return false };
     let stolen = |other: &AccountRow| {
         let there = |theirs: &&Suspect| {
             !theirs.flood && theirs.client == suspect.client && (theirs.time - suspect.time).abs() <= DAY
         };
-        other.suspects().iter().filter(there).any(|theirs| signs_with(detector, other, theirs, false) >= ENOUGH)
+        other.suspects().iter().filter(there).any(|theirs| signs_with(sources, other, theirs, false) >= ENOUGH)
     };
     let others = client.ok_names.iter().take(NEIGHBOURS).filter_map(|name| detector.accounts.get(name));
     others.filter(|other| !std::ptr::eq::<AccountRow>(&***other, row)).any(|other| stolen(other))
 }
 
 /// The signs, `thief`: another account was taken over from there.
-fn signs_with(detector: &Detector, row: &AccountRow, suspect: &Suspect, thief: bool) -> u32 {
+fn signs_with(sources: &Sources<'_>, row: &AccountRow, suspect: &Suspect, thief: bool) -> u32 {
+    let detector = sources.detector;
     let thresholds = detector.thresholds();
-    let Names { forms, people: tried, own } = foreign_names(detector, suspect);
+    let Names { forms, people: tried, own } = sources.names(suspect.client);
     let many_names =
         suspect.names + 1 >= thresholds.spray_names && tried >= thresholds.spray_names as usize - 1 && tried > 2 * own;
     if many_names {
@@ -165,7 +170,7 @@ fn innocent(detector: &Detector, suspect: &Suspect) -> usize {
 }
 
 /// What a source tried to log in as.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Names {
     /// Names it never logged in as.
     forms: usize,
@@ -175,8 +180,20 @@ struct Names {
     own: usize,
 }
 
-fn foreign_names(detector: &Detector, suspect: &Suspect) -> Names {
-    let Some(client) = detector.clients.get(&suspect.client) else { return Names::default() };
+/// What sources tried. Many accounts may be suspected of one: its names are looked through once.
+struct Sources<'d> {
+    detector: &'d Detector,
+    names: RefCell<HashMap<Source, Names>>,
+}
+
+impl Sources<'_> {
+    fn names(&self, source: Source) -> Names {
+        *self.names.borrow_mut().entry(source).or_insert_with(|| foreign_names(self.detector, source))
+    }
+}
+
+fn foreign_names(detector: &Detector, source: Source) -> Names {
+    let Some(client) = detector.clients.get(&source) else { return Names::default() };
     let own: HashSet<u64> = client.ok_names.iter().map(|name| name.0).collect();
     let foreign: Vec<Name> = client.names.iter().filter(|name| !own.contains(&name.0)).copied().collect();
     let spelled = |names: &[Name]| names.iter().filter_map(|name| detector.spelled(*name)).collect::<Vec<_>>();
