@@ -150,7 +150,7 @@ impl Sweep {
     pub(crate) fn summary(self, source: Source) -> String {
         format!(
             "somebody guesses through {}: {} failed {} within three hours, as no device does; everybody logs in there, so the log does not show who it is",
-            source.ip(),
+            source,
             plural(self.names, "name", "names"),
             plural(self.failed, "time", "times"),
         )
