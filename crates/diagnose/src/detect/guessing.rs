@@ -10,6 +10,7 @@ use super::rows::{ClientRow, Name};
 use super::source::Source;
 use super::thresholds::Thresholds;
 use super::tried::{Known, Tried};
+use super::trouble::OwnDomains;
 use super::who::Who;
 use super::{Detector, Told, crowd, people};
 
@@ -45,8 +46,13 @@ struct Look {
 pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Finding>) {
     let thresholds = detector.thresholds();
     let known = Known::default();
+    let mut own = OwnDomains::default();
     for (source, row) in detector.ranked() {
-        let tries = tries(row, thresholds);
+        // Somebody's printer or program on port 25: nobody heard a password of its.
+        if row.tries() == 0 && own.relays(detector, row) && !is_fast(row, thresholds, 1) {
+            continue;
+        }
+        let tries = tries(row);
         if tries < thresholds.guess_tries && row.names() < thresholds.spray_names {
             continue;
         }
@@ -69,12 +75,10 @@ pub(crate) fn findings(detector: &Detector, told: &mut Told, found: &mut Vec<Fin
     }
 }
 
-/// Tries, with those whose answer was lost if passwords were refused besides, and those that were refused unheard. The latter alone are a
-/// client set up wrongly, as nobody heard a password of its; not if it is faster than any device.
-fn tries(row: &ClientRow, thresholds: &Thresholds) -> u32 {
+/// Tries, with those whose answer was lost if passwords were refused besides, and those that were refused unheard.
+fn tries(row: &ClientRow) -> u32 {
     let lost = if row.failed > 0 { row.rare().lost } else { 0 };
-    let guesses = row.ok == 0 && (row.tries() > 0 || is_fast(row, thresholds, 1));
-    let unheard = if guesses { row.rare().no_auth } else { 0 };
+    let unheard = if row.ok == 0 { row.rare().no_auth } else { 0 };
     row.tries().saturating_add(lost).saturating_add(unheard)
 }
 
@@ -125,7 +129,7 @@ fn look(detector: &Detector, known: &Known, source: Source, row: &ClientRow) -> 
         unknown: row.unknown_user,
         fast: is_fast(row, thresholds, 1),
         very_fast: is_fast(row, thresholds, IMPATIENT),
-        tries: tries(row, thresholds),
+        tries: tries(row),
     }
 }
 
@@ -271,6 +275,7 @@ fn counts(row: &ClientRow, look: &Look) -> Vec<(&'static str, u64)> {
 
 fn summary(detector: &Detector, source: Source, row: &ClientRow, look: &Look) -> String {
     let names = match look.tried.names {
+        0 if row.tries() == 0 && row.rare().no_auth > 0 => "AUTH is off there, so no password was heard".to_owned(),
         0 => "names not logged".to_owned(),
         names => plural(u64::from(names), "name", "names"),
     };

@@ -135,12 +135,12 @@ fn tls(detector: &Detector, rows: &[Row<'_>]) -> Option<Finding> {
 
 /// Domains whose accounts log in here; looked up when somebody first asks, as few logs need them.
 #[derive(Default)]
-struct OwnDomains(Option<HashSet<Vec<u8>>>);
+pub(crate) struct OwnDomains(Option<HashSet<Vec<u8>>>);
 
 impl OwnDomains {
     /// Whether a source that never logs in comes back again and again to send as one of one's own users: a printer, a program. Whoever
     /// looks for open relays does not come back, or sends as several.
-    fn relays(&mut self, detector: &Detector, row: &ClientRow) -> bool {
+    pub(crate) fn relays(&mut self, detector: &Detector, row: &ClientRow) -> bool {
         let returns = |relaying: &&Relaying| {
             !relaying.others
                 && relaying.cadence.visits() >= RELAY_VISITS
