@@ -100,10 +100,19 @@ pub(crate) fn holds_secret(record: &Record<'_>, event: Option<&Event<'_>>) -> bo
     match event {
         // Somebody else's name may look like a secret; what the backend says of it is told behind it.
         Some(Event::DovecotAuth(verdict)) => {
-            verdict.message.iter().any(|b| matches!(b, b'(' | b'\'')) && maillog::holds_secret(verdict.message)
+            verdict.message.iter().any(|b| matches!(b, b'(' | b'\'' | b'"' | b'=' | b':'))
+                && maillog::holds_secret(verdict.message)
         }
         Some(Event::Postscreen(_)) => maillog::quotes_client(record.text) && maillog::holds_secret(record.text),
-        None | Some(Event::Pipelining(..) | Event::TooLong(..) | Event::Other(_)) => maillog::holds_secret(record.text),
+        None
+        | Some(
+            Event::Pipelining(..)
+            | Event::TooLong(..)
+            | Event::NonSmtp(..)
+            | Event::DovecotService(_)
+            | Event::SaslauthdLdap(_)
+            | Event::Other(_),
+        ) => maillog::holds_secret(record.text),
         Some(_) => false,
     }
 }

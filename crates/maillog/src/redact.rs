@@ -4,16 +4,20 @@
 //! Names are no secrets here: whether a tried name may be shown is a question of masking.
 
 mod backend;
+mod base64;
 mod said;
+mod sql;
+mod url;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use self::backend::anywhere;
+use self::backend::{anywhere, credentials, rimap};
+pub(crate) use self::base64::is_response;
 pub use self::said::quotes_client;
-use self::said::{dialogue, pipelined, sasl_debug, screened, too_long};
+use self::said::{dialogue, maps_find, non_smtp, pipelined, refused, sasl_debug, screened, too_long};
 use crate::scan::find;
 
 /// What stands where a secret stood.
@@ -22,17 +26,45 @@ pub const REDACTED: &[u8] = b"[redacted]";
 /// Replaces what may be a password, a token or a hash of one.
 #[must_use]
 pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
-    match secret(text) {
-        Some((keep, tail)) => Cow::Owned([keep, REDACTED, &tail].concat()),
-        None => Cow::Borrowed(text),
+    let mut shown = Cow::Borrowed(text);
+    // What one rule leaves may hold what another knows.
+    for rule in RULES {
+        if let Some(clean) = rule(&shown) {
+            shown = Cow::Owned(clean);
+        }
     }
+    shown
 }
+
+/// The text without the secrets that a rule knows, if there are any.
+type Rule = fn(&[u8]) -> Option<Vec<u8>>;
+
+const RULES: [Rule; 3] = [
+    |text| secret(text).map(|(keep, tail)| [keep, REDACTED, &tail].concat()),
+    |text| without(text, &url::passwords(text)),
+    |text| without(text, &sql::literals(text)),
+];
 
 /// Whether [`redact`] replaces something, or has done so before.
 #[must_use]
 pub fn holds_secret(text: &[u8]) -> bool {
     static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(REDACTED));
-    secret(text).is_some() || DONE.find(text).is_some()
+    DONE.find(text).is_some() || RULES.iter().any(|rule| rule(text).is_some())
+}
+
+/// Where secrets stand whose end is known: start and end.
+type Cuts = Vec<(usize, usize)>;
+
+/// The text with what stands at these places replaced.
+fn without(text: &[u8], cuts: &Cuts) -> Option<Vec<u8>> {
+    let (mut out, mut from) = (Vec::new(), 0);
+    for (start, end) in cuts {
+        out.extend_from_slice(text.get(from..*start)?);
+        out.extend_from_slice(REDACTED);
+        from = *end;
+    }
+    out.extend_from_slice(text.get(from..)?);
+    (!cuts.is_empty()).then_some(out)
 }
 
 /// The first rule that knows a secret in the text: what stays before it, and behind it.
@@ -40,8 +72,11 @@ fn secret(text: &[u8]) -> Option<Kept<'_>> {
     // The first byte tells most lines from those that may hold a secret.
     let cut = match text.first() {
         Some(b'i' | b'N') => screened(text).or_else(|| pipelined(text)),
-        Some(b'P' | b'C' | b'B') => screened(text),
-        Some(b'w') => too_long(text),
+        Some(b'C') => screened(text).or_else(|| credentials(text)),
+        Some(b'P' | b'B') => screened(text),
+        Some(b'w') => too_long(text).or_else(|| non_smtp(text)).or_else(|| refused(text)),
+        Some(b'a') => rimap(text).or_else(|| credentials(text)),
+        Some(b'm') => maps_find(text),
         Some(b'<' | b'>') => dialogue(text),
         Some(b'x' | b's') => sasl_debug(text),
         _ => None,

@@ -6,6 +6,7 @@
 //! `src/xsasl/xsasl_cyrus_server.c`, `src/xsasl/xsasl_cyrus_log.c`.
 
 use crate::client::{Client, client};
+use crate::redact::{REDACTED, is_response};
 use crate::scan::{contains, rsplit_once, split_around, split_once};
 
 /// The login name in a failure line. Typed by the client: hostile until escaped.
@@ -35,9 +36,9 @@ impl<'a> LoginName<'a> {
 pub struct SaslFailure<'a> {
     /// Who tried.
     pub client: Client<'a>,
-    /// As the client spelled it (`LOGIN`, `login`, junk), cut at 100 bytes by Postfix.
+    /// As the client spelled it (`LOGIN`, `login`, junk), cut at 100 bytes by Postfix; [`REDACTED`] if it holds a password.
     pub mechanism: &'a [u8],
-    /// The backend's words, may be empty; opaque here.
+    /// The backend's words, may be empty; opaque here. [`REDACTED`] if they hold a password.
     pub reason: &'a [u8],
     /// The login name as far as the line tells.
     pub username: LoginName<'a>,
@@ -58,6 +59,35 @@ const MECHANISM_REASONS: [&[u8]; 4] = [
 ///
 /// Source: `smtpd_sasl_authenticate`, Postfix `src/smtpd/smtpd_sasl_glue.c`.
 pub(crate) fn failure(text: &[u8]) -> Option<SaslFailure<'_>> {
+    spelled(text).map(without_secrets)
+}
+
+/// Nobody who asks what a line says gets to see a password: it may be sent where nobody expects it.
+fn without_secrets(failure: SaslFailure<'_>) -> SaslFailure<'_> {
+    let SaslFailure { client, mechanism, reason, username } = failure;
+    let username = match username {
+        // What only looks like a name.
+        LoginName::Named(name) if is_response(name) || name == REDACTED => LoginName::Unavailable,
+        other => other,
+    };
+    if is_response(mechanism) {
+        let reason = if quoted_mechanism(reason).is_some() { UNKNOWN_REDACTED } else { reason };
+        return SaslFailure { client, mechanism: REDACTED, reason, username };
+    }
+    let reason = if is_response(reason) { REDACTED } else { reason };
+    SaslFailure { client, mechanism, reason, username }
+}
+
+/// `Invalid authentication mechanism: 'SECRET'`.
+const UNKNOWN_REDACTED: &[u8] = b"Invalid authentication mechanism: '[redacted]'";
+
+/// The mechanism that a reason quotes (Postfix 3.10), and what follows it.
+pub(crate) fn quoted_mechanism(reason: &[u8]) -> Option<&[u8]> {
+    reason.strip_prefix(b"Invalid authentication mechanism: '")
+}
+
+/// The same as the line spells it, secrets and all.
+pub(crate) fn spelled(text: &[u8]) -> Option<SaslFailure<'_>> {
     let (client, text) = client(text)?;
     // `non-SMTP command from <client>: SASL …` begins with words, and what follows is the client's.
     let text = text.strip_prefix(b": SASL ").filter(|_| !client.name.contains(&b' '))?;
@@ -97,8 +127,7 @@ fn balanced(mechanism: &[u8]) -> bool {
 /// The name may itself hold the separator, so the first one is the real one; but a reason that quotes the mechanism
 /// (Postfix 3.10) may hold it as well, and then the first one behind that quotation is.
 fn split_username<'a>(text: &'a [u8], mechanism: &[u8]) -> (&'a [u8], LoginName<'a>) {
-    let quoted =
-        text.strip_prefix(b"Invalid authentication mechanism: '").and_then(|rest| rest.strip_prefix(mechanism));
+    let quoted = quoted_mechanism(text).and_then(|rest| rest.strip_prefix(mechanism));
     let split = match quoted {
         Some(rest) => split_once(rest, USERNAME)
             .and_then(|(end, name)| Some((text.get(..text.len() - rest.len() + end.len())?, name))),

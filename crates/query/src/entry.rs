@@ -119,8 +119,8 @@ fn fill(entry: &mut Entry, event: &Event<'_>) {
             queue_id(entry, *id);
         }
         Event::Limited(limit) => client(entry, &limit.client),
-        Event::Backend(trouble) => entry.reason = filled(trouble.words()),
-        Event::Fatal(words) => entry.reason = filled(words),
+        Event::Backend(trouble) => entry.reason = filled(&redact(trouble.words())),
+        Event::Fatal(words) => entry.reason = filled(&redact(words)),
         Event::TlsLibrary(words) | Event::TlsServerTrouble(None, words) => entry.reason = filled(words),
         Event::TlsEstablished(tls) => tls_established(entry, tls),
         Event::Pipelining(who, stage, _) => {

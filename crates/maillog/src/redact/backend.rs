@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::{Kept, REDACTED, first_of};
+use super::said::{REPLACING, replaced_command};
+use super::{Kept, REDACTED, first_of, to_end};
 use crate::scan::{contains, find, rsplit_once, split_byte, split_once};
 
 /// Secrets that may stand in any line.
@@ -16,13 +17,14 @@ pub(super) fn anywhere(text: &[u8]) -> Option<Kept<'_>> {
     let named = PASS.find(text).is_some();
     let marked = memchr::memchr2(b'!', b'{', text).is_some();
     let plain = ANY_MARKERS.iter().all(|(common, _)| common.find(text).is_none());
-    if !named && !marked && plain && CONTINUED.find(text).is_none() { None } else { first_rule(text) }
+    let said = CONTINUED.find(text).is_some() || REPLACING.find(text).is_some();
+    if !named && !marked && plain && !said { None } else { first_rule(text) }
 }
 
 /// A secret may hold the marker of another rule: the rule that keeps least is right.
 #[cold]
 fn first_rule(text: &[u8]) -> Option<Kept<'_>> {
-    let rules = [debug, continued, reply, given_password, mismatch, cached];
+    let rules = [debug, continued, reply, given_password, mismatch, cached, replaced_command];
     rules.into_iter().filter_map(|rule| rule(text)).min_by_key(|(keep, _)| keep.len())
 }
 
@@ -194,8 +196,32 @@ fn cached(text: &[u8]) -> Option<Kept<'_>> {
     if start < end { assemble(text, &cuts) } else { None }
 }
 
+/// `Credentials: <password or hash, in hex>`: Dovecot `src/auth/auth-request.c`, with `auth_debug_passwords`.
+pub(super) fn credentials(text: &[u8]) -> Option<Kept<'_>> {
+    const MARKER: &[u8] = b"Credentials: ";
+    let at = find(text, MARKER)?;
+    let open = at == 0 || text.get(..at)?.ends_with(b": ");
+    if open { to_end(text, at + MARKER.len()) } else { None }
+}
+
+/// `auth_rimap: sending saslauthd LOGIN "joe" "secret"`: Cyrus `saslauthd/auth_rimap.c`.
+pub(super) fn rimap(text: &[u8]) -> Option<Kept<'_>> {
+    const MARKER: &[u8] = b"auth_rimap: sending ";
+    let said = text.strip_prefix(MARKER)?;
+    let name = find(said, b"LOGIN ").map_or(0, |at| at + b"LOGIN ".len());
+    // A quote in the name stands behind a backslash.
+    let mut escaped = true;
+    let end = said.get(name..)?.iter().position(|b| {
+        let ends = *b == b'"' && !escaped;
+        escaped = !escaped && *b == b'\\';
+        ends
+    });
+    let blank = end.map_or(name, |end| name + end + 1);
+    to_end(text, MARKER.len() + blank + usize::from(said.get(blank) == Some(&b' ')))
+}
+
 /// The text with several secrets cut out of it.
-fn assemble<'a>(text: &'a [u8], cuts: &[(usize, usize)]) -> Option<Kept<'a>> {
+pub(super) fn assemble<'a>(text: &'a [u8], cuts: &[(usize, usize)]) -> Option<Kept<'a>> {
     let (&(keep, mut from), others) = cuts.split_first()?;
     let mut tail = Vec::new();
     for (start, end) in others {
@@ -218,7 +244,7 @@ static PASSWORD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"assw
 fn given_password(text: &[u8]) -> Option<Kept<'_>> {
     PASSWORD.find(text)?;
     // Of the last three (`src/auth/auth-request.c`, `passdb-shadow.c`, `db-ldap.c`) the first two need no more than `auth_verbose`.
-    let markers: [&[u8]; 9] = [
+    let markers: [&[u8]; 10] = [
         b"given password: ",
         b"password=",
         b"crypt() password: ",
@@ -228,14 +254,18 @@ fn given_password(text: &[u8]) -> Option<Kept<'_>> {
         b"Invalid password '",
         b"invalid password field '",
         b"userPassword=",
+        // `userPassword(password)=`: Dovecot names its own field behind the directory's.
+        b"(password)=",
     ];
-    let (head, secret, marker) = markers.iter().find_map(|marker| {
+    let found = markers.iter().filter_map(|marker| {
         let (head, secret) = split_once(text, marker)?;
         // A field that Dovecot has hidden.
         let after = secret.strip_prefix(HIDDEN);
         let hidden = after.is_some_and(|after| after.is_empty() || separator(after).is_some_and(|by| by != b" "));
         (!hidden).then_some((head, secret, marker))
-    })?;
+    });
+    // A password may hold another marker.
+    let (head, secret, marker) = found.min_by_key(|(head, ..)| head.len())?;
     // A password may hold a parenthesis: what Dovecot appends behind its own is known.
     let tail = match rsplit_once(secret, b") - trying the next ") {
         Some((hidden, _)) => secret.get(hidden.len()..).unwrap_or_default(),

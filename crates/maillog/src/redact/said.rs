@@ -7,9 +7,12 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::{Kept, first_of, to_end};
+use super::backend::assemble;
+use super::base64::{is_answer, is_response};
+use super::{Cuts, Kept, first_of, to_end};
 use crate::client::client;
-use crate::scan::{find, split_once, word};
+use crate::sasl;
+use crate::scan::{contains, find, split_once, word};
 
 /// `improper command pipelining after EHLO from <client>: AUTH PLAIN <credentials>`; after AUTH, all of it.
 pub(super) fn pipelined(text: &[u8]) -> Option<Kept<'_>> {
@@ -76,6 +79,48 @@ pub(super) fn too_long(text: &[u8]) -> Option<Kept<'_>> {
     to_end(text, text.len() - junk.len())
 }
 
+pub(super) static REPLACING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b": replacing command \""));
+
+/// `<client>: replacing command "AUTH PLAIN <credentials>" with "NOOP"`: what `smtpd_command_filter` does, Postfix
+/// `src/smtpd/smtpd_chat.c`, `src/postscreen/postscreen_smtpd.c`.
+pub(super) fn replaced_command(text: &[u8]) -> Option<Kept<'_>> {
+    auth_argument(text, REPLACING.find(text)?)
+}
+
+/// `warning: non-SMTP command from <client>: AUTH PLAIN <credentials>`, or the answer to a prompt that is asked no more.
+pub(super) fn non_smtp(text: &[u8]) -> Option<Kept<'_>> {
+    let (_, said) = client(text.strip_prefix(b"warning: non-SMTP command from ")?)?;
+    let junk = said.strip_prefix(b": ")?;
+    let start = text.len() - junk.len();
+    if is_answer(junk.trim_ascii()) { to_end(text, start) } else { auth_argument(text, start) }
+}
+
+/// `warning: <client>: SASL PLAIN authentication failed: <response>`: what stands there is the last that the other side said,
+/// and whatever a client sends for a mechanism or a name.
+pub(super) fn refused(text: &[u8]) -> Option<Kept<'_>> {
+    let failure = sasl::spelled(text.strip_prefix(b"warning: ")?)?;
+    let quoted = sasl::quoted_mechanism(failure.reason).map(|word| word.strip_suffix(b"'").unwrap_or(word));
+    let parts = [Some(failure.mechanism), Some(failure.reason), quoted, failure.username.name()];
+    let secrets = parts.into_iter().flatten().filter(|part| is_response(part));
+    let cuts: Cuts = secrets.filter_map(|part| place(text, part)).collect();
+    assemble(text, &cuts)
+}
+
+/// Where a part of a text stands in it.
+fn place(text: &[u8], part: &[u8]) -> Option<(usize, usize)> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    (start + part.len() <= text.len()).then_some((start, start + part.len()))
+}
+
+/// `maps_find: smtp_sasl_password_maps: hash:/etc/postfix/sasl_passwd(0,lock): [r.ex]:587 = joe:secret` of a verbose `smtp`:
+/// Postfix `src/global/maps.c`.
+pub(super) fn maps_find(text: &[u8]) -> Option<Kept<'_>> {
+    let found = text.strip_prefix(b"maps_find: ")?;
+    let (table, _) = split_once(found, b" = ")?;
+    let of_passwords = contains(table, b"passw") || contains(table, b"sasl_");
+    if of_passwords { to_end(text, text.len() - found.len() + table.len() + 3) } else { None }
+}
+
 /// `< name[address]: AUTH PLAIN …` of a verbose `smtpd`, `> name[address]:587: AUTH PLAIN …` of a verbose `smtp`
 /// (Postfix `src/smtp/smtp_chat.c`), and the bare base64 answers that follow them.
 pub(super) fn dialogue(text: &[u8]) -> Option<Kept<'_>> {
@@ -136,7 +181,7 @@ pub(super) fn sasl_debug(text: &[u8]) -> Option<Kept<'_>> {
 
 /// What stands before a secret in the debug lines of Postfix's own SASL code: `src/xsasl/xsasl_cyrus_server.c`,
 /// `xsasl_dovecot_server.c`, `xsasl_cyrus_client.c`, `src/smtp/smtp_sasl_glue.c`.
-const SASL_MARKERS: [&[u8]; 9] = [
+const SASL_MARKERS: [&[u8]; 10] = [
     b"init_response ",
     b"initial response ",
     b"decoded response ",
@@ -145,6 +190,8 @@ const SASL_MARKERS: [&[u8]; 9] = [
     b"uncoded initial reply: ",
     b"uncoded client response ",
     b"client_get_passwd: ",
+    // What Dovecot sends for Postfix to go on with, its tabs as Postfix shows them.
+    b"?pass=",
     QUOTED_PASS,
 ];
 const QUOTED_PASS: &[u8] = b"' pass `";

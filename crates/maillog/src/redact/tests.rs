@@ -316,3 +316,211 @@ fn what_only_looks_like_a_secret_stays() {
         assert!(matches!(redact(text.as_bytes()), Cow::Borrowed(kept) if kept == text.as_bytes()), "{text}");
     }
 }
+
+/// The words that tell the cause stay, the literals go: which of them is the password, nobody but the administrator knows.
+#[test]
+fn literals_of_statements_go() {
+    let rows = [
+        (
+            "auth: Debug: sql(joe,192.0.2.1): query: SELECT u FROM users WHERE u = 'joe' AND password = 'secret'",
+            "auth: Debug: sql(joe,192.0.2.1): query: SELECT u FROM users WHERE u = '[redacted]' AND password = '[redacted]'",
+        ),
+        (
+            "query: SELECT NULL AS password, 'Y' as nopassword FROM t WHERE mysql_pass = PASSWORD('secret')",
+            "query: SELECT NULL AS password, '[redacted]' as nopassword FROM t WHERE mysql_pass = PASSWORD('[redacted]')",
+        ),
+        (
+            "query: SELECT u FROM t WHERE p = ENCRYPT(\"se'cret\", password) OR p=SHA2('x', 256)",
+            "query: SELECT u FROM t WHERE p = ENCRYPT(\"[redacted]\", password) OR p=SHA2('[redacted]', 256)",
+        ),
+        (
+            "query: select * from check_login('joe','secret')",
+            "query: select * from check_login('[redacted]','[redacted]')",
+        ),
+        ("query: CALL check_login('joe', 'secret')", "query: CALL check_login('[redacted]', '[redacted]')"),
+        ("query: SELECT 'it''s secret' AS password", "query: SELECT '[redacted]' AS password"),
+        ("query: SELECT '' AS a, 'secret' AS b", "query: SELECT '' AS a, '[redacted]' AS b"),
+        (
+            "sql plugin doing query SELECT p FROM t WHERE p = 'secret';",
+            "sql plugin doing query SELECT p FROM t WHERE p = '[redacted]';",
+        ),
+        (
+            "Query failed: Unknown column 'passwrd' in 'where clause' (SELECT u FROM t WHERE passwrd='secret')",
+            "Query failed: Unknown column 'passwrd' in 'where clause' (SELECT u FROM t WHERE passwrd='[redacted]')",
+        ),
+        (
+            "Password query failed: near 'SELECT u FROM t WHERE p = \"secret\"' at line 1",
+            "Password query failed: near 'SELECT u FROM t WHERE p = \"[redacted]\"' at line 1",
+        ),
+        (
+            "Password query failed: You have an error in your SQL syntax; check the manual for the right syntax to use near '= 'joe' AND p = 'secret'' at line 1",
+            "Password query failed: You have an error in your SQL syntax; check the manual for the right syntax to use near '= '[redacted]' AND p = '[redacted]",
+        ),
+        // Where a literal ends is not certain, or it is cut off: all of it goes.
+        ("query: SELECT 'a\\' AND p = 'secret'", "query: SELECT '[redacted]"),
+        ("query: SELECT 'a'secret'", "query: SELECT '[redacted]"),
+        ("failed: 'SELECT u FROM t WHERE p = 'secr", "failed: 'SELECT u FROM t WHERE p = '[redacted]"),
+        // What else is known of a secret goes as well.
+        (
+            "query: SELECT 'joe' FROM t WHERE password=12345 (postgresql://joe:secret@h/m)",
+            "query: SELECT '[redacted]' FROM t WHERE password=[redacted])",
+        ),
+        (
+            "postgresql://joe:secret@h/m: SELECT 'joe' FROM t",
+            "postgresql://joe:[redacted]@h/m: SELECT '[redacted]' FROM t",
+        ),
+    ];
+    for (text, expected) in rows {
+        shows(text, expected);
+    }
+}
+
+#[test]
+fn passwords_of_addresses_go() {
+    let rows = [
+        (
+            "warning: connect to pgsql server postgresql://postfix:secret@127.0.0.1/mail: refused",
+            "warning: connect to pgsql server postgresql://postfix:[redacted]@127.0.0.1/mail: refused",
+        ),
+        (
+            "a ldap://u:se@c/r?e:t@h:389/x b redis://:x@h",
+            "a ldap://u:[redacted]@c/r?e:t@h:389/x b redis://:[redacted]@h",
+        ),
+        ("postgresql://joe:sec/ret@h/mail", "postgresql://joe:[redacted]@h/mail"),
+        ("postgresql://joe:/secret@h/mail", "postgresql://joe:[redacted]@h/mail"),
+    ];
+    for (text, expected) in rows {
+        shows(text, expected);
+    }
+}
+
+/// What clients send at places where no one expects it.
+#[test]
+fn responses_go_wherever_they_stand() {
+    let rows = [
+        (
+            "u[192.0.2.1]: replacing command \"AUTH PLAIN AGFsaWNlAHNlY3JldA==\" with \"NOOP\"",
+            "u[192.0.2.1]: replacing command \"AUTH PLAIN[redacted]",
+        ),
+        (
+            "[192.0.2.1]:4711: replacing command \"auth plain AGFsaWNlAHNlY3JldA==\" with \"NOOP\"",
+            "[192.0.2.1]:4711: replacing command \"auth plain[redacted]",
+        ),
+        (
+            "warning: non-SMTP command from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA==",
+            "warning: non-SMTP command from u[192.0.2.1]: AUTH PLAIN[redacted]",
+        ),
+        (
+            "warning: non-SMTP command from u[192.0.2.1]: 2WVjcmV0",
+            "warning: non-SMTP command from u[192.0.2.1]: [redacted]",
+        ),
+        (
+            "warning: non-SMTP command from u[192.0.2.1]: +SHVudGVyMg==",
+            "warning: non-SMTP command from u[192.0.2.1]: [redacted]",
+        ),
+        (
+            "warning: u[192.0.2.1]: SASL PLAIN authentication failed: AGFsaWNlAHNlY3JldA==",
+            "warning: u[192.0.2.1]: SASL PLAIN authentication failed: [redacted]",
+        ),
+        (
+            "warning: u[192.0.2.1]: SASL XOAUTH2 authentication failed: dXNlcj1hQGIuYwFhdXRoPUJlYXJlciB4AQE=, sasl_username=joe",
+            "warning: u[192.0.2.1]: SASL XOAUTH2 authentication failed: [redacted], sasl_username=joe",
+        ),
+        (
+            "warning: u[192.0.2.1]: SASL AGFsaWNlAHNlY3JldA== authentication failed: Invalid authentication mechanism: 'AGFsaWNlAHNlY3JldA==', sasl_username=AGFsaWNlAHNlY3JldA==",
+            "warning: u[192.0.2.1]: SASL [redacted] authentication failed: Invalid authentication mechanism: '[redacted]', sasl_username=[redacted]",
+        ),
+        (
+            "maps_find: smtp_sasl_password_maps: hash:/etc/postfix/sasl_passwd(0,lock|fold_fix): [r.ex]:587 = joe:sec = ret",
+            "maps_find: smtp_sasl_password_maps: hash:/etc/postfix/sasl_passwd(0,lock|fold_fix): [r.ex]:587 = [redacted]",
+        ),
+        (
+            "xsasl_dovecot_handle_reply: auth reply: OK?1?user=joe?pass=secret",
+            "xsasl_dovecot_handle_reply: auth reply: OK?1?user=joe?pass=[redacted]",
+        ),
+        (
+            "auth_rimap: sending saslauthd LOGIN \"joe\" \"secret\"",
+            "auth_rimap: sending saslauthd LOGIN \"joe\" [redacted]",
+        ),
+        (
+            "auth_rimap: sending saslauthd LOGIN \"jo\\\" e\" \"secret\"",
+            "auth_rimap: sending saslauthd LOGIN \"jo\\\" e\" [redacted]",
+        ),
+        ("auth_rimap: sending saslauthd LOGIN {3}", "auth_rimap: sending saslauthd LOGIN [redacted]"),
+        (
+            "auth: Debug: ldap(joe,192.0.2.1): result: uid(user)=joe userPassword(password)={SSHA}abc password=x",
+            "auth: Debug: ldap(joe,192.0.2.1): result: uid(user)=joe userPassword(password)=[redacted]",
+        ),
+        (
+            "auth: Debug: passwd-file(joe,192.0.2.1): Credentials: 736563726574",
+            "auth: Debug: passwd-file(joe,192.0.2.1): Credentials: [redacted]",
+        ),
+        ("Credentials: 736563726574", "Credentials: [redacted]"),
+    ];
+    for (text, expected) in rows {
+        shows(text, expected);
+    }
+}
+
+/// What is asked of a failure's parts and of the line without its secrets is the same.
+#[test]
+fn parts_of_a_failure_hold_no_secret() {
+    for (line, mechanism, reason, name) in [
+        ("SASL PLAIN authentication failed: AGEAYg=", "PLAIN", "AGEAYg=", None),
+        ("SASL PLAIN authentication failed: AGEAYmM=x", "PLAIN", "AGEAYmM=x", None),
+        ("SASL PLAIN authentication failed: AGEAYmNk", "PLAIN", "[redacted]", None),
+        ("SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=AGEAYmNk", "LOGIN", "UGFzc3dvcmQ6", None),
+        ("SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=joe", "LOGIN", "UGFzc3dvcmQ6", Some("joe")),
+        (
+            "SASL AGEAYmNk authentication failed: Invalid authentication mechanism: 'AGEAYmNk', sasl_username=joe",
+            "[redacted]",
+            "Invalid authentication mechanism: '[redacted]'",
+            Some("joe"),
+        ),
+    ] {
+        let line = format!("warning: u[192.0.2.1]: {line}");
+        let shown = redact(line.as_bytes());
+        for text in [line.as_bytes(), &shown] {
+            let failure = crate::sasl::failure(&text["warning: ".len()..]).unwrap();
+            let name = name.map(str::as_bytes);
+            assert_eq!(
+                (failure.mechanism, failure.reason, failure.username.name()),
+                (mechanism.as_bytes(), reason.as_bytes(), name),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[track_caller]
+fn shows(text: &str, expected: &str) {
+    let shown = redact(text.as_bytes()).into_owned();
+    assert_eq!(String::from_utf8_lossy(&shown), expected, "{text}");
+    assert_eq!(String::from_utf8_lossy(&redact(&shown)), expected, "twice is not once: {text}");
+    assert!(holds_secret(text.as_bytes()) && holds_secret(&shown), "{text}");
+}
+
+#[test]
+fn harmless_quotes_addresses_and_base64_stay() {
+    for text in [
+        "auth: Error: sql(joe,192.0.2.1): Password query failed: Unknown column 'passwrd' in 'where clause'",
+        "auth: Error: mysql(127.0.0.1): Connect failed to database (mail): Access denied for user 'mail'@'localhost' (using password: YES)",
+        "warning: mysql query failed: Table 'mail.users' doesn't exist",
+        "query: SELECT u FROM users WHERE u = ''",
+        "error: call to 'connect' failed, please select 'other', or update it to 'x'",
+        "NOQUEUE: reject: RCPT from u[192.0.2.1]: 554 5.7.1 <SELECT 'a>: x; from=<a@b> to=<c@d>",
+        "0F5383D12: to=<a@b>, relay=x, status=bounced (550 SELECT 'one')",
+        "see http://www.ex/x?y=a@b, https://[2001:db8::1]:443/@x, http://h:80/@x, x:// postgresql://joe@h/m, ldap://h:389",
+        "warning: u[192.0.2.1]: SASL CRAM-MD5 authentication failed: PDE3LjFAaC5leD4=",
+        "warning: u[192.0.2.1]: SASL LOGIN authentication failed: VXNlcm5hbWU6, sasl_username=SELECT",
+        "warning: non-SMTP command from u[192.0.2.1]: GET / HTTP/1.1",
+        "warning: non-SMTP command from u[192.0.2.1]: \\026\\003\\001",
+        "u[192.0.2.1]: replacing command \"EHLO x\" with \"NOOP\"",
+        "maps_find: virtual_alias_maps: hash:/etc/postfix/virtual(0,lock): a@b = c@d",
+        "maps_find: smtp_sasl_password_maps: [r.ex]:587: not found",
+        "auth_rimap: [joe] authenticated",
+        "Credentials lookup failed",
+    ] {
+        assert!(matches!(redact(text.as_bytes()), Cow::Borrowed(kept) if kept == text.as_bytes()), "{text}");
+    }
+}
