@@ -4,7 +4,7 @@
 
 use diagnose::Class;
 use input::{Line, Worth};
-use maillog::{Event, Glance, Level, LoginOutcome, Program, QueueId, Record, level};
+use maillog::{Event, Glance, Level, LoginName, LoginOutcome, Program, QueueId, Record, level};
 use trace::{Follow, Tracer};
 
 /// To whoever wants to know of logins: nearly half of a log says nothing about them, and need not leave the reading threads.
@@ -103,6 +103,13 @@ pub(crate) fn holds_secret(record: &Record<'_>, event: Option<&Event<'_>>) -> bo
             verdict.message.iter().any(|b| matches!(b, b'(' | b'\'' | b'"' | b'=' | b':'))
                 && maillog::holds_secret(verdict.message)
         }
+        // What a reason, a mechanism or a name held is gone from them already.
+        Some(Event::SaslFailed(failure)) => {
+            [failure.reason, failure.mechanism].contains(&maillog::REDACTED)
+                || failure.username == LoginName::Unavailable
+                    && !record.text.ends_with(b"(unavailable)")
+                    && maillog::holds_secret(record.text)
+        }
         Some(Event::Postscreen(_)) => maillog::quotes_client(record.text) && maillog::holds_secret(record.text),
         None
         | Some(
@@ -111,6 +118,8 @@ pub(crate) fn holds_secret(record: &Record<'_>, event: Option<&Event<'_>>) -> bo
             | Event::NonSmtp(..)
             | Event::DovecotService(_)
             | Event::SaslauthdLdap(_)
+            | Event::Backend(_)
+            | Event::Fatal(_)
             | Event::Other(_),
         ) => maillog::holds_secret(record.text),
         Some(_) => false,

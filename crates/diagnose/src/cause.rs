@@ -169,9 +169,9 @@ fn has(text: &[u8], wanted: &str) -> bool {
     memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text).any(starts)
 }
 
-/// A challenge in base64, or one of the LOGIN prompts in clear: no reason at all, only the last thing said to the client.
+/// A challenge in base64, or one of the LOGIN prompts in clear: no reason at all, only the last thing said to the client, or by him.
 fn is_challenge(text: &[u8]) -> bool {
-    if matches!(text, b"Password:" | b"Username:" | b"User Name" | b"Password") {
+    if matches!(text, b"Password:" | b"Username:" | b"User Name" | b"Password" | maillog::REDACTED) {
         return true;
     }
     let body = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);

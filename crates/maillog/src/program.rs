@@ -213,7 +213,8 @@ pub fn glance<'a>(record: &Record<'a>) -> Option<Glance<'a>> {
         Program::Qmgr => other(text.ends_with(b" (queue active)") && queue::is_active(text)),
         Program::Cleanup => queue::is_message_id(text).then_some(Glance::MessageId),
         Program::Screener => other(screening::screener(text).is_some()),
-        Program::Helper => other(service::helper(text).is_some()),
+        // The address of a database may hold a password: such a line is looked at.
+        Program::Helper => other(!contains(text, b"://") && service::helper(text).is_some()),
         Program::Neighbour => other(is_foreign(text)),
         Program::Other => other(matches!(of_others(record), Some(Event::OtherProgram))),
         _ => None,

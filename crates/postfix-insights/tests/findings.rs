@@ -222,6 +222,27 @@ const SECRETS: &[&str] = &[
     r#"dovecot: auth: Debug: ldap(u): result: uid=u userPassword={CRYPT}x"#,
     r#"dovecot: auth: Debug: sql(u,192.0.2.1): cache hit: {PLAIN}secret99"#,
     r#"dovecot: auth(u,192.0.2.1,sasl:plain): Debug: sql: PLAIN(a) != 'bcd', try SHA512-CRYPT scheme instead"#,
+    r#"dovecot: auth: Debug: sql(u,192.0.2.1): query: SELECT u FROM users WHERE u = 'u' AND password = 'secret99'"#,
+    r#"dovecot: auth: Debug: sql(u,192.0.2.1): query: SELECT u FROM users WHERE u = 'u' AND p = PASSWORD("secret99")"#,
+    r#"dovecot: auth: Debug: sql(u,192.0.2.1): query: select * from check_login('u','secret99')"#,
+    r#"dovecot: auth-worker(1): Error: conn unix:auth-worker (pid=1,uid=1): auth-worker<1>: sql(u,192.0.2.1): Password query failed: near 'SELECT u FROM users WHERE p = "secret99"'"#,
+    r#"dovecot: auth: Error: sql(u,192.0.2.1): Password query failed: syntax error: SELECT u WHERE p = "secret99""#,
+    r#"dovecot: auth: Error: pgsql(postgresql://joe:secret99@192.0.2.1/mail): Connect failed"#,
+    r#"dovecot: auth: Debug: ldap(u,192.0.2.1): result: uid(user)=u userPassword(password)={SSHA}secret99"#,
+    r#"dovecot: auth: Debug: passwd-file(u,192.0.2.1): Credentials: 7365637265743939"#,
+    r#"saslauthd[1]: auth_rimap: sending saslauthd LOGIN "alice" "secret99""#,
+    r#"saslauthd[1]: sql plugin doing query SELECT p FROM users WHERE p = 'secret99';"#,
+    r#"postfix/smtpd[1]: sql plugin doing query SELECT p FROM users WHERE p = 'secret99';"#,
+    r#"postfix/smtpd[1]: u[192.0.2.1]: replacing command "AUTH PLAIN AGFsaWNlAHNlY3JldA==" with "NOOP""#,
+    r#"postfix/postscreen[1]: [192.0.2.1]:4711: replacing command "AUTH PLAIN AGFsaWNlAHNlY3JldA==" with "NOOP""#,
+    r#"postfix/smtpd[1]: warning: non-SMTP command from u[192.0.2.1]: AUTH PLAIN AGFsaWNlAHNlY3JldA=="#,
+    r#"postfix/smtpd[1]: warning: non-SMTP command from u[192.0.2.1]: 2WVjcmV0OTk="#,
+    r#"postfix/smtpd[1]: warning: u[192.0.2.1]: SASL PLAIN authentication failed: AGFsaWNlAHNlY3JldA=="#,
+    r#"postfix/smtpd[1]: warning: u[192.0.2.1]: SASL AGFsaWNlAHNlY3JldA== authentication failed: Invalid authentication mechanism"#,
+    r#"postfix/smtpd[1]: warning: u[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=AGFsaWNlAHNlY3JldA=="#,
+    r#"postfix/smtp[1]: maps_find: smtp_sasl_password_maps: hash:/etc/postfix/sasl_passwd(0,lock|fold_fix): [r.ex]:587 = u:secret99"#,
+    r#"postfix/proxymap[1]: warning: connect to pgsql server postgresql://joe:secret99@192.0.2.1/mail: refused"#,
+    r#"postfix/proxymap[1]: fatal: postgresql://joe:secret99@192.0.2.1/mail: bad"#,
 ];
 
 /// What is redacted in a line, and what is counted as a secret in the log, is one list: from files and from a store.
@@ -234,6 +255,7 @@ fn every_secret_is_told_of() {
     let (log, state) = (log.to_str().unwrap(), state.to_str().unwrap());
     let entries = text(&run(["entries", "--format", "ndjson", "--quiet", "--timezone", "UTC", log]));
     assert_eq!(entries.lines().filter(|line| line.contains("[redacted]")).count(), SECRETS.len(), "{entries}");
+    assert!(!entries.contains("secret") && !entries.contains("AGFs"), "{entries}");
     assert_eq!(code(&run(["ingest", "--state", state, "--quiet", "--timezone", "UTC", log])), 0);
     for place in [&[log][..], &["--state", state]] {
         let output = run([&["findings", "--json", "--quiet", "--timezone", "UTC"], place].concat());
