@@ -115,6 +115,69 @@ fn a_day_that_is_left_is_in_one_piece() {
     assert_eq!(count, [Answer::Count(37)]);
 }
 
+fn counted(folder: &Path) -> u64 {
+    match Index::new(folder).ask(&Query::all(), &[Question::Count]).unwrap()[..] {
+        [Answer::Count(lines)] => lines,
+        _ => panic!(),
+    }
+}
+
+/// One line for each of so many days, round and round, from that number on. Output: how many of them were new.
+fn alternate(writer: &mut Writer, days: i64, numbers: std::ops::RangeInclusive<u64>) -> usize {
+    let source = writer.source(&Identity::of(b"begin\n").unwrap(), "mail.log");
+    let new = |number: &u64| {
+        let day = number.cast_signed() % days;
+        writer.add(line(source, *number, day * DAY + number.cast_signed(), "x").0).unwrap()
+    };
+    numbers.filter(new).count()
+}
+
+#[test]
+fn days_that_alternate_are_not_opened_for_each_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    assert_eq!(alternate(&mut writer, 5, 1..=500), 500);
+    assert_eq!(counted(folder.path()), 0, "nothing had to be committed");
+    writer.commit().unwrap();
+    assert_eq!(counted(folder.path()), 500);
+    for day in 0..5 {
+        assert_eq!(pieces(&writer.path(Date::of(day * DAY))), 1, "{day}");
+    }
+    // Cut off before the next commit: what waited comes in again, and only that.
+    assert_eq!(alternate(&mut writer, 5, 1..=600), 100);
+    drop(writer);
+    assert_eq!(counted(folder.path()), 500);
+    let mut writer = Writer::new(folder.path(), 32 << 20, 1).unwrap();
+    assert_eq!(alternate(&mut writer, 5, 1..=600), 100);
+    writer.finish().unwrap();
+    assert_eq!(counted(folder.path()), 600);
+    for day in 0..5 {
+        let left = Path::new(folder.path()).join(Date::of(day * DAY).to_string());
+        assert_eq!(pieces(&left), 1, "{day}: it is put together at the end");
+    }
+}
+
+#[test]
+fn what_waits_for_days_is_bounded_and_taken_back_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    // Room for some hundred lines.
+    let mut writer = Writer::new(folder.path(), 12 << 15, 1).unwrap();
+    assert_eq!(alternate(&mut writer, 7, 1..=700), 700);
+    assert!(counted(folder.path()) > 0, "what is too much is written before the commit");
+    for from in [650, 600, 20, 699] {
+        writer.rewind(1, from).unwrap();
+        assert_eq!(alternate(&mut writer, 7, from..=700), usize::try_from(701 - from).unwrap());
+    }
+    // Cut off in the midst of it.
+    writer.rewind(1, 300).unwrap();
+    assert_eq!(alternate(&mut writer, 7, 300..=400), 101);
+    drop(writer);
+    let mut writer = Writer::new(folder.path(), 12 << 15, 1).unwrap();
+    alternate(&mut writer, 7, 1..=700);
+    writer.finish().unwrap();
+    assert_eq!(counted(folder.path()), 700);
+}
+
 /// An index that keeps its counts, and is always asked twice.
 struct Twice(Kept1);
 

@@ -7,6 +7,7 @@
 //! The layout is described in `docs/reference/store.md`.
 
 mod arrivals;
+mod aside;
 mod cells;
 mod columns;
 mod context;

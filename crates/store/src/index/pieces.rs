@@ -4,8 +4,8 @@
 //! of its own. In one piece they take less room, and a question looks into one instead of several. Left in pieces a day answers as
 //! well: whoever is killed meanwhile, or has no room for it, leaves it so.
 
-use tantivy::IndexWriter;
 use tantivy::index::SegmentId;
+use tantivy::{Index, IndexWriter};
 
 use super::day::DayError;
 
@@ -19,7 +19,7 @@ pub(super) struct Joining(IndexWriter);
 impl Joining {
     /// Begins with a day whose every line is committed.
     pub(super) fn begin(mut writer: IndexWriter) -> Self {
-        let pieces = worth_joining(&writer);
+        let pieces = worth_joining(writer.index());
         if !pieces.is_empty() {
             // It goes on by itself; whether it succeeds changes no answer.
             drop(writer.merge(&pieces));
@@ -33,9 +33,14 @@ impl Joining {
     }
 }
 
+/// Whether it is worth putting the pieces of a day together.
+pub(super) fn are_worth_joining(day: &Index) -> bool {
+    !worth_joining(day).is_empty()
+}
+
 /// The pieces of a day, if it is worth putting them together.
-fn worth_joining(writer: &IndexWriter) -> Vec<SegmentId> {
-    let Ok(pieces) = writer.index().searchable_segment_metas() else { return Vec::new() };
+fn worth_joining(day: &Index) -> Vec<SegmentId> {
+    let Ok(pieces) = day.searchable_segment_metas() else { return Vec::new() };
     let lines = || pieces.iter().map(|piece| u64::from(piece.num_docs()));
     let (all, largest) = (lines().sum::<u64>(), lines().max().unwrap_or_default());
     if pieces.len() > 1 && (all - largest) * OTHERS >= all {

@@ -5,6 +5,7 @@ use std::ops::{Bound, RangeInclusive};
 use tantivy::Term;
 use tantivy::query::RangeQuery;
 
+use super::aside::Change;
 use super::day::{Date, Day, DayError};
 use super::payload::{Part, Payload};
 use super::schema::{self, Slots, source_and_line};
@@ -23,18 +24,16 @@ impl Writer {
         let dates: Vec<Date> =
             self.payloads.iter().filter(|(_, payload)| touched(payload)).map(|(date, _)| *date).collect();
         for date in dates {
-            let path = self.path(date);
-            self.opened(date)?;
-            let (Some(open), Some(payload)) = (self.open.get_mut(&date), self.payloads.get_mut(&date)) else {
-                continue;
-            };
-            let range = Box::new(lines(&open.slots, source, from..=u64::MAX));
-            open.writer.delete_query(range).map_err(|why| WriteError::Day { path, why: why.into() })?;
-            open.pending += 1;
+            self.ready(date)?;
+            let Some(slots) = self.slots(date) else { continue };
+            let range = Box::new(lines(slots, source, from..=u64::MAX));
+            // The note before the change, which may be written at once, note and all.
+            let Some(payload) = self.payloads.get_mut(&date) else { continue };
             match payload.sources.get_mut(&source) {
                 Some(part) if part.first < from => part.last = from - 1,
                 _ => drop(payload.sources.remove(&source)),
             }
+            self.put(date, Change::Gone(range))?;
         }
         Ok(())
     }

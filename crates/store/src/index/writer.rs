@@ -4,25 +4,30 @@
 //! commit says is in already, and is left out. Lines and that number are one commit, so whenever the writer is killed, whoever goes on
 //! after it continues behind the last line that is in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use input::Identity;
 use query::Entry;
 use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument};
 
+use super::aside::{Aside, Change};
 use super::day::{Date, DayError, payload};
 use super::payload::{Part, Payload};
-use super::pieces::Joining;
+use super::pieces::{self, Joining};
 use super::schema::{self, Slots, prepare};
 use super::sources::Sources;
 use super::stored::Kept;
 use super::twins::Twins;
 
-/// Days written to at the same time; one more ends the one that was left alone the longest.
+/// Days open for writing at the same time. One more collects its lines in memory, and takes the place of one that is left alone meanwhile.
 const OPEN_MAX: usize = 2;
+/// One part in so many of the memory is for lines that wait for their day, and as much for writing such a day.
+const ASIDE_PART: usize = 12;
 /// Lines of other days after which a day is let go of.
 const LEFT_AFTER: u64 = 100_000;
+/// The file that says what a day is made of.
+const META: &str = "meta.json";
 /// Bytes that one indexing thread needs at least.
 const THREAD_BYTES_MIN: usize = 16 << 20;
 /// Compression of packed lines.
@@ -95,6 +100,12 @@ pub struct Writer {
     /// Days that cannot be read: nothing is written to them.
     damaged: BTreeMap<Date, DayError>,
     pub(super) open: BTreeMap<Date, Open>,
+    /// What waits for days that are not open.
+    aside: BTreeMap<Date, Aside>,
+    /// How much that is.
+    aside_bytes: usize,
+    /// Days that were only opened for what had waited for them: nobody has put them together.
+    visited: BTreeSet<Date>,
     /// Days that were let go of, one at a time.
     joining: BTreeMap<Date, Joining>,
     turns: u64,
@@ -117,6 +128,15 @@ impl Open {
             self.writer.prepare_commit().err().unwrap_or(why)
         })?;
         Ok(())
+    }
+
+    fn take(&mut self, change: Change) -> Result<(), DayError> {
+        self.pending += 1;
+        match change {
+            Change::Line(document) => self.add(document),
+            Change::Gone(search) => self.writer.delete_query(search).map(|_| ()).map_err(DayError::from),
+            Change::Note => Ok(()),
+        }
     }
 
     /// The lines and the note are one commit.
@@ -142,6 +162,9 @@ impl Writer {
             payloads: BTreeMap::new(),
             damaged: BTreeMap::new(),
             open: BTreeMap::new(),
+            aside: BTreeMap::new(),
+            aside_bytes: 0,
+            visited: BTreeSet::new(),
             joining: BTreeMap::new(),
             turns: 0,
             twins: Twins::default(),
@@ -170,6 +193,8 @@ impl Writer {
     /// Forgets a day that is about to go.
     pub(crate) fn forget(&mut self, date: Date) {
         drop(self.open.remove(&date));
+        self.aside_bytes -= self.aside.remove(&date).map_or(0, |aside| aside.bytes);
+        self.visited.remove(&date);
         // What becomes of its pieces does not matter any more.
         drop(self.joining.remove(&date).map(Joining::end));
         self.payloads.remove(&date);
@@ -188,18 +213,15 @@ impl Writer {
 
     /// Ends writing to a day.
     pub(super) fn end(&mut self, date: Date) -> Result<(), WriteError> {
+        self.write_aside(date)?;
         self.let_go(date)?;
         self.joined(date)
     }
 
     /// Deletes what a search finds in a day, with the next commit.
     pub(crate) fn delete(&mut self, date: Date, search: Box<dyn tantivy::query::Query>) -> Result<(), WriteError> {
-        let path = self.path(date);
         self.opened(date)?;
-        let Some(open) = self.open.get_mut(&date) else { return Ok(()) };
-        open.writer.delete_query(search).map_err(|why| WriteError::Day { path, why: why.into() })?;
-        open.pending += 1;
-        Ok(())
+        self.put(date, Change::Gone(search))
     }
 
     /// Commits a day and writes it as one piece, so that what was deleted is in no file any more.
@@ -280,26 +302,25 @@ impl Writer {
         if self.has(line.source, line.line, time) {
             return Ok(false);
         }
-        self.opened(date)?;
+        self.ready(date)?;
         let turn = self.part(date, line.source, line.line, time.unwrap_or_default()).turn;
-        let root = &self.root;
-        let fail = |why: DayError| WriteError::Day { path: root.join(date.to_string()), why };
-        let (Some(open), payload) = (self.open.get_mut(&date), self.payloads.entry(date).or_default()) else {
-            return Ok(false);
-        };
+        let path = || self.path(date);
+        let Some(slots) = self.slots(date) else { return Ok(false) };
         let mut document = TantivyDocument::new();
-        document.add_u64(open.slots.place, schema::place(line.source, line.line));
+        document.add_u64(slots.place, schema::place(line.source, line.line));
         if ts != Some(turn) {
-            document.add_i64(open.slots.turn, turn);
+            document.add_i64(slots.turn, turn);
         }
-        document.add_bytes(open.slots.packed, &line.kept.pack(line.entry).map_err(|why| fail(why.into()))?);
-        payload.cut |= open.slots.fill(&mut document, line.entry);
+        let packed = line.kept.pack(line.entry).map_err(|why| WriteError::Day { path: path(), why: why.into() })?;
+        document.add_bytes(slots.packed, &packed);
+        let is_cut = slots.fill(&mut document, line.entry);
+        let payload = self.payloads.entry(date).or_default();
+        payload.cut |= is_cut;
         payload.undated |= ts.is_none();
         // Whoever hides names goes over the day once more.
         payload.pseudonyms = false;
-        open.add(document).map_err(fail)?;
-        open.pending += 1;
         part_last(payload, line.source, line.line);
+        self.put(date, Change::Line(document))?;
         Ok(true)
     }
 
@@ -342,36 +363,107 @@ impl Writer {
         if self.has(source, line, Some(time)) {
             return Ok(());
         }
-        self.opened(date)?;
+        self.ready(date)?;
         let part = self.part(date, source, line, time);
         part.last = part.last.max(line);
-        if let Some(open) = self.open.get_mut(&date) {
-            open.pending += 1;
-        }
-        Ok(())
+        self.put(date, Change::Note)
     }
 
-    /// Opens a day for writing.
-    pub(super) fn opened(&mut self, date: Date) -> Result<(), WriteError> {
+    /// Makes a day ready for [`Writer::put`]: open if there is a place for it.
+    pub(super) fn ready(&mut self, date: Date) -> Result<(), WriteError> {
         self.turns += 1;
         if let Some(open) = self.open.get_mut(&date) {
             open.used = self.turns;
-            return if self.turns.is_multiple_of(LEFT_AFTER) { self.let_go_of_left() } else { Ok(()) };
+        } else if let Some(aside) = self.aside.get_mut(&date) {
+            aside.used = self.turns;
+        } else {
+            let path = self.path(date);
+            let slots = slots_of(&path).map_err(|why| WriteError::Day { path, why })?;
+            self.aside.insert(date, Aside::new(slots, self.turns));
+            if self.open.len() < OPEN_MAX {
+                self.write_aside(date)?;
+            }
         }
-        while self.open.len() >= OPEN_MAX {
-            let Some(oldest) = self.open.iter().min_by_key(|(_, open)| open.used).map(|(date, _)| *date) else { break };
-            self.let_go(oldest)?;
+        if self.turns.is_multiple_of(LEFT_AFTER) { self.let_go_of_left() } else { Ok(()) }
+    }
+
+    /// The fields of a day that is ready.
+    pub(super) fn slots(&self, date: Date) -> Option<&Slots> {
+        let open = self.open.get(&date).map(|open| &open.slots);
+        open.or_else(|| self.aside.get(&date).map(|aside| &aside.slots))
+    }
+
+    /// Has something happen to a day that is ready, now or before the next commit.
+    pub(super) fn put(&mut self, date: Date, change: Change) -> Result<(), WriteError> {
+        if let Some(open) = self.open.get_mut(&date) {
+            return open.take(change).map_err(|why| WriteError::Day { path: self.path(date), why });
         }
-        self.joined(date)?;
-        let path = self.path(date);
-        let open = self.create(&path).map_err(|why| WriteError::Day { path, why })?;
-        self.open.insert(date, open);
+        self.aside_bytes += self.aside.get_mut(&date).map_or(0, |aside| aside.take(change));
+        while self.aside_bytes > self.memory_bytes / ASIDE_PART {
+            let Some(most) = self.aside.iter().max_by_key(|(_, aside)| aside.bytes).map(|(date, _)| *date) else {
+                break;
+            };
+            self.write_aside(most)?;
+        }
         Ok(())
     }
 
+    /// Writes what waits for a day. It stays open if there is a place for it, or one whose day was left alone since it waits; else it is
+    /// committed and closed again, and those that are written to stay open.
+    fn write_aside(&mut self, date: Date) -> Result<(), WriteError> {
+        let Some(aside) = self.aside.remove(&date) else { return Ok(()) };
+        self.aside_bytes -= aside.bytes;
+        let left = self.least_used().filter(|(_, used)| *used < aside.since);
+        if let Some((left, _)) = left.filter(|_| self.open.len() >= OPEN_MAX) {
+            self.let_go(left)?;
+        }
+        let stays = self.open.len() < OPEN_MAX;
+        self.joined(date)?;
+        let path = self.path(date);
+        let fail = |why| WriteError::Day { path: path.clone(), why };
+        let mut open = if stays { self.create(&path) } else { self.create_small(&path) }.map_err(fail)?;
+        open.used = aside.used;
+        // Whatever happened, the note may say more.
+        open.take(Change::Note).map_err(fail)?;
+        aside.changes.into_iter().try_for_each(|change| open.take(change)).map_err(fail)?;
+        if stays {
+            self.visited.remove(&date);
+            self.open.insert(date, open);
+            return Ok(());
+        }
+        open.commit(self.payloads.get(&date).unwrap_or(&Payload::default())).map_err(fail)?;
+        self.visited.insert(date);
+        open.writer.wait_merging_threads().map_err(|why| fail(why.into()))
+    }
+
+    /// The open day that was left alone the longest, and the turn of the last that happened to it.
+    fn least_used(&self) -> Option<(Date, u64)> {
+        self.open.iter().map(|(date, open)| (*date, open.used)).min_by_key(|(_, used)| *used)
+    }
+
+    /// Opens a day for writing, whichever other one has to go.
+    fn opened(&mut self, date: Date) -> Result<(), WriteError> {
+        while self.open.len() >= OPEN_MAX && !self.open.contains_key(&date) {
+            let Some((oldest, _)) = self.least_used() else { break };
+            self.let_go(oldest)?;
+        }
+        self.ready(date)?;
+        self.write_aside(date)
+    }
+
     pub(super) fn create(&self, path: &Path) -> Result<Open, DayError> {
+        let share = (self.memory_bytes - 2 * (self.memory_bytes / ASIDE_PART)) / OPEN_MAX;
+        self.create_with(path, share, self.threads)
+    }
+
+    /// For what waited for a day, beside those that are open.
+    fn create_small(&self, path: &Path) -> Result<Open, DayError> {
+        self.create_with(path, self.memory_bytes / ASIDE_PART, 1)
+    }
+
+    fn create_with(&self, path: &Path, share: usize, threads: usize) -> Result<Open, DayError> {
         std::fs::create_dir_all(path)?;
-        let index = if path.join("meta.json").exists() {
+        let index = if path.join(META).exists() {
             Index::open_in_dir(path)?
         } else {
             let settings = IndexSettings {
@@ -384,8 +476,7 @@ impl Writer {
             Index::builder().schema(schema::schema()).settings(settings).create_in_dir(path)?
         };
         prepare(&index);
-        let share = self.memory_bytes / OPEN_MAX;
-        let threads = self.threads.min(share / THREAD_BYTES_MIN).max(1);
+        let threads = threads.min(share / THREAD_BYTES_MIN).max(1);
         let writer = index.writer_with_num_threads(threads, share.max(THREAD_BYTES_MIN))?;
         // What a writer that was killed left behind may be called as what comes now, and files are never overwritten.
         drop(writer.garbage_collect_files().wait());
@@ -395,6 +486,8 @@ impl Writer {
 
     /// Commits every day that was written to. All that was taken in before is on disk then.
     pub fn commit(&mut self) -> Result<(), WriteError> {
+        let waiting: Vec<Date> = self.aside.keys().copied().collect();
+        waiting.into_iter().try_for_each(|date| self.write_aside(date))?;
         let dates: Vec<Date> = self.open.keys().copied().collect();
         dates.into_iter().try_for_each(|date| self.commit_day(date))
     }
@@ -421,6 +514,7 @@ impl Writer {
     fn let_go(&mut self, date: Date) -> Result<(), WriteError> {
         self.commit_day(date)?;
         if let Some(open) = self.open.remove(&date) {
+            self.visited.remove(&date);
             self.all_joined()?;
             self.joining.insert(date, Joining::begin(open.writer));
         }
@@ -446,10 +540,28 @@ impl Writer {
 
     /// Commits, and lets go of every day until the next line. Each is in one piece then.
     pub fn rest(&mut self) -> Result<(), WriteError> {
+        self.commit()?;
         let dates: Vec<Date> = self.open.keys().copied().collect();
         dates.into_iter().try_for_each(|date| self.let_go(date))?;
+        for date in std::mem::take(&mut self.visited) {
+            let path = self.path(date);
+            self.join_visited(&path).map_err(|why| WriteError::Day { path, why })?;
+        }
         self.all_joined()
     }
+
+    fn join_visited(&self, path: &Path) -> Result<(), DayError> {
+        if pieces::are_worth_joining(&Index::open_in_dir(path)?) {
+            Joining::begin(self.create_small(path)?.writer).end()?;
+        }
+        Ok(())
+    }
+}
+
+/// The fields of a day, or those that it will have.
+fn slots_of(path: &Path) -> Result<Slots, DayError> {
+    let schema = if path.join(META).exists() { Index::open_in_dir(path)?.schema() } else { schema::schema() };
+    Ok(Slots::of(&schema)?)
 }
 
 fn part_last(payload: &mut Payload, source: u64, line: u64) {
