@@ -1,6 +1,6 @@
 //! The sources of all days: their numbers, identities and present names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use input::Identity;
 
@@ -10,6 +10,8 @@ use super::payload::Payload;
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     known: BTreeMap<u64, Known>,
+    /// Their numbers by how their first line is known: two of the same source have that in common.
+    begin: HashMap<String, BTreeSet<u64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,10 +26,9 @@ impl Sources {
     /// Adds what a day's commit says.
     pub(crate) fn add(&mut self, payload: &Payload) {
         for (number, part) in &payload.sources {
-            let known = self.known.entry(*number).or_insert_with(|| Known {
-                identity: part.identity.clone(),
-                name: part.name.clone(),
-                latest: i64::MIN,
+            let known = self.known.entry(*number).or_insert_with(|| {
+                self.begin.entry(part.identity.short()).or_default().insert(*number);
+                Known { identity: part.identity.clone(), name: part.name.clone(), latest: i64::MIN }
             });
             known.latest = known.latest.max(part.turn);
             if part.identity.is_longer(&known.identity) {
@@ -58,16 +59,16 @@ impl Sources {
     /// The number of the source that begins so.
     #[must_use]
     pub fn find(&self, identity: &Identity) -> Option<u64> {
-        self.known.iter().find(|(_, known)| known.identity.is_same(identity)).map(|(number, _)| *number)
+        let is_same = |number: &u64| self.known.get(number).is_some_and(|known| known.identity.is_same(identity));
+        self.begin.get(&identity.short())?.iter().copied().find(is_same)
     }
 
     /// The number of the source that begins so; a new one if it is not known.
     pub(crate) fn find_or_add(&mut self, identity: &Identity, name: &str) -> u64 {
         let number = self.find(identity).unwrap_or_else(|| self.known.last_key_value().map_or(1, |(last, _)| last + 1));
-        let known = self.known.entry(number).or_insert_with(|| Known {
-            identity: identity.clone(),
-            name: name.to_owned(),
-            latest: i64::MIN,
+        let known = self.known.entry(number).or_insert_with(|| {
+            self.begin.entry(identity.short()).or_default().insert(number);
+            Known { identity: identity.clone(), name: name.to_owned(), latest: i64::MIN }
         });
         if identity.is_longer(&known.identity) {
             known.identity.clone_from(identity);

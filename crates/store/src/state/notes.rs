@@ -1,6 +1,6 @@
 //! Small relational state: what sources are called, and from which day on lines are kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,17 +35,36 @@ impl Notes {
         Ok(Self { connection })
     }
 
-    /// Notes what a source is called now. Another source of that name keeps it: it may be what is left of a copy.
-    pub fn name(&self, identity: &Identity, name: &str) -> rusqlite::Result<()> {
-        let known = self.names()?.into_iter().find(|(known, _)| known.is_same(identity));
-        if let Some((known, _)) = known {
-            self.connection.execute("DELETE FROM source WHERE identity = ?1", params![text_of(&known)])?;
+    /// Notes what sources are called now, all at once. Another source of that name keeps it: it may be what is left of a copy.
+    pub fn name(&self, named: &[(Identity, String)]) -> rusqlite::Result<()> {
+        if named.is_empty() {
+            return Ok(());
         }
-        self.connection.execute(
-            "INSERT OR REPLACE INTO source (identity, name) VALUES (?1, ?2)",
-            params![text_of(identity), name],
-        )?;
-        Ok(())
+        // Two of the same source begin with the same line.
+        let mut known: HashMap<String, Vec<(Identity, String)>> = HashMap::new();
+        for (identity, name) in self.names()? {
+            known.entry(identity.short()).or_default().push((identity, name));
+        }
+        let transaction = self.connection.unchecked_transaction()?;
+        for (identity, name) in named {
+            let alike = known.entry(identity.short()).or_default();
+            let at = alike.iter().position(|(known, _)| known.is_same(identity));
+            if let Some((known, old)) = at.map(|at| alike.swap_remove(at)) {
+                let is_noted = (&known, &old) == (identity, name);
+                alike.push((identity.clone(), name.clone()));
+                if is_noted {
+                    continue;
+                }
+                transaction.execute("DELETE FROM source WHERE identity = ?1", params![text_of(&known)])?;
+            } else {
+                alike.push((identity.clone(), name.clone()));
+            }
+            transaction.execute(
+                "INSERT OR REPLACE INTO source (identity, name) VALUES (?1, ?2)",
+                params![text_of(identity), name],
+            )?;
+        }
+        transaction.commit()
     }
 
     /// What sources are called.
@@ -147,9 +166,12 @@ mod tests {
         let path = folder.path().join("state.sqlite");
         let of = |text: &str| Identity::of(text.as_bytes()).unwrap();
         let notes = Notes::open(&path).unwrap();
-        notes.name(&of("a\n"), "mail.log").unwrap();
-        notes.name(&of("b\n"), "other").unwrap();
-        notes.name(&of("a\nmore\n"), "mail.log.1").unwrap();
+        notes.name(&[(of("a\n"), "mail.log".into()), (of("b\n"), "other".into())]).unwrap();
+        notes.name(&[(of("b\n"), "other".into()), (of("a\nmore\n"), "mail.log.1".into())]).unwrap();
+        // What is noted already is not written.
+        let changes = notes.connection.total_changes();
+        notes.name(&[(of("b\n"), "other".into()), (of("a\nmore\n"), "mail.log.1".into())]).unwrap();
+        assert_eq!(notes.connection.total_changes(), changes);
         notes.set_horizon("2026-06-17".parse().unwrap()).unwrap();
         notes.set_horizon("2026-06-10".parse().unwrap()).unwrap();
         notes.followed(1, "mail.log", 10).unwrap();

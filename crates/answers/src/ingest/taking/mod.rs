@@ -4,7 +4,7 @@ mod seam;
 mod twins;
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use input::{Line, Seen};
 use maillog::Stamps;
@@ -27,6 +27,10 @@ pub(crate) struct Taking {
     horizon: Option<Date>,
     /// By the source's place in the reading.
     sources: BTreeMap<usize, Source>,
+    /// Their places, by number.
+    places: HashMap<u64, usize>,
+    /// What sources are called, to be noted with the next commit.
+    named: Vec<(Identity, String)>,
     pub(in crate::ingest) names: Vec<String>,
     /// Sources that come in anew from their first line, by number.
     pub(in crate::ingest) anew: BTreeSet<u64>,
@@ -74,6 +78,8 @@ impl Taking {
             horizon: notes.horizon()?,
             notes,
             sources: BTreeMap::new(),
+            places: HashMap::new(),
+            named: Vec::new(),
             names: Vec::new(),
             anew: BTreeSet::new(),
             new: 0,
@@ -134,6 +140,7 @@ impl Taking {
         if self.failure.is_none() {
             let committed = self.writer.commit();
             self.note(committed);
+            self.notes.name(&std::mem::take(&mut self.named))?;
         }
         self.failure.take().map_or(Ok(()), Err)
     }
@@ -145,10 +152,12 @@ impl Taking {
         change()?;
         self.writer = Writer::new(&state.index(), WRITER_BYTES, 1)?;
         self.horizon = self.notes.horizon()?;
+        self.places.clear();
         for (at, source) in &mut self.sources {
             // One of which nothing is left may have another number now.
             let name = self.names.get(*at).map_or("", String::as_str);
             source.number = self.writer.source(&source.identity, name);
+            self.places.entry(source.number).or_insert(*at);
         }
         Ok(())
     }
@@ -162,10 +171,11 @@ impl Taking {
     /// Commits what is in, and tells what was in the way. `beside` runs while the days are put in good order; whoever is in a hurry waits
     /// for neither.
     pub(in crate::ingest) fn finish(self, is_hurried: bool, beside: impl FnOnce()) -> anyhow::Result<()> {
-        let Self { mut writer, failure, .. } = self;
+        let Self { mut writer, failure, notes, named, .. } = self;
         // What is not committed comes in again the next time.
         failure.map_or(Ok(()), Err)?;
         writer.commit().map_err(told)?;
+        notes.name(&named)?;
         if is_hurried {
             return Ok(());
         }
@@ -184,7 +194,7 @@ impl Taking {
     }
 
     fn source_of(&mut self, number: u64) -> Option<&mut Source> {
-        self.sources.values_mut().find(|source| source.number == number)
+        self.sources.get_mut(self.places.get(&number)?)
     }
 }
 
@@ -219,7 +229,8 @@ impl Taker for Taking {
         let forgotten = if self.live { Ok(()) } else { self.notes.forget_followed(number) };
         let latest = self.writer.latest(number);
         let noted = if self.alone { self.notes.note_alone(number) } else { Ok(()) };
-        if let Err(error) = self.notes.name(&identity, name).and(forgotten).and(noted) {
+        self.named.push((identity.clone(), name.clone()));
+        if let Err(error) = forgotten.and(noted) {
             self.failure.get_or_insert(error.into());
         }
         // Of two copies the first is read.
@@ -238,7 +249,10 @@ impl Taker for Taking {
                 seam_is_whole: true,
                 rewound: false,
             };
-            self.sources.insert(at, source);
+            if let Some(before) = self.sources.insert(at, source) {
+                self.places.remove(&before.number);
+            }
+            self.places.insert(number, at);
             self.align();
         }
     }

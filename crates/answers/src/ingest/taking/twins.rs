@@ -22,7 +22,7 @@ impl Taking {
         let Some(time) = time else { return false };
         let mut beside = self.writer.meeting(number, time);
         if !self.live {
-            beside.retain(|other| match self.sources.values().find(|source| source.number == *other) {
+            beside.retain(|other| match self.places.get(other).and_then(|at| self.sources.get(at)) {
                 None => true,
                 Some(read) => comes && !self.anew.contains(other) && read.seam_from().is_some_and(|from| time < from),
             });
