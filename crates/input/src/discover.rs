@@ -33,7 +33,11 @@ pub fn discover<A: AsRef<OsStr>>(arguments: &[A], root: &Path) -> Sources {
     if arguments.is_empty() {
         return usual_places(root);
     }
-    arguments.iter().map(|argument| argument_sources(argument.as_ref())).fold(Sources::default(), Sources::and)
+    let arguments = arguments.iter().map(AsRef::as_ref);
+    // Standard input is there once: two readers would tear its lines apart.
+    let mut has_input = false;
+    let once = arguments.filter(|argument| *argument != "-" || !std::mem::replace(&mut has_input, true));
+    once.map(argument_sources).fold(Sources::default(), Sources::and)
 }
 
 fn argument_sources(argument: &OsStr) -> Sources {
@@ -184,6 +188,7 @@ mod tests {
             ("l/broken.gz", "\u{1f}"),
         ];
         assert_eq!(found(&files, &["l/mail.log", "-"]).0, ["l/mail.log", "-"]);
+        assert_eq!(found(&files, &["-", "l/mail.log", "-"]).0, ["-", "l/mail.log"]);
         assert_eq!(found(&files, &["l"]).0, ["l/mail.log", "l/mail.log.1"]);
         assert_eq!(found(&files, &["l/mail.log*"]).0, ["l/mail.log", "l/mail.log.1"]);
         assert_eq!(found(&files, &["l/x*"]).1[0].rsplit('/').next().unwrap(), "x*: no file matches this pattern");
