@@ -358,12 +358,18 @@ impl<'b, W: Fn(&Record<'_>) -> Worth + ?Sized> Finder<'b, W> {
     }
 }
 
+/// From the year 0 to 9999-12-30, in microseconds since 1970 UTC: what can be shown in every zone.
+const FIRST_US: i64 = -62_167_219_200_000_000;
+const LAST_US: i64 = 253_402_128_000_000_000;
+
 /// Whether a day exists at all. Feb 29 may, without a year.
 #[inline]
 fn is_possible(stamp: &Stamp) -> bool {
     match stamp {
-        Stamp::Instant(_) => true,
-        Stamp::Wall(wall) if wall.year.is_some() => wall.as_utc_micros().is_some(),
+        Stamp::Instant(micros) => (FIRST_US..=LAST_US).contains(micros),
+        Stamp::Wall(wall) if wall.year.is_some() => {
+            wall.as_utc_micros().is_some_and(|micros| (FIRST_US..=LAST_US).contains(&micros))
+        }
         Stamp::Wall(wall) => {
             wall.day <= 29 || wall.day == 30 && wall.month != 2 || matches!(wall.month, 1 | 3 | 5 | 7 | 8 | 10 | 12)
         }

@@ -335,6 +335,17 @@ fn an_outage_shows_without_process_ids() {
     );
 }
 
+/// An instant that no calendar here can show is none: the line is counted as one without a readable time.
+#[test]
+fn the_last_days_of_the_calendar() {
+    let line = |stamp: &str| format!("{stamp} mail postfix/smtpd[7]: connect from h[203.0.113.9]\n");
+    let log = line("9999-12-31T12:00:00Z") + &line("9999-12-01T12:00:00Z");
+    let output = run_with_input(["entries", "--timezone", "UTC", "-"], log.as_bytes());
+    let rows: Vec<serde_json::Value> = text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((&rows[0]["ts"], &rows[1]["ts"]), (&serde_json::Value::Null, &"9999-12-01T12:00:00.000000Z".into()));
+}
+
 #[test]
 fn time_bounds_leave_out_what_is_outside() {
     let dir = tempfile::tempdir().unwrap();
