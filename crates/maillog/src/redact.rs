@@ -17,7 +17,7 @@ use memchr::memmem::Finder;
 use self::backend::{anywhere, credentials, rimap};
 pub(crate) use self::base64::is_response;
 pub use self::said::quotes_client;
-use self::said::{dialogue, maps_find, non_smtp, pipelined, refused, sasl_debug, screened, too_long};
+use self::said::{dialogue, maps_find, non_smtp, pipelined, refused, replaced_command, sasl_debug, screened, too_long};
 use crate::scan::find;
 
 /// What stands where a secret stood.
@@ -39,8 +39,9 @@ pub fn redact(text: &[u8]) -> Cow<'_, [u8]> {
 /// The text without the secrets that a rule knows, if there are any.
 type Rule = fn(&[u8]) -> Option<Vec<u8>>;
 
-const RULES: [Rule; 3] = [
+const RULES: [Rule; 4] = [
     |text| secret(text).map(|(keep, tail)| [keep, REDACTED, &tail].concat()),
+    |text| replaced_command(text).map(|(keep, tail)| [keep, REDACTED, &tail].concat()),
     |text| without(text, &url::passwords(text)),
     |text| without(text, &sql::literals(text)),
 ];
@@ -74,7 +75,7 @@ fn secret(text: &[u8]) -> Option<Kept<'_>> {
         Some(b'i' | b'N') => screened(text).or_else(|| pipelined(text)),
         Some(b'C') => screened(text).or_else(|| credentials(text)),
         Some(b'P' | b'B') => screened(text),
-        Some(b'w') => too_long(text).or_else(|| non_smtp(text)).or_else(|| refused(text)),
+        Some(b'w') => non_smtp(text).or_else(|| too_long(text)).or_else(|| refused(text)),
         Some(b'a') => rimap(text).or_else(|| credentials(text)),
         Some(b'm') => maps_find(text),
         Some(b'<' | b'>') => dialogue(text),

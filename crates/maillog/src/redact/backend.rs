@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::said::{REPLACING, replaced_command};
 use super::{Kept, REDACTED, first_of, to_end};
 use crate::scan::{contains, find, rsplit_once, split_byte, split_once};
 
@@ -17,14 +16,13 @@ pub(super) fn anywhere(text: &[u8]) -> Option<Kept<'_>> {
     let named = PASS.find(text).is_some();
     let marked = memchr::memchr2(b'!', b'{', text).is_some();
     let plain = ANY_MARKERS.iter().all(|(common, _)| common.find(text).is_none());
-    let said = CONTINUED.find(text).is_some() || REPLACING.find(text).is_some();
-    if !named && !marked && plain && !said { None } else { first_rule(text) }
+    if !named && !marked && plain && CONTINUED.find(text).is_none() { None } else { first_rule(text) }
 }
 
 /// A secret may hold the marker of another rule: the rule that keeps least is right.
 #[cold]
 fn first_rule(text: &[u8]) -> Option<Kept<'_>> {
-    let rules = [debug, continued, reply, given_password, mismatch, cached, replaced_command];
+    let rules = [debug, continued, reply, given_password, mismatch, cached];
     rules.into_iter().filter_map(|rule| rule(text)).min_by_key(|(keep, _)| keep.len())
 }
 

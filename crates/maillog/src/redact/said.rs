@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 
 use super::backend::assemble;
 use super::base64::{is_answer, is_response};
-use super::{Cuts, Kept, first_of, to_end};
+use super::{Cuts, Kept, REDACTED, first_of, to_end};
 use crate::client::client;
 use crate::sasl;
 use crate::scan::{contains, find, split_once, word};
@@ -79,12 +79,14 @@ pub(super) fn too_long(text: &[u8]) -> Option<Kept<'_>> {
     to_end(text, text.len() - junk.len())
 }
 
-pub(super) static REPLACING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b": replacing command \""));
+static REPLACING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b": replacing command \""));
 
 /// `<client>: replacing command "AUTH PLAIN <credentials>" with "NOOP"`: what `smtpd_command_filter` does, Postfix
 /// `src/smtpd/smtpd_chat.c`, `src/postscreen/postscreen_smtpd.c`.
 pub(super) fn replaced_command(text: &[u8]) -> Option<Kept<'_>> {
-    auth_argument(text, REPLACING.find(text)?)
+    let (keep, tail) = auth_argument(text, REPLACING.find(text)?)?;
+    // Another rule may have been there already.
+    (text.get(keep.len()..) != Some(REDACTED)).then_some((keep, tail))
 }
 
 /// `warning: non-SMTP command from <client>: AUTH PLAIN <credentials>`, or the answer to a prompt that is asked no more.

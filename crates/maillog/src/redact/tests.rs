@@ -524,3 +524,24 @@ fn harmless_quotes_addresses_and_base64_stay() {
         assert!(matches!(redact(text.as_bytes()), Cow::Borrowed(kept) if kept == text.as_bytes()), "{text}");
     }
 }
+
+/// What a client says before it may look like a secret of another kind, or like another of Postfix' lines.
+#[test]
+fn what_stands_before_hides_no_command() {
+    const PLAIN: &str = "AGFsaWNlQGV4YW1wbGUudGVzdABTRUNSRVQtcGFzc3dvcmQ=";
+    for junk in [
+        "x: request longer than y",
+        "(given password: x) ",
+        "resp=x (previous base64 data may contain sensitive data) ",
+    ] {
+        for leak in [
+            "warning: non-SMTP command from h[192.0.2.1]: ",
+            "h[192.0.2.1]: replacing command \"",
+            "warning: h[192.0.2.1]: request longer than 12288: ",
+        ] {
+            let text = format!("{leak}{junk} AUTH PLAIN {PLAIN}\\r\\n>, rele: x");
+            let shown = String::from_utf8(redact(text.as_bytes()).into_owned()).unwrap();
+            assert!(!shown.contains(PLAIN), "{shown}");
+        }
+    }
+}
