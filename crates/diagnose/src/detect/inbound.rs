@@ -15,6 +15,9 @@ const FOR_FAILURES: u32 = 2;
 const PART: u64 = 5;
 const MANY: u32 = 50;
 
+/// Sources remembered: whoever sends as much as to be told from others stays among so many.
+const SOURCES: usize = 20_000;
+
 /// Messages by source. When it is full, those with the fewest are forgotten.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Inbound {
@@ -23,7 +26,7 @@ pub(crate) struct Inbound {
 }
 
 impl Inbound {
-    /// Counts messages; `most` sources are remembered.
+    /// Counts messages; as many sources are remembered as there is room for, at most `most`.
     pub(crate) fn add(&mut self, source: Source, count: u32, most: usize) {
         self.all = self.all.saturating_add(u64::from(count));
         if let Some(known) = self.messages.get_mut(&source) {
@@ -31,7 +34,7 @@ impl Inbound {
             return;
         }
         let mut few = 1;
-        while self.messages.len() >= most && !self.messages.is_empty() {
+        while self.messages.len() >= most.min(SOURCES) && !self.messages.is_empty() {
             self.messages.retain(|_, messages| *messages > few);
             few = few.saturating_mul(2);
         }
