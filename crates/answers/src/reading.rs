@@ -1,7 +1,6 @@
 //! From files to outcomes: opens the sources, feeds the tracer, and hands every line on.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -329,7 +328,10 @@ impl Reading {
                 return;
             }
             match line.worth {
-                Worth::Noted(worth::CAME_IN) => return came_in(&mut tracer, line, reader),
+                Worth::Noted(worth::CAME_IN) => {
+                    let client = line.record.and_then(|record| maillog::stranger_accepted(record.text));
+                    return came_in(&mut tracer, line, client, reader);
+                }
                 Worth::Noted(note) => return noted(&mut tracer, line, deliveries.get_mut(usize::from(note)), reader),
                 Worth::Opens => return opens(&mut tracer, line, reader),
                 Worth::CameAndWent => return came_and_went(&mut tracer, line, reader),
@@ -342,8 +344,8 @@ impl Reading {
                     unknown.add(line);
                 }
                 Some(event) if R::TAKES_NOTES && !worth::is_wanted(event) && !worth::is_secret(line, event) => {
-                    if matches!(event, Event::Accepted(_)) {
-                        return came_in(&mut tracer, line, reader);
+                    if let Event::Accepted(acceptance) = event {
+                        return came_in(&mut tracer, line, Some(acceptance.client), reader);
                     }
                     return noted(&mut tracer, line, None, reader);
                 }
@@ -482,22 +484,14 @@ fn came_and_went<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, reader: &mut R
 }
 
 /// A message without a login: read only if the tracer follows its queue id; otherwise it is enough from where it came.
-fn came_in<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, reader: &mut R) {
+fn came_in<R: Reader>(tracer: &mut Tracer, line: &Line<'_>, client: Option<Client<'_>>, reader: &mut R) {
     let Some(record) = &line.record else { return };
     if QueueId::of_text(record.text).is_some_and(|id| tracer.follows(record, id)) {
         trace_line(tracer, line, maillog::event(record).as_ref(), reader);
     } else if let Some(time) = line.time {
         tracer.tick(time, reader);
-        reader.came_in(time, client_of(record.text), record.repeat);
+        reader.came_in(time, client.and_then(|client| client.ip()), record.repeat);
     }
-}
-
-/// The address in `ID: client=NAME[ADDRESS]`, as far as a line is known to be such.
-fn client_of(text: &[u8]) -> Option<IpAddr> {
-    let name = text.iter().position(|byte| *byte == b'[')?;
-    let (_, address) = text.split_at_checked(name + 1)?;
-    let end = address.iter().position(|byte| *byte == b']')?;
-    std::str::from_utf8(address.get(..end)?).ok()?.parse().ok()
 }
 
 /// A delivery or the end of a queue file: counted in its class, read only if the tracer follows its message.

@@ -139,17 +139,18 @@ fn journal(root: &Path) -> Option<Sources> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    const LINE: &str = "Jun 17 10:25:14 mail postfix/smtpd[1]: x\n";
+    pub(crate) const LINE: &str = "Jun 17 10:25:14 mail postfix/smtpd[1]: x\n";
 
     fn names(sources: &Sources, root: &Path) -> Vec<String> {
         sources.list().iter().map(|s| s.name().replace(&format!("{}/", root.display()), "")).collect()
     }
 
-    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    /// A folder with these files in it.
+    pub(crate) fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = root.path().join(name);

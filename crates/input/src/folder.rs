@@ -130,18 +130,7 @@ fn looks_like_log(path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LINE: &str = "Jun 17 10:25:14 mail postfix/smtpd[1]: x\n";
-
-    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = root.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        root
-    }
+    use crate::discover::tests::{LINE, tree};
 
     /// Names, problems and what is told of the choice, without the folder's own name.
     fn found(root: &tempfile::TempDir) -> (Vec<String>, Vec<String>, String) {

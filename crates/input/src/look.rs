@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use maillog::Stamp;
+use maillog::{Client, Stamp};
 
 use crate::block::{Block, LINE_BYTES_MAX};
 use crate::fingerprint::Identity;
@@ -65,7 +65,7 @@ struct Direction {
     before: Option<Stamp>,
     up: u64,
     down: u64,
-    /// Whose session ended in the first line that tells of one's beginning or end.
+    /// The address of the client whose session ended in the first line that tells of one's beginning or end.
     ended: Option<Vec<u8>>,
     begun: bool,
     /// That session began in a later line.
@@ -83,14 +83,14 @@ impl Direction {
     }
 
     fn see_text(&mut self, text: &[u8]) {
-        if let Some(client) = text.strip_prefix(b"connect from ") {
+        if let Some(client) = Client::connecting(text) {
             self.begun = true;
-            self.ends_before_it_begins |= self.ended.as_deref() == Some(client);
-        } else if let Some(rest) = text.strip_prefix(b"disconnect from ")
-            && !self.begun
+            self.ends_before_it_begins |= self.ended.as_deref() == Some(client.address);
+        } else if !self.begun
             && self.ended.is_none()
+            && let Some(client) = Client::leaving(text)
         {
-            self.ended = Some(rest.split(|b| *b == b' ').next().unwrap_or_default().to_vec());
+            self.ended = Some(client.address.to_vec());
         }
     }
 

@@ -25,6 +25,12 @@ impl<'a> Client<'a> {
         whole_client(text.strip_prefix(b"connect from ")?)
     }
 
+    /// The client that a `disconnect from` line names.
+    #[must_use]
+    pub fn leaving(text: &'a [u8]) -> Option<Self> {
+        client(text.strip_prefix(b"disconnect from ")?).map(|(client, _)| client)
+    }
+
     /// A client of whom the line tells the address and no name. `None` if it is no address.
     #[must_use]
     pub fn bare(text: &'a [u8]) -> Option<Self> {

@@ -59,7 +59,7 @@ pub use sasl::{BackendTrouble, LoginName, SaslFailure};
 pub use saslauthd::{PamFailure, SaslauthdFailure};
 pub use screening::{DnsListing, Screening};
 pub use shape::{Shape, shape};
-pub use smtpd::{Acceptance, Count, Counters, Limit, LimitKind, RawCounters, TlsEstablished};
+pub use smtpd::{Acceptance, Count, Counters, Limit, LimitKind, RawCounters, TlsEstablished, stranger_accepted};
 pub use stamp::{Stamp, WallTime, days_from_civil, stamp};
 pub use tag::Tag;
 pub use unwrap::{journal_fields, unwrap};

@@ -230,7 +230,7 @@ fn glance_at_smtpd(text: &[u8]) -> Option<Glance<'_>> {
         }
         b'w' => text.strip_prefix(b"warning: ").is_some_and(smtpd::is_hostname_note),
         b'A' | b'U' | b'T' | b'V' if smtpd::is_tls_established(text) => true,
-        _ => return smtpd::is_stranger_accepted(text).then_some(Glance::Taken),
+        _ => return smtpd::stranger_accepted(text).map(|_| Glance::Taken),
     };
     is_other.then_some(Glance::Other)
 }

@@ -531,11 +531,13 @@ pub(crate) fn disconnect_after_auth(text: &[u8]) -> Option<bool> {
     Some(RawCounters(rest).has_auth())
 }
 
-/// Whether a line takes in a message from a client elsewhere that did not log in, without a filter in between.
+/// The client elsewhere that hands in a message without a login and without a filter in between: `ID: client=NAME[ADDRESS]` and no more.
+#[must_use]
 #[inline]
-pub(crate) fn is_stranger_accepted(text: &[u8]) -> bool {
-    let after = prefix(text).and_then(|(_, rest)| client(rest.strip_prefix(b"client=")?));
-    after.is_some_and(|(client, rest)| rest.is_empty() && !client.is_local())
+pub fn stranger_accepted(text: &[u8]) -> Option<Client<'_>> {
+    let (_, rest) = prefix(text)?;
+    let (client, rest) = client(rest.strip_prefix(b"client=")?)?;
+    (rest.is_empty() && !client.is_local()).then_some(client)
 }
 
 /// `process PATH pid N exit status S|killed by signal S` of `master`: pid, and how it ended.
